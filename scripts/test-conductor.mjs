@@ -1,0 +1,128 @@
+// Runs the suites that must hold on every server against a real Conductor server.
+//
+//   npm run test:conductor                  the server of CONDUCTOR_SERVER_URL, or one that is started for the run
+//   npm run test:conductor -- --require     exit code 1 when the suites cannot run
+//   npm run test:conductor -- --report FILE also writes vitest's JSON report, or why nothing ran
+//   npm run test:conductor -- --serve       only starts a server, prints its address, stops it on Ctrl-C
+//
+// Other arguments go to vitest. A server of its own needs Java 21 or later, and CONDUCTOR_SERVER_JAR or Maven.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { findBootJar } from './conductor/boot-jar.mjs';
+import { findJdk } from './conductor/jdk.mjs';
+import { startConductor } from './conductor/server.mjs';
+
+const CONDUCTOR_VERSION = '3.32.1';
+const MINIMUM_JAVA = 21;
+const SUITES = ['conformance', 'examples'];
+
+const { values: options, positionals } = parseArgs({
+  options: { require: { type: 'boolean' }, serve: { type: 'boolean' }, report: { type: 'string' } },
+  allowPositionals: true,
+});
+
+/** Undone in reverse order, at the end or on a signal. @type {(() => Promise<void> | void)[]} */
+const releasers = [];
+let isStopping = false;
+
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+  process.on(signal, () => {
+    if (isStopping) return;
+    isStopping = true;
+    void release().then(() => process.exit(options.serve ? 0 : 128 + constants.signals[signal]));
+  });
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+} finally {
+  if (!isStopping) await release();
+}
+
+async function main() {
+  const given = process.env.CONDUCTOR_SERVER_URL;
+  if (given && !options.serve) {
+    await mustAnswer(given);
+    return await runSuites(given);
+  }
+  const parts = findParts();
+  if ('reason' in parts) return notRun(parts.reason);
+
+  console.log(`Starting Conductor ${CONDUCTOR_VERSION} on Java ${parts.version} …`);
+  const server = await startConductor(parts);
+  releasers.push(server.stop);
+  await server.ready;
+  console.log(`Conductor is ready: CONDUCTOR_SERVER_URL=${server.url} (process ${server.pid})`);
+  if (!options.serve) return await runSuites(server.url);
+  console.log('Ctrl-C stops it.');
+  await new Promise(() => setInterval(() => {}, 60_000));
+  return 0;
+}
+
+/** @returns {{ java: string, version: string, jar: string } | { reason: string }} */
+function findParts() {
+  const jdk = findJdk(MINIMUM_JAVA);
+  if ('seen' in jdk) {
+    const seen = jdk.seen.length === 0 ? 'no Java was found' : `found only ${jdk.seen.join(', ')}`;
+    return { reason: `Conductor ${CONDUCTOR_VERSION} needs Java ${MINIMUM_JAVA} or later: ${seen}` };
+  }
+  const found = findBootJar(CONDUCTOR_VERSION);
+  return 'missing' in found ? { reason: found.missing } : { ...jdk, ...found };
+}
+
+/** @param {string} url */
+async function mustAnswer(url) {
+  try {
+    await (await fetch(url, { signal: AbortSignal.timeout(10_000) })).arrayBuffer();
+  } catch (error) {
+    const cause = String(error instanceof Error ? (error.cause ?? error) : error);
+    throw new Error(`No server answers at CONDUCTOR_SERVER_URL=${url}: ${cause}`, { cause: error });
+  }
+}
+
+/** @param {string} url */
+async function runSuites(url) {
+  const args = [fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url)), 'run'];
+  for (const suite of SUITES) args.push('--project', suite);
+  if (options.report)
+    args.push('--reporter=default', '--reporter=json', `--outputFile.json=${options.report}`);
+  const child = spawn(process.execPath, [...args, ...positionals], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    stdio: 'inherit',
+    env: { ...process.env, CONDUCTOR_SERVER_URL: url },
+  });
+  const ended = once(child, 'close');
+  releasers.push(async () => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    await ended;
+  });
+  const [code] = await ended;
+  return code ?? 1;
+}
+
+/** @param {string} reason */
+function notRun(reason) {
+  const line = '!'.repeat(100);
+  console.log(
+    `${line}\nNOT RUN: the suites ${SUITES.join(' and ')} on a real Conductor server.\nReason: ${reason}\n${line}`,
+  );
+  if (options.report) writeFileSync(options.report, JSON.stringify({ notRun: reason }));
+  return options.require || options.serve ? 1 : 0;
+}
+
+async function release() {
+  for (const undo of releasers.splice(0).toReversed()) {
+    try {
+      await undo();
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}

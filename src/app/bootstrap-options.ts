@@ -1,0 +1,71 @@
+import type { ContainerModule } from 'inversify';
+import type { Logger, LogLevel } from '../core/logger.js';
+import type { ConductorConnection, HttpOptions } from '../conductor/http-options.js';
+import type { Transport } from '../conductor/transport.js';
+import type { RestartOptions } from '../orchestrator/restart-policy.js';
+import type { FunctionWorker } from '../worker/function-worker.js';
+import type { WorkerClass } from '../worker/task-worker.js';
+
+/** A server that the orchestrator starts and stops with itself; `embeddedServer()` makes one. */
+export interface ServerDescription {
+  start(logger: Logger): Promise<{ readonly url: string; close(): Promise<void> }>;
+}
+
+/**
+ * What `bootstrap()` takes. **The environment wins over these options, these over the defaults**: whoever runs the
+ * program decides.
+ */
+export interface BootstrapOptions {
+  /** Classes with `@Worker`, and function workers. Their files are loaded in every process. */
+  readonly workers?: readonly (WorkerClass | FunctionWorker)[];
+  /**
+   * Globs of files whose exported workers run, relative to the folder of the entry file. Each process loads only the
+   * files of its own workers.
+   */
+  readonly discover?: string | readonly string[];
+  /** Inversify modules that bind the services; loaded in each worker process, never in the orchestrator. */
+  readonly modules?: readonly ContainerModule[];
+  /**
+   * Address of the Conductor API. @defaultValue `CONDUCTOR_SERVER_URL`, else `http://localhost:8080/api`
+   */
+  readonly serverUrl?: string;
+  /** A server to start along, e.g. `embeddedServer()`. Left out when `CONDUCTOR_SERVER_URL` is set. */
+  readonly server?: ServerDescription;
+  /** Access key. Environment: `CONDUCTOR_AUTH_KEY`. */
+  readonly keyId?: string;
+  /** Secret of the access key. Environment: `CONDUCTOR_AUTH_SECRET`. */
+  readonly keySecret?: string;
+  /** Headers, proxy, TLS and time limits of all requests. */
+  readonly http?: Omit<ConductorConnection, 'serverUrl' | 'keyId' | 'keySecret'>;
+  /** Carries polls and updates. @defaultValue undici; `(options) => new AxiosTransport(options)` for axios */
+  readonly transport?: (options: HttpOptions) => Transport;
+  /** @defaultValue lines on standard error */
+  readonly logger?: Logger;
+  /** Of the default logger. Environment: `CONDUCTOR_LOG_LEVEL`. @defaultValue 'info' */
+  readonly logLevel?: LogLevel;
+  /** `false`: call `start()` on the result yourself. @defaultValue true */
+  readonly autoStart?: boolean;
+  /**
+   * `true`: SIGINT, SIGTERM and SIGHUP stop the application, and its exit code tells how it went. `false`: signals
+   * and exit code are yours. @defaultValue true
+   */
+  readonly signals?: boolean;
+  /** Whether one process that does not get ready ends the start, or the others go on. @defaultValue 'stop' */
+  readonly onStartupFailure?: 'stop' | 'continue';
+  /** File that the worker processes run; it must call `bootstrap()` too. @defaultValue the file that was started */
+  readonly entry?: string | URL;
+  /** Milliseconds for a process to get ready. Environment: `TUTTI_READY_TIMEOUT`. @defaultValue 60000 */
+  readonly readyTimeout?: number;
+  /**
+   * Milliseconds from `stop()` to the end of the last process; keep it below the grace of whoever stops the
+   * application (Kubernetes: 30 s). Environment: `TUTTI_STOP_GRACE`. @defaultValue 25000
+   */
+  readonly stopGrace?: number;
+  /**
+   * Milliseconds for the running tasks when the orchestrator was killed. Environment: `TUTTI_ORPHAN_GRACE`.
+   * @defaultValue 5000
+   */
+  readonly orphanGrace?: number;
+  /** How processes that died are started again. */
+  readonly restart?: RestartOptions;
+}

@@ -1,0 +1,178 @@
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConsoleLogger, LOG_LEVELS, type Logger, type LogLevel } from '../core/logger.js';
+import {
+  either,
+  findProblems,
+  integer,
+  oneOf,
+  rules,
+  show,
+  throwProblems,
+  type OptionRule,
+} from '../core/options.js';
+import type { ConductorConnection, HttpOptions } from '../conductor/http-options.js';
+import type { Transport } from '../conductor/transport.js';
+import { RESTART_DEFAULTS, type RestartOptions } from '../orchestrator/restart-policy.js';
+import type { BootstrapOptions, ServerDescription } from './bootstrap-options.js';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const DEFAULT_SERVER_URL = 'http://localhost:8080/api';
+
+/** {@link BootstrapOptions} and environment, checked and joined; nothing behind it looks at either. */
+export interface Config {
+  readonly connection: ConductorConnection;
+  readonly transport: ((options: HttpOptions) => Transport) | undefined;
+  /** The server to start along, `undefined` when there is none or the environment names another. */
+  readonly server: ServerDescription | undefined;
+  readonly discover: readonly string[];
+  readonly logger: Logger;
+  readonly autoStart: boolean;
+  readonly handlesSignals: boolean;
+  readonly onStartupFailure: 'stop' | 'continue';
+  readonly entry: string | undefined;
+  readonly readyTimeoutMs: number;
+  readonly stopGraceMs: number;
+  readonly orphanGraceMs: number;
+  readonly restart: Required<RestartOptions>;
+}
+
+const modules: OptionRule = {
+  expected: 'an array of Inversify ContainerModules',
+  test: (value) =>
+    Array.isArray(value) && value.every((entry) => typeof entry === 'object' && entry !== null),
+};
+const server: OptionRule = {
+  expected: 'a server description such as embeddedServer()',
+  test: (value) => typeof (value as { start?: unknown } | null)?.start === 'function',
+};
+const logger: OptionRule = {
+  expected: 'a Logger',
+  test: (value) => typeof (value as { log?: unknown } | null)?.log === 'function',
+};
+const url: OptionRule = { expected: 'a URL', test: (value) => value instanceof URL };
+const globs: OptionRule = {
+  expected: 'an array of non-empty strings',
+  test: (value) => Array.isArray(value) && value.every((entry) => typeof entry === 'string' && entry !== ''),
+};
+
+export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, OptionRule>> = {
+  workers: rules.array,
+  discover: either(rules.string, globs),
+  modules,
+  serverUrl: rules.string,
+  server,
+  keyId: rules.string,
+  keySecret: rules.string,
+  http: rules.object,
+  transport: rules.function,
+  logger,
+  logLevel: oneOf(...LOG_LEVELS),
+  autoStart: rules.boolean,
+  signals: rules.boolean,
+  onStartupFailure: oneOf('stop', 'continue'),
+  entry: either(rules.string, url),
+  readyTimeout: integer(1, 3_600_000),
+  stopGrace: integer(0, 86_400_000),
+  orphanGrace: integer(0, 600_000),
+  restart: rules.object,
+};
+
+const RESTART_RULES: Readonly<Record<keyof RestartOptions, OptionRule>> = {
+  initialDelay: integer(0),
+  maxDelay: integer(0),
+  healthyAfter: integer(0),
+  maxDeaths: integer(1),
+};
+
+/** Environment variables that override a number option of `bootstrap()`. */
+export const NUMBER_VARIABLES = {
+  readyTimeout: 'TUTTI_READY_TIMEOUT',
+  stopGrace: 'TUTTI_STOP_GRACE',
+  orphanGrace: 'TUTTI_ORPHAN_GRACE',
+} as const;
+
+/**
+ * @returns the configuration, and every mistake in it as a sentence
+ */
+export function resolveConfig(
+  options: BootstrapOptions,
+  env: Environment,
+): { config: Config; problems: string[] } {
+  if (!rules.object.test(options))
+    throwProblems([`bootstrap(): expected an object with options, got ${show(options)}`]);
+  const problems = findProblems('bootstrap()', options as Record<string, unknown>, BOOTSTRAP_OPTION_RULES);
+  if (rules.object.test(options.restart)) {
+    problems.push(
+      ...findProblems('bootstrap({ restart })', options.restart as Record<string, unknown>, RESTART_RULES),
+    );
+  }
+  const numbers = { ...options, ...numbersFrom(env, problems) };
+  const config: Config = {
+    connection: { ...options.http, ...connectionFrom(options, env) },
+    transport: options.transport,
+    server: present(env['CONDUCTOR_SERVER_URL']) === undefined ? options.server : undefined,
+    discover: typeof options.discover === 'string' ? [options.discover] : (options.discover ?? []),
+    logger: options.logger ?? new ConsoleLogger(logLevelFrom(options, env, problems)),
+    autoStart: options.autoStart ?? true,
+    handlesSignals: options.signals ?? true,
+    onStartupFailure: options.onStartupFailure ?? 'stop',
+    entry: entryPath(options.entry),
+    readyTimeoutMs: numbers.readyTimeout ?? 60_000,
+    stopGraceMs: numbers.stopGrace ?? 25_000,
+    orphanGraceMs: numbers.orphanGrace ?? 5_000,
+    restart: { ...RESTART_DEFAULTS, ...options.restart },
+  };
+  return { config: Object.freeze(config), problems };
+}
+
+/** The folder that `discover` globs are relative to. */
+export function discoveryRoot(entry: string): string {
+  return dirname(entry);
+}
+
+function connectionFrom(options: BootstrapOptions, env: Environment): ConductorConnection {
+  return {
+    serverUrl: present(env['CONDUCTOR_SERVER_URL']) ?? options.serverUrl ?? DEFAULT_SERVER_URL,
+    keyId: present(env['CONDUCTOR_AUTH_KEY']) ?? options.keyId,
+    keySecret: present(env['CONDUCTOR_AUTH_SECRET']) ?? options.keySecret,
+  };
+}
+
+function numbersFrom(
+  env: Environment,
+  problems: string[],
+): Partial<Record<keyof typeof NUMBER_VARIABLES, number>> {
+  const numbers: Partial<Record<keyof typeof NUMBER_VARIABLES, number>> = {};
+  for (const [option, variable] of Object.entries(NUMBER_VARIABLES)) {
+    const text = present(env[variable]);
+    if (text === undefined) continue;
+    const key = option as keyof typeof NUMBER_VARIABLES;
+    const rule = BOOTSTRAP_OPTION_RULES[key];
+    if (rule.test(Number(text))) numbers[key] = Number(text);
+    else problems.push(`environment: expected ${variable} to be ${rule.expected}, got ${show(text)}`);
+  }
+  return numbers;
+}
+
+function logLevelFrom(options: BootstrapOptions, env: Environment, problems: string[]): LogLevel {
+  const text = present(env['CONDUCTOR_LOG_LEVEL'])?.toLowerCase();
+  if (text === undefined) return options.logLevel ?? 'info';
+  if ((LOG_LEVELS as readonly string[]).includes(text)) return text as LogLevel;
+  problems.push(
+    `environment: expected CONDUCTOR_LOG_LEVEL to be one of ${LOG_LEVELS.join(', ')}, got ${show(text)}`,
+  );
+  return 'info';
+}
+
+function entryPath(entry: string | URL | undefined): string | undefined {
+  if (entry === undefined) return undefined;
+  if (entry instanceof URL) return fileURLToPath(entry);
+  return entry.startsWith('file:') ? fileURLToPath(entry) : resolve(entry);
+}
+
+/** An empty variable counts as absent. */
+function present(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : text;
+}

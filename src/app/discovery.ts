@@ -1,0 +1,89 @@
+import { fork } from 'node:child_process';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ConfigurationError } from '../core/errors.js';
+import { matchingFiles } from './discovery-files.js';
+import type { DiscoveryAnswer } from './discovery-process.js';
+import type { WorkerDescription } from './worker-catalog.js';
+
+/** All files together must be imported in this time. */
+const IMPORT_TIMEOUT_MS = 60_000;
+
+/**
+ * The workers that the matched files export. The files are imported in a process of their own, never in this one.
+ *
+ * @param root - folder that the patterns are relative to
+ * @throws ConfigurationError `DISCOVERY_FAILED` with every file that cannot be imported, or when nothing is found
+ */
+export async function discoverWorkers(
+  patterns: readonly string[],
+  root: string,
+): Promise<WorkerDescription[]> {
+  if (patterns.length === 0) return [];
+  const files = await matchingFiles(patterns, root);
+  const quoted = patterns.map((pattern) => `'${pattern}'`).join(', ');
+  if (files.length === 0) {
+    throw new ConfigurationError(
+      'DISCOVERY_FAILED',
+      `discover: no file matches ${quoted} below ${root}. The patterns are relative to the folder of the entry file, ` +
+        'and must match what runs: the compiled .js files',
+      { details: { patterns, root } },
+    );
+  }
+  const { workers, problems } = await importInProcess(files, root);
+  if (problems.length > 0) {
+    throw new ConfigurationError('DISCOVERY_FAILED', `discover: ${problems.join('\ndiscover: ')}`, {
+      details: { problems },
+    });
+  }
+  if (workers.length === 0) {
+    throw new ConfigurationError(
+      'DISCOVERY_FAILED',
+      `discover: ${files.length} file(s) match ${quoted}, but none exports a class with @Worker or a functionWorker()`,
+      { details: { files } },
+    );
+  }
+  return workers;
+}
+
+function importInProcess(
+  files: readonly string[],
+  root: string,
+): Promise<{ workers: WorkerDescription[]; problems: string[] }> {
+  const child = fork(fileURLToPath(new URL('discovery-process.js', import.meta.url)), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const workers: WorkerDescription[] = [];
+  const problems: string[] = [];
+  let current = '';
+  let isDone = false;
+  const nameOf = (file: string): string => relative(root, file);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      problems.push(`${nameOf(current)} was not imported within ${IMPORT_TIMEOUT_MS / 1_000} s`);
+      isDone = true;
+      child.kill('SIGKILL');
+    }, IMPORT_TIMEOUT_MS);
+    child.on('message', (answer: DiscoveryAnswer) => {
+      if (answer.type === 'importing') current = answer.file;
+      if (answer.type === 'imported') workers.push(...answer.workers);
+      if (answer.type === 'failed')
+        problems.push(`${nameOf(answer.file)} cannot be imported: ${answer.message}\n${answer.stack}`);
+      if (answer.type === 'done') isDone = true;
+    });
+    child.on('error', (error) =>
+      problems.push(`the process that imports the files cannot run: ${error.message}`),
+    );
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      if (!isDone)
+        problems.push(`${nameOf(current)} ended the process that imports it (${describeEnd(code, signal)})`);
+      resolve({ workers, problems });
+    });
+    child.send({ files }, () => undefined);
+  });
+}
+
+function describeEnd(code: number | null, signal: string | null): string {
+  return signal === null ? `exit code ${String(code)}; does it call process.exit()?` : `signal ${signal}`;
+}

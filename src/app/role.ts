@@ -1,0 +1,73 @@
+import { basename } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { ConfigurationError } from '../core/errors.js';
+import { isClusterChild } from '../orchestrator/cluster-child.js';
+import type { Environment } from './config.js';
+
+/** What the role is judged by. */
+export interface ProcessFacts {
+  readonly argv1: string | undefined;
+  readonly env: Environment;
+  readonly isClusterChild: boolean;
+}
+
+export function currentProcess(): ProcessFacts {
+  return { argv1: process.argv[1], env: process.env, isClusterChild: isClusterChild() };
+}
+
+/**
+ * The file that worker processes are to run.
+ *
+ * @param entry - the `entry` option
+ * @throws ConfigurationError `ROLE_UNCLEAR` where forking would run the wrong file or is not possible
+ */
+export function entryFile(entry: string | undefined, facts: ProcessFacts): string {
+  if (facts.isClusterChild) {
+    throw unclear(
+      "this process is a cluster child of another program (PM2's cluster mode, for example), which cannot fork worker processes",
+      'start the program in fork mode; Tutti makes the processes',
+    );
+  }
+  if (entry !== undefined) return entry;
+  const runner = testRunner(facts);
+  const fix = "pass `entry: new URL('./main.js', import.meta.url)`, a file that calls bootstrap() itself";
+  if (runner !== undefined) {
+    throw unclear(
+      `bootstrap() was called under the test runner ${runner}, whose file the worker processes would run`,
+      fix,
+    );
+  }
+  if (facts.argv1 === undefined || facts.argv1 === '-') {
+    throw unclear(
+      'there is no main file that the worker processes could run (REPL, --eval or standard input)',
+      fix,
+    );
+  }
+  return realPath(facts.argv1);
+}
+
+function testRunner({ env, argv1 }: ProcessFacts): string | undefined {
+  if (env['VITEST'] !== undefined) return 'vitest';
+  if (env['JEST_WORKER_ID'] !== undefined) return 'jest';
+  // `node --test` sets it to "child-v8" or "child" in the process of each test file, which runs as its own main file.
+  if (env['NODE_TEST_CONTEXT'] !== undefined) return 'node:test';
+  if (argv1 !== undefined && /^(_?mocha|ava|tap|jasmine)(\.[cm]?js)?$/.test(basename(argv1)))
+    return basename(argv1);
+  return undefined;
+}
+
+/** Through npm's links and without an extension, the way Node itself starts it. */
+function realPath(file: string): string {
+  for (const candidate of [file, `${file}.js`, `${file}/index.js`]) {
+    try {
+      return realpathSync(candidate);
+    } catch {
+      // The next form.
+    }
+  }
+  return file;
+}
+
+function unclear(what: string, fix: string): ConfigurationError {
+  return new ConfigurationError('ROLE_UNCLEAR', `${what}. Fix: ${fix}`);
+}

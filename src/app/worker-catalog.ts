@@ -1,0 +1,117 @@
+import { ConfigurationError } from '../core/errors.js';
+import { show } from '../core/options.js';
+import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker.js';
+import type { WorkerClass, WorkerOptions } from '../worker/task-worker.js';
+import { getWorkerMetadata } from '../worker/worker-metadata.js';
+
+/** What can be said of a worker without running it; plain data. */
+export interface WorkerDescription {
+  /** `<task type>:<class or function name>`: the same in every process. */
+  readonly key: string;
+  readonly taskDefName: string;
+  /** Name of the class or function. */
+  readonly name: string;
+  readonly options: WorkerOptions;
+  /** Absolute path of the file that declares it, where it is known. */
+  readonly file: string | undefined;
+  /** Whether its file was found by `discover`, so that only its own processes load it. */
+  readonly isDiscovered: boolean;
+  readonly problems: readonly string[];
+}
+
+/** A worker as it was given or exported, with its description. */
+export interface CatalogEntry {
+  readonly description: WorkerDescription;
+  readonly worker: WorkerClass | FunctionWorker;
+}
+
+/** The entry of a decorated class or function worker; `undefined` for any other value. */
+export function catalogEntry(value: unknown, discoveredIn?: string): CatalogEntry | undefined {
+  const metadata = getWorkerMetadata(value);
+  if (metadata !== undefined) {
+    const worker = value as WorkerClass;
+    return { worker, description: describe(worker.name, metadata, discoveredIn) };
+  }
+  if (isFunctionWorker(value))
+    return { worker: value, description: describe(value.name, value, discoveredIn) };
+  return undefined;
+}
+
+function describe(
+  name: string,
+  source: Pick<FunctionWorker, 'taskDefName' | 'options' | 'file' | 'problems'>,
+  discoveredIn: string | undefined,
+): WorkerDescription {
+  return {
+    key: `${source.taskDefName}:${name}`,
+    taskDefName: source.taskDefName,
+    name,
+    options: source.options,
+    file: discoveredIn ?? source.file,
+    isDiscovered: discoveredIn !== undefined,
+    problems: source.problems,
+  };
+}
+
+/** The entries of the `workers` option. Every value that is no worker is a problem that tells what to do. */
+export function listedWorkers(values: readonly unknown[]): { entries: CatalogEntry[]; problems: string[] } {
+  const entries: CatalogEntry[] = [];
+  const problems: string[] = [];
+  values.forEach((value, index) => {
+    const entry = catalogEntry(value);
+    if (entry === undefined) problems.push(notAWorker(value, index));
+    else entries.push(entry);
+  });
+  return { entries, problems };
+}
+
+function notAWorker(value: unknown, index: number): string {
+  const where = `bootstrap({ workers }): entry ${index}`;
+  if (value === undefined) return `${where} is undefined; a circular import, or a wrong name in the import?`;
+  if (typeof value === 'function') {
+    const name = value.name === '' ? '(anonymous)' : value.name;
+    const isClass = /^class\b/.test(Function.prototype.toString.call(value));
+    return isClass
+      ? `${where}: class ${name} has no @Worker decorator of its own; add @Worker('<task type>')`
+      : `${where}: function ${name} must be wrapped: functionWorker('<task type>', ${name})`;
+  }
+  return `${where}: expected a class with @Worker or a functionWorker(), got ${show(value)}`;
+}
+
+/** @returns a sentence for each worker that is there twice */
+export function duplicates(descriptions: readonly WorkerDescription[]): string[] {
+  const first = new Map<string, WorkerDescription>();
+  const problems: string[] = [];
+  for (const description of descriptions) {
+    const other = first.get(description.key);
+    if (other === undefined) {
+      first.set(description.key, description);
+      continue;
+    }
+    problems.push(
+      `worker ${description.name} for task type '${description.taskDefName}' is there twice (${origin(other)}, ` +
+        `${origin(description)}). List it once; for more processes set \`processes\`; for another worker of the same ` +
+        'task type give it another class name, or functionWorker(…, { name })',
+    );
+  }
+  return problems;
+}
+
+function origin({ isDiscovered, file }: WorkerDescription): string {
+  return `${isDiscovered ? 'discovered in' : 'listed, from'} ${file ?? 'an unknown file'}`;
+}
+
+/** The entries with these keys. @throws ConfigurationError `WORKER_UNKNOWN` naming what is missing and what is there */
+export function pickWorkers(entries: readonly CatalogEntry[], keys: readonly string[]): CatalogEntry[] {
+  return keys.map((key) => {
+    const entry = entries.find((candidate) => candidate.description.key === key);
+    if (entry !== undefined) return entry;
+    const known = entries.map((candidate) => candidate.description.key).join(', ');
+    throw new ConfigurationError(
+      'WORKER_UNKNOWN',
+      `this worker process was started for ${key}, but bootstrap() was given ${known === '' ? 'no workers' : known} here. ` +
+        'The list of workers must be the same in every process: it must not depend on arguments, time or the process',
+      { details: { key } },
+    );
+  });
+}

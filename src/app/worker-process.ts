@@ -1,0 +1,127 @@
+import { pathToFileURL } from 'node:url';
+import { throwProblems, rules } from '../core/options.js';
+import type { Logger } from '../core/logger.js';
+import { describeThrown } from '../core/errors.js';
+import { createTaskClient } from '../conductor/conductor-clients.js';
+import type { ProcessMarker } from '../orchestrator/process-launcher.js';
+import { WorkerHost, type HostedWorker, type HostedWorkers } from '../orchestrator/worker-host.js';
+import type { TaskWorker } from '../worker/task-worker.js';
+import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
+import type { BootstrapOptions } from './bootstrap-options.js';
+import type { Config, Environment } from './config.js';
+import { WorkerContainer, type BuiltWorker } from './container.js';
+import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
+import { workerSettings } from './worker-settings.js';
+
+/** What `bootstrap()` is in a worker process: runs the workers that the process was started for, and ends it. */
+export async function runWorkerProcess(
+  marker: ProcessMarker,
+  options: BootstrapOptions,
+  config: Config,
+  env: Environment,
+): Promise<never> {
+  const logger = config.logger.child({ slot: marker.slot, pid: process.pid });
+  const connection = { ...config.connection, serverUrl: marker.serverUrl };
+  const host = new WorkerHost({
+    marker,
+    logger,
+    client: createTaskClient(connection, { logger, transport: config.transport }),
+    build: () => buildWorkers(marker, options, env, logger),
+  });
+  return await host.run();
+}
+
+async function buildWorkers(
+  marker: ProcessMarker,
+  options: BootstrapOptions,
+  env: Environment,
+  logger: Logger,
+): Promise<HostedWorkers> {
+  const entries = [...listedWorkers(options.workers ?? []).entries, ...(await importWorkers(marker.files))];
+  const container = new WorkerContainer(options.modules ?? [], logger);
+  const workers: HostedWorker[] = [];
+  for (const entry of pickWorkers(entries, marker.workers)) {
+    const problems: string[] = [];
+    const settings = workerSettings(entry.description, env, problems);
+    throwProblems(problems);
+    workers.push(hosted(entry, settings, await container.build(entry, settings.options.scope), logger));
+  }
+  return { workers, close: () => container.close() };
+}
+
+async function importWorkers(files: readonly string[]): Promise<CatalogEntry[]> {
+  const entries: CatalogEntry[] = [];
+  for (const file of files) {
+    const exports = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    for (const value of new Set(Object.values(exports))) {
+      const entry = catalogEntry(value, file);
+      if (entry !== undefined) entries.push(entry);
+    }
+  }
+  return entries;
+}
+
+/** Members of the worker object override the decorator; the environment overrides both. */
+function hosted(
+  entry: CatalogEntry,
+  { options, sources }: ReturnType<typeof workerSettings>,
+  built: BuiltWorker,
+  logger: Logger,
+): HostedWorker {
+  const { instance } = built;
+  throwProblems(memberProblems(entry.description.name, instance));
+  const isFromEnvironment = (option: 'pollInterval' | 'workerId'): boolean =>
+    sources[option].startsWith('env ');
+  return {
+    key: entry.description.key,
+    taskType: entry.description.taskDefName,
+    domain: options.domain,
+    concurrency: options.concurrency,
+    pollInterval: isFromEnvironment('pollInterval')
+      ? options.pollInterval
+      : (instance?.pollInterval ?? options.pollInterval),
+    executionTimeout: options.executionTimeout,
+    workerIdPrefix: isFromEnvironment('workerId')
+      ? options.workerId
+      : (instance?.workerId ?? options.workerId),
+    isPaused: pauseCheck(entry, options.paused, instance, logger),
+    source: built.source,
+  };
+}
+
+function memberProblems(name: string, instance: Partial<TaskWorker> | undefined): string[] {
+  const problems: string[] = [];
+  for (const member of ['pollInterval', 'workerId'] as const) {
+    const value = instance?.[member];
+    const rule = WORKER_OPTION_RULES[member];
+    if (value !== undefined && !rule.test(value)) {
+      problems.push(
+        `class ${name}: expected its member \`${member}\` to be ${rule.expected}, got ${String(value)}`,
+      );
+    }
+  }
+  if (instance?.isPaused !== undefined && !rules.function.test(instance.isPaused)) {
+    problems.push(`class ${name}: expected its member \`isPaused\` to be a method`);
+  }
+  return problems;
+}
+
+function pauseCheck(
+  entry: CatalogEntry,
+  paused: boolean,
+  instance: Partial<TaskWorker> | undefined,
+  logger: Logger,
+): () => boolean {
+  if (instance?.isPaused === undefined) return () => paused;
+  return () => {
+    try {
+      return paused || instance.isPaused!();
+    } catch (error) {
+      logger.warn('isPaused() of a worker throws; taken as not paused', {
+        worker: entry.description.key,
+        error: describeThrown(error),
+      });
+      return paused;
+    }
+  };
+}

@@ -1,0 +1,90 @@
+import { didYouMean, show } from '../core/options.js';
+import type { WorkerOptions } from '../worker/task-worker.js';
+import {
+  WORKER_DEFAULTS,
+  WORKER_OPTION_RULES,
+  type ResolvedWorkerOptions,
+} from '../worker/worker-options.js';
+import type { Environment } from './config.js';
+import type { WorkerDescription } from './worker-catalog.js';
+
+/** Where the value of an option comes from: code, a variable (by name), or the default. */
+export type Source = 'code' | 'default' | `env ${string}`;
+
+export interface WorkerSettings {
+  readonly options: ResolvedWorkerOptions;
+  readonly sources: Readonly<Record<keyof WorkerOptions, Source>>;
+}
+
+/** Properties in `CONDUCTOR_WORKER_<NAME>_<PROPERTY>`, with the option that each overrides. */
+export const WORKER_PROPERTIES = {
+  POLL_INTERVAL: 'pollInterval',
+  CONCURRENCY: 'concurrency',
+  PROCESSES: 'processes',
+  GROUP: 'group',
+  DOMAIN: 'domain',
+  WORKER_ID: 'workerId',
+  EXECUTION_TIMEOUT: 'executionTimeout',
+  PAUSED: 'paused',
+} as const satisfies Record<string, keyof WorkerOptions>;
+
+const PREFIX = 'CONDUCTOR_WORKER_';
+
+/** The options of one worker: environment before code before defaults; wrong values are added to `problems`. */
+export function workerSettings(
+  description: WorkerDescription,
+  env: Environment,
+  problems: string[],
+): WorkerSettings {
+  const given = Object.fromEntries(
+    Object.entries(description.options).filter(([, value]) => value !== undefined),
+  );
+  const options: Record<string, unknown> = { ...WORKER_DEFAULTS, ...given };
+  const sources = Object.fromEntries(
+    Object.keys(WORKER_OPTION_RULES).map((key) => [key, key in given ? 'code' : 'default']),
+  ) as Record<keyof WorkerOptions, Source>;
+  for (const [property, option] of Object.entries(WORKER_PROPERTIES)) {
+    const variable = [variableName(description.taskDefName, property), `${PREFIX}ALL_${property}`].find(
+      (name) => (env[name] ?? '') !== '',
+    );
+    if (variable === undefined) continue;
+    const value = parse(env[variable]!, option);
+    const rule = WORKER_OPTION_RULES[option];
+    if (rule.test(value)) {
+      options[option] = value;
+      sources[option] = `env ${variable}`;
+    } else {
+      problems.push(`environment: expected ${variable} to be ${rule.expected}, got ${show(env[variable])}`);
+    }
+  }
+  // The server knows no empty domain: it means none.
+  if (options['domain'] === '') options['domain'] = undefined;
+  return { options: options as unknown as ResolvedWorkerOptions, sources };
+}
+
+/** `CONDUCTOR_WORKER_<NAME>_<PROPERTY>`: upper case, everything but letters and digits as an underscore. */
+export function variableName(taskDefName: string, property: string): string {
+  return `${PREFIX}${taskDefName.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${property}`;
+}
+
+/** A sentence for each variable that begins like ours but fits no worker or no property. */
+export function unknownVariables(taskTypes: readonly string[], env: Environment): string[] {
+  const names = ['ALL', ...taskTypes];
+  const known = names.flatMap((name) =>
+    Object.keys(WORKER_PROPERTIES).map((property) => variableName(name, property)),
+  );
+  return Object.keys(env)
+    .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
+    .map((name) => {
+      const nearest = didYouMean(name, known);
+      return `${name} is set, but no worker has it${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
+    });
+}
+
+function parse(text: string, option: keyof WorkerOptions): unknown {
+  const isText = option === 'group' || option === 'domain' || option === 'workerId';
+  if (isText) return text;
+  if (option === 'paused')
+    return { true: true, '1': true, false: false, '0': false }[text.toLowerCase()] ?? text;
+  return text.trim() === '' ? Number.NaN : Number(text);
+}

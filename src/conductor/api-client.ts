@@ -1,0 +1,169 @@
+import type { Logger } from '../core/logger.js';
+import type { Authentication } from './authentication.js';
+import type { HttpOptions } from './http-options.js';
+import { bodyError, describeAnswer, isHtml, statusError } from './http-response-error.js';
+import type { Transport, TransportRequest, TransportResponse } from './transport.js';
+import { USER_AGENT } from './user-agent.js';
+
+/** A request to the API as the clients make it. */
+export interface ApiRequest {
+  readonly method: TransportRequest['method'];
+  /** Below the base address, query included, its parts encoded. */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as plain text. */
+  readonly text?: string;
+  /** @defaultValue the connection's `requestTimeoutMs` */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly lane?: 'poll' | 'request';
+  readonly idempotent?: boolean;
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+/** Sends requests with the token that the server wants, and turns what is not a good answer into an `HttpError`. */
+export class ApiClient {
+  readonly options: HttpOptions;
+  readonly logger: Logger;
+  readonly #transport: Transport;
+  readonly #authentication: Authentication;
+  #headers: { token: string | undefined; plain: Headers; json: Headers; text: Headers };
+
+  constructor(transport: Transport, authentication: Authentication, options: HttpOptions, logger: Logger) {
+    this.options = options;
+    this.logger = logger;
+    this.#transport = transport;
+    this.#authentication = authentication;
+    this.#headers = this.#buildHeaders(undefined);
+  }
+
+  /**
+   * The answer to `request`, when its status is 2xx. A token that the server refuses is renewed, and the same
+   * request sent once more.
+   *
+   * @throws HttpError HTTP_STATUS, HTTP_AUTH, HTTP_TIMEOUT or HTTP_NETWORK; the signal's reason after an abort
+   */
+  async send(request: ApiRequest): Promise<TransportResponse> {
+    const pending = this.#authentication.token();
+    const token = typeof pending === 'object' ? await untilAborted(pending, request.signal) : pending;
+    const body = request.json === undefined ? request.text : JSON.stringify(request.json);
+    const response = await this.#transport.request(this.#prepare(request, body, token));
+    if (response.status >= 200 && response.status < 300) return response;
+    if (!isTokenRefused(response)) throw this.#error(request, response);
+    const renewed = await untilAborted(this.#authentication.replace(token), request.signal);
+    // A server that turned out to have no authentication gives none: nothing would be different then.
+    if (renewed === undefined) throw this.#error(request, response);
+    const second = await this.#transport.request(this.#prepare(request, body, renewed));
+    if (second.status >= 200 && second.status < 300) return second;
+    throw this.#error(request, second);
+  }
+
+  /**
+   * The JSON of the answer; undefined when the answer is empty.
+   *
+   * @throws HttpError as {@link ApiClient.send} does, and HTTP_BODY for what is not JSON
+   */
+  async json<T>(request: ApiRequest): Promise<T | undefined> {
+    return this.parse<T>(request, await this.send(request));
+  }
+
+  /** The text of the answer, possibly empty. @throws HttpError HTTP_BODY for an HTML page */
+  async text(request: ApiRequest): Promise<string> {
+    const response = await this.send(request);
+    if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
+    return response.body;
+  }
+
+  /** The JSON of an answer that {@link ApiClient.send} brought. */
+  parse<T>(request: ApiRequest, response: TransportResponse): T | undefined {
+    if (response.body === '') return undefined;
+    try {
+      return JSON.parse(response.body) as T;
+    } catch {
+      if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
+      if (response.body.trim() === '') return undefined;
+      // The body itself is payload of users and stays out of the message.
+      throw bodyError(
+        request,
+        response,
+        `a body of ${response.body.length} characters that is not JSON, or is cut off`,
+      );
+    }
+  }
+
+  /** An answer with JSON of the wrong shape. */
+  shapeError(request: ApiRequest, expected: string): Error {
+    return bodyError(request, { status: 200, headers: {}, body: '' }, `JSON that is not ${expected}`);
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+
+  #prepare(request: ApiRequest, body: string | undefined, token: string | undefined): TransportRequest {
+    if (token !== this.#headers.token) this.#headers = this.#buildHeaders(token);
+    const { plain, json, text } = this.#headers;
+    return {
+      method: request.method,
+      path: request.path,
+      headers: body === undefined ? plain : request.json === undefined ? text : json,
+      timeoutMs: request.timeoutMs ?? this.options.requestTimeoutMs,
+      ...(body === undefined ? undefined : { body }),
+      ...(request.signal === undefined ? undefined : { signal: request.signal }),
+      ...(request.lane === undefined ? undefined : { lane: request.lane }),
+      ...(request.idempotent === undefined ? undefined : { idempotent: request.idempotent }),
+    };
+  }
+
+  /** Built once for a token: headers are the same for thousands of requests a second. */
+  #buildHeaders(token: string | undefined): {
+    token: string | undefined;
+    plain: Headers;
+    json: Headers;
+    text: Headers;
+  } {
+    const plain: Record<string, string> = { 'user-agent': USER_AGENT, accept: '*/*' };
+    for (const [name, value] of Object.entries(this.options.headers)) plain[name.toLowerCase()] = value;
+    if (token !== undefined) plain['x-authorization'] = token;
+    return {
+      token,
+      plain,
+      json: { ...plain, 'content-type': 'application/json' },
+      text: { ...plain, 'content-type': 'text/plain; charset=utf-8' },
+    };
+  }
+
+  #error(request: ApiRequest, response: TransportResponse): Error {
+    return statusError(request, response, this.#hint(response), (text) => this.#authentication.redact(text));
+  }
+
+  #hint(response: TransportResponse): string {
+    if (response.status === 401 && !this.#authentication.hasCredentials) {
+      return 'the server wants an access key: set CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET';
+    }
+    if (response.status === 401) return 'the token was refused: does the access key belong to this server?';
+    if (response.status === 403) return 'the access key may lack a permission';
+    if (response.status === 404 && isHtml(response))
+      return 'is the server URL right? It usually ends in /api';
+    return '';
+  }
+}
+
+function isTokenRefused(response: TransportResponse): boolean {
+  return (
+    response.status === 401 || (response.status === 403 && /\b(EXPIRED|INVALID)_TOKEN\b/.test(response.body))
+  );
+}
+
+/** `promise`, unless `signal` aborts before: a renewal goes on for the others who wait for it. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

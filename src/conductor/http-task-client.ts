@@ -1,0 +1,160 @@
+import { HttpError } from '../core/errors.js';
+import type { ApiClient, ApiRequest } from './api-client.js';
+import { TaskClient, type PollAnswer, type PollRequest } from './task-client.js';
+import type { TaskResultBody } from './task-result.js';
+import { outline, shapeTask } from './task-shape.js';
+import type { SearchResult, Task, TaskExecLog } from './types.js';
+
+/** How much longer than the server's waiting time the answer to a poll may take. */
+const POLL_MARGIN_MS = 10_000;
+/** The header of a server that notices when a long poll is dropped. */
+const ABORTABLE_POLL = 'x-tutti-abortable-poll';
+
+/** The task endpoints over HTTP. */
+export class HttpTaskClient extends TaskClient {
+  readonly #api: ApiClient;
+  readonly #pollMarginMs: number;
+  #canChain = true;
+
+  constructor(api: ApiClient) {
+    super();
+    this.#api = api;
+    this.#pollMarginMs = Math.min(POLL_MARGIN_MS, api.options.requestTimeoutMs);
+  }
+
+  override get canChain(): boolean {
+    return this.#canChain;
+  }
+
+  override async poll(poll: PollRequest): Promise<PollAnswer> {
+    const { taskType, workerId, domain, count, timeoutMs, signal } = poll;
+    let path = `/tasks/poll/batch/${encodeURIComponent(taskType)}?workerid=${encodeURIComponent(workerId)}`;
+    path += `&count=${count}&timeout=${timeoutMs}`;
+    if (domain !== undefined && domain !== '') path += `&domain=${encodeURIComponent(domain)}`;
+    const request: ApiRequest = {
+      method: 'GET',
+      path,
+      lane: 'poll',
+      timeoutMs: timeoutMs + this.#pollMarginMs,
+      signal,
+    };
+    const response = await this.#api.send(request);
+    const entries = this.#api.parse<unknown>(request, response) ?? [];
+    if (!Array.isArray(entries)) throw this.#api.shapeError(request, 'a list of tasks');
+    return {
+      tasks: this.#shapeAll(entries, taskType),
+      isAbortable: response.headers[ABORTABLE_POLL] === 'true',
+    };
+  }
+
+  override async update(result: TaskResultBody): Promise<void> {
+    // The server ignores a result for a task that has one, so that a second copy does no harm.
+    await this.#api.text({ method: 'POST', path: '/tasks', json: result, idempotent: true });
+  }
+
+  override async updateAndPoll(result: TaskResultBody): Promise<Task | undefined> {
+    if (!this.#canChain) {
+      await this.update(result);
+      return undefined;
+    }
+    try {
+      const request: ApiRequest = {
+        method: 'POST',
+        path: '/tasks/update-v2',
+        json: result,
+        idempotent: true,
+      };
+      const next = await this.#api.json<unknown>(request);
+      return next === undefined || next === null ? undefined : this.#shape(next);
+    } catch (error) {
+      if (!mayLackEndpoint(error, result.taskId)) throw error;
+    }
+    // A 404 can mean the task as well as the endpoint. The old endpoint knows: it refuses an unknown task too.
+    await this.update(result);
+    this.#canChain = false;
+    this.#api.logger.info('the server has no update-v2; tasks are polled after each update');
+    return undefined;
+  }
+
+  override async extendLease(task: Pick<Task, 'taskId' | 'workflowInstanceId'>): Promise<void> {
+    await this.update({
+      taskId: task.taskId,
+      workflowInstanceId: task.workflowInstanceId,
+      status: 'IN_PROGRESS',
+      extendLease: true,
+    });
+  }
+
+  override async addLog(taskId: string, line: string): Promise<void> {
+    await this.#api.text({ method: 'POST', path: `/tasks/${encodeURIComponent(taskId)}/log`, text: line });
+  }
+
+  override async getLogs(taskId: string): Promise<TaskExecLog[]> {
+    const path = `/tasks/${encodeURIComponent(taskId)}/log`;
+    return (await this.#api.json<TaskExecLog[]>({ method: 'GET', path })) ?? [];
+  }
+
+  override async getTask(taskId: string): Promise<Task> {
+    const request: ApiRequest = { method: 'GET', path: `/tasks/${encodeURIComponent(taskId)}` };
+    const shaped = shapeTask(await this.#api.json<unknown>(request));
+    if ('problem' in shaped) throw this.#api.shapeError(request, `a task (${shaped.problem})`);
+    return shaped.task;
+  }
+
+  override async search(
+    query: string,
+    options: { start?: number; size?: number } = {},
+  ): Promise<SearchResult<Task>> {
+    const { start = 0, size = 100 } = options;
+    const parameters = new URLSearchParams({
+      start: String(start),
+      size: String(size),
+      freeText: '*',
+      query,
+    });
+    const request: ApiRequest = { method: 'GET', path: `/tasks/search-v2?${parameters.toString()}` };
+    const found = await this.#api.json<Partial<SearchResult<unknown>>>(request);
+    if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
+    return { totalHits: found.totalHits ?? found.results.length, results: this.#shapeAll(found.results) };
+  }
+
+  override async queueSizes(taskTypes: readonly string[]): Promise<Record<string, number>> {
+    if (taskTypes.length === 0) return {};
+    const query = taskTypes.map((type) => `taskType=${encodeURIComponent(type)}`).join('&');
+    return (
+      (await this.#api.json<Record<string, number>>({
+        method: 'GET',
+        path: `/tasks/queue/sizes?${query}`,
+      })) ?? {}
+    );
+  }
+
+  override close(): Promise<void> {
+    return this.#api.close();
+  }
+
+  #shapeAll(entries: readonly unknown[], taskType?: string): Task[] {
+    const tasks: Task[] = [];
+    for (const entry of entries) {
+      const task = this.#shape(entry, taskType);
+      if (task !== undefined) tasks.push(task);
+    }
+    return tasks;
+  }
+
+  #shape(entry: unknown, taskType?: string): Task | undefined {
+    const shaped = shapeTask(entry, taskType);
+    if ('task' in shaped) return shaped.task;
+    const fields = { ...outline(entry), problem: shaped.problem };
+    this.#api.logger.error('the server sent a task of unknown shape, it is left out', fields);
+    return undefined;
+  }
+}
+
+/** Servers without update-v2 answer 405, because its path is like that of a task, which can only be read; or 404. */
+function mayLackEndpoint(error: unknown, taskId: string): boolean {
+  if (!(error instanceof HttpError)) return false;
+  if (error.status !== 404) return error.status === 405 || error.status === 501;
+  const { serverMessage } = error.details;
+  return typeof serverMessage !== 'string' || !serverMessage.includes(taskId);
+}

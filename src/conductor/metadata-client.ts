@@ -1,0 +1,93 @@
+import { HttpError } from '../core/errors.js';
+import type { ApiClient, ApiRequest } from './api-client.js';
+import type { TaskDef, WorkflowDef } from './types.js';
+
+interface BulkAnswer {
+  readonly bulkErrorResults?: Readonly<Record<string, string>>;
+}
+
+/** The endpoints for task and workflow definitions. Every method can throw an {@link HttpError}. */
+export class MetadataClient {
+  readonly #api: ApiClient;
+
+  constructor(api: ApiClient) {
+    this.#api = api;
+  }
+
+  /** Creates task definitions; those that exist are overwritten. */
+  async registerTaskDefs(definitions: readonly TaskDef[]): Promise<void> {
+    if (definitions.length === 0) return; // the server refuses an empty list
+    await this.#api.send({ method: 'POST', path: '/metadata/taskdefs', json: definitions });
+  }
+
+  /** Overwrites a task definition that exists. */
+  async updateTaskDef(definition: TaskDef): Promise<void> {
+    await this.#api.send({ method: 'PUT', path: '/metadata/taskdefs', json: definition });
+  }
+
+  async getTaskDef(name: string): Promise<TaskDef> {
+    const request: ApiRequest = { method: 'GET', path: `/metadata/taskdefs/${encodeURIComponent(name)}` };
+    const definition = await this.#api.json<TaskDef>(request);
+    if (typeof definition?.name !== 'string') throw this.#api.shapeError(request, 'a task definition');
+    return definition;
+  }
+
+  async getTaskDefs(): Promise<TaskDef[]> {
+    const request: ApiRequest = { method: 'GET', path: '/metadata/taskdefs' };
+    const definitions = (await this.#api.json<TaskDef[]>(request)) ?? [];
+    if (!Array.isArray(definitions)) throw this.#api.shapeError(request, 'a list of task definitions');
+    return definitions;
+  }
+
+  async deleteTaskDef(name: string): Promise<void> {
+    await this.#api.send({ method: 'DELETE', path: `/metadata/taskdefs/${encodeURIComponent(name)}` });
+  }
+
+  /**
+   * Creates a workflow definition.
+   *
+   * @param options - `overwrite`: replace the same version when it exists; otherwise that is a 409
+   */
+  async registerWorkflowDef(definition: WorkflowDef, options: { overwrite?: boolean } = {}): Promise<void> {
+    const { overwrite = false } = options;
+    const path = `/metadata/workflow${overwrite ? '?overwrite=true' : ''}`;
+    try {
+      await this.#api.send({ method: 'POST', path, json: definition });
+    } catch (error) {
+      if (!overwrite || !(error instanceof HttpError) || error.status !== 409) throw error;
+      // Servers before 3.31 do not know the parameter; the bulk update overwrites on all of them.
+      await this.updateWorkflowDefs([definition]);
+    }
+  }
+
+  /** Creates or overwrites workflow definitions. @throws HttpError that names those which the server refused */
+  async updateWorkflowDefs(definitions: readonly WorkflowDef[]): Promise<void> {
+    if (definitions.length === 0) return;
+    const request: ApiRequest = { method: 'PUT', path: '/metadata/workflow', json: definitions };
+    const errors = Object.entries((await this.#api.json<BulkAnswer>(request))?.bulkErrorResults ?? {});
+    if (errors.length === 0) return;
+    const list = errors.map(([name, reason]) => `${name}: ${reason}`).join('; ');
+    const message = `PUT ${request.path}: the server refused ${errors.length} of ${definitions.length}: ${list}`;
+    // The answer as a whole is a 200; for the refused definitions it means what a 400 means.
+    throw new HttpError('HTTP_STATUS', message, { ...request, status: 400 }, { details: { errors } });
+  }
+
+  /** @param version - absent: the newest */
+  async getWorkflowDef(name: string, version?: number): Promise<WorkflowDef> {
+    const query = version === undefined ? '' : `?version=${version}`;
+    const request: ApiRequest = {
+      method: 'GET',
+      path: `/metadata/workflow/${encodeURIComponent(name)}${query}`,
+    };
+    const definition = await this.#api.json<WorkflowDef>(request);
+    if (typeof definition?.name !== 'string') throw this.#api.shapeError(request, 'a workflow definition');
+    return definition;
+  }
+
+  async deleteWorkflowDef(name: string, version: number): Promise<void> {
+    await this.#api.send({
+      method: 'DELETE',
+      path: `/metadata/workflow/${encodeURIComponent(name)}/${version}`,
+    });
+  }
+}

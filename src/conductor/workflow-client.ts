@@ -1,0 +1,155 @@
+import { HttpError } from '../core/errors.js';
+import { sleep } from '../core/sleep.js';
+import type { ApiClient, ApiRequest } from './api-client.js';
+import type { JsonObject, SearchResult, StartWorkflowRequest, Workflow, WorkflowStatus } from './types.js';
+
+/** The states that a workflow does not leave by itself. */
+const TERMINAL: readonly WorkflowStatus[] = ['COMPLETED', 'FAILED', 'TIMED_OUT', 'TERMINATED'];
+
+export interface WaitOptions {
+  /** @defaultValue 60000 */
+  readonly timeoutMs?: number;
+  /** Time between two looks, in milliseconds. @defaultValue 200 */
+  readonly pollIntervalMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The workflow endpoints of a Conductor server. Every method can throw an {@link HttpError}. */
+export class WorkflowClient {
+  readonly #api: ApiClient;
+
+  constructor(api: ApiClient) {
+    this.#api = api;
+  }
+
+  /** Starts a workflow and returns its id. */
+  async start(request: StartWorkflowRequest): Promise<string> {
+    return this.#idFrom({ method: 'POST', path: '/workflow', json: request });
+  }
+
+  /** Starts the newest version of a workflow, or the one in `options`, and returns its id. */
+  async startByName(
+    name: string,
+    input: JsonObject = {},
+    options: { version?: number; correlationId?: string; priority?: number } = {},
+  ): Promise<string> {
+    const path = `/workflow/${encodeURIComponent(name)}${query({ ...options })}`;
+    return this.#idFrom({ method: 'POST', path, json: input });
+  }
+
+  /** @param options - `includeTasks`: whether the tasks come with it, true by default */
+  async get(
+    workflowId: string,
+    options: { includeTasks?: boolean; signal?: AbortSignal } = {},
+  ): Promise<Workflow> {
+    const { includeTasks = true, signal } = options;
+    const request: ApiRequest = {
+      method: 'GET',
+      path: `${at(workflowId)}${query({ includeTasks })}`,
+      signal,
+    };
+    const workflow = await this.#api.json<Workflow>(request);
+    if (typeof workflow?.status !== 'string') throw this.#api.shapeError(request, 'a workflow');
+    return workflow;
+  }
+
+  async getStatus(workflowId: string): Promise<WorkflowStatus> {
+    const request: ApiRequest = { method: 'GET', path: `${at(workflowId)}/status` };
+    const answer = await this.#api.json<{ status?: WorkflowStatus }>(request);
+    if (typeof answer?.status !== 'string') throw this.#api.shapeError(request, 'the status of a workflow');
+    return answer.status;
+  }
+
+  /** Ends a running workflow: it becomes TERMINATED, its open tasks CANCELED. */
+  async terminate(workflowId: string, reason?: string): Promise<void> {
+    await this.#api.send({ method: 'DELETE', path: `${at(workflowId)}${query({ reason })}` });
+  }
+
+  /** Stops scheduling; tasks under way go on. */
+  async pause(workflowId: string): Promise<void> {
+    await this.#api.send({ method: 'PUT', path: `${at(workflowId)}/pause` });
+  }
+
+  async resume(workflowId: string): Promise<void> {
+    await this.#api.send({ method: 'PUT', path: `${at(workflowId)}/resume` });
+  }
+
+  /** Runs the failed tasks of a failed workflow again. */
+  async retry(workflowId: string, options: { resumeSubworkflowTasks?: boolean } = {}): Promise<void> {
+    await this.#api.send({ method: 'POST', path: `${at(workflowId)}/retry${query({ ...options })}` });
+  }
+
+  /** Runs an ended workflow again from its first task. */
+  async restart(workflowId: string, options: { useLatestDefinitions?: boolean } = {}): Promise<void> {
+    await this.#api.send({ method: 'POST', path: `${at(workflowId)}/restart${query({ ...options })}` });
+  }
+
+  /** Workflows without their tasks. @param condition - e.g. `workflowType='order' AND status='RUNNING'` */
+  async search(
+    condition: string,
+    options: { start?: number; size?: number; sort?: string; freeText?: string } = {},
+  ): Promise<SearchResult<Workflow>> {
+    const { start = 0, size = 100, sort, freeText = '*' } = options;
+    const path = `/workflow/search-v2${query({ start, size, sort, freeText, query: condition })}`;
+    const request: ApiRequest = { method: 'GET', path };
+    const found = await this.#api.json<SearchResult<Workflow>>(request);
+    if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
+    return found;
+  }
+
+  /**
+   * Waits until the workflow has ended, and returns it with its tasks. A server that does not answer in between
+   * is asked again.
+   *
+   * @throws HttpError HTTP_TIMEOUT when it has not ended in time, with the last failure as cause; the signal's
+   * reason after an abort
+   */
+  async waitFor(workflowId: string, options: WaitOptions = {}): Promise<Workflow> {
+    const { timeoutMs = 60_000, pollIntervalMs = 200, signal } = options;
+    const deadline = performance.now() + timeoutMs;
+    let last = 'not known';
+    let failure: unknown;
+    for (;;) {
+      try {
+        const { status } = await this.get(workflowId, { includeTasks: false, ...(signal && { signal }) });
+        if (TERMINAL.includes(status)) return await this.get(workflowId, signal && { signal });
+        [last, failure] = [status, undefined];
+      } catch (error) {
+        if (!(error instanceof HttpError) || !error.isRetryable) throw error;
+        failure = error;
+      }
+      const left = deadline - performance.now();
+      if (left <= 0) throw notEnded(workflowId, last, timeoutMs, failure);
+      await sleep(Math.min(pollIntervalMs, left), signal);
+      signal?.throwIfAborted();
+    }
+  }
+
+  async #idFrom(request: ApiRequest): Promise<string> {
+    // Servers differ: the bare id, or the id as a JSON string.
+    const id = (await this.#api.text(request)).trim().replace(/^"(.*)"$/, '$1');
+    if (id === '' || /[\s{}<>]/.test(id)) throw this.#api.shapeError(request, 'the id of a workflow');
+    return id;
+  }
+}
+
+function at(workflowId: string): string {
+  return `/workflow/${encodeURIComponent(workflowId)}`;
+}
+
+function query(parameters: Readonly<Record<string, string | number | boolean | undefined>>): string {
+  const set = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return set.length === 0
+    ? ''
+    : `?${set.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`;
+}
+
+function notEnded(workflowId: string, status: string, timeoutMs: number, cause: unknown): HttpError {
+  const message = `the workflow ${workflowId} has not ended within ${timeoutMs} ms, its status is ${status}`;
+  return new HttpError(
+    'HTTP_TIMEOUT',
+    message,
+    { method: 'GET', path: at(workflowId) },
+    { cause, details: { status } },
+  );
+}

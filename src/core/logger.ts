@@ -1,0 +1,78 @@
+/** Ordered from quiet to talkative. */
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Fields that go with a line. Values are printed as JSON; never put credentials here. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * The port through which everything in this package logs. Bind your own (pino, winston …) with
+ * `bootstrap({ logger })`; it is used in the orchestrator and in every worker process.
+ */
+export abstract class Logger {
+  abstract log(level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields): void;
+
+  error(message: string, fields?: LogFields): void {
+    this.log('error', message, fields);
+  }
+  warn(message: string, fields?: LogFields): void {
+    this.log('warn', message, fields);
+  }
+  info(message: string, fields?: LogFields): void {
+    this.log('info', message, fields);
+  }
+  debug(message: string, fields?: LogFields): void {
+    this.log('debug', message, fields);
+  }
+  /** A logger that adds `fields` to each line. */
+  child(fields: LogFields): Logger {
+    return new ChildLogger(this, fields);
+  }
+}
+
+class ChildLogger extends Logger {
+  readonly #parent: Logger;
+  readonly #fields: LogFields;
+  constructor(parent: Logger, fields: LogFields) {
+    super();
+    this.#parent = parent;
+    this.#fields = fields;
+  }
+  override log(level: Exclude<LogLevel, 'silent'>, message: string, fields?: LogFields): void {
+    this.#parent.log(level, message, fields === undefined ? this.#fields : { ...this.#fields, ...fields });
+  }
+}
+
+/** One line per entry on standard error: time, level, message, fields as `key=value`. */
+export class ConsoleLogger extends Logger {
+  readonly #threshold: number;
+  readonly #write: (line: string) => void;
+
+  constructor(
+    level: LogLevel = 'info',
+    write: (line: string) => void = (line) => void process.stderr.write(line),
+  ) {
+    super();
+    this.#threshold = LOG_LEVELS.indexOf(level);
+    this.#write = write;
+  }
+
+  override log(level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields = {}): void {
+    if (LOG_LEVELS.indexOf(level) > this.#threshold) return;
+    let line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}`;
+    for (const [key, value] of Object.entries(fields)) {
+      if (value !== undefined) line += ` ${key}=${formatValue(value)}`;
+    }
+    this.#write(`${line}\n`);
+  }
+}
+
+function formatValue(value: unknown): string {
+  if (typeof value === 'string') return /^[\w.:/@#-]+$/.test(value) ? value : JSON.stringify(value);
+  if (value instanceof Error) return JSON.stringify(value.stack ?? value.message);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}

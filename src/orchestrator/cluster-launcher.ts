@@ -1,0 +1,107 @@
+import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import { TuttiError } from '../core/errors.js';
+import type { WorkerMessage } from './messages.js';
+import {
+  ProcessLauncher,
+  type LaunchedProcess,
+  type ProcessEnd,
+  type ProcessMarker,
+} from './process-launcher.js';
+import { markerEnvironment } from './process-marker.js';
+import { killTree } from './process-tree.js';
+import { TextTail } from './text-tail.js';
+
+/** A grandchild that holds the pipes must not keep the end of a process from being noticed. */
+const CLOSE_WAIT_MS = 1_000;
+
+/** Told of every process that lives, so that none survives the orchestrator. */
+export interface ProcessWatch {
+  add(pid: number): void;
+  remove(pid: number): void;
+}
+
+/** Starts worker processes with `node:cluster`: the program's main file once more, with a marker in its environment. */
+export class ClusterLauncher extends ProcessLauncher {
+  readonly #entry: string;
+  readonly #watch: ProcessWatch;
+
+  /** @param entry - file that the worker processes run */
+  constructor(entry: string, watch: ProcessWatch) {
+    super();
+    this.#entry = entry;
+    this.#watch = watch;
+  }
+
+  override launch(marker: ProcessMarker): LaunchedProcess {
+    // The settings are global to the process and read at each fork: a program that forks a cluster of its own
+    // between two of ours must not get our entry, nor we its.
+    cluster.setupPrimary({
+      exec: this.#entry,
+      args: process.argv.slice(2),
+      serialization: 'json',
+      // Standard output is inherited: as a pipe, its order against standard error would be lost, and colours with it.
+      stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
+    });
+    return new ClusterProcess(cluster.fork(markerEnvironment(marker)), this.#watch);
+  }
+}
+
+class ClusterProcess implements LaunchedProcess {
+  readonly pid: number;
+  readonly #worker: ClusterWorker;
+  readonly #watch: ProcessWatch;
+  readonly #stderr = new TextTail();
+  #hasEnded = false;
+  #onMessage: (message: WorkerMessage) => void = () => undefined;
+  #onEnd: (end: ProcessEnd) => void = () => undefined;
+
+  constructor(worker: ClusterWorker, watch: ProcessWatch) {
+    this.#worker = worker;
+    this.#watch = watch;
+    const child = worker.process;
+    // Sending to a process that just died must not take the orchestrator with it.
+    worker.on('error', () => undefined);
+    child.on('error', () => undefined);
+    if (child.pid === undefined) {
+      throw new TuttiError(
+        'PROCESS_FAILED',
+        'the operating system did not start a worker process (out of memory or processes?)',
+      );
+    }
+    this.pid = child.pid;
+    watch.add(this.pid);
+    worker.on('message', (message: WorkerMessage) => this.#onMessage(message));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      process.stderr.write(chunk);
+      this.#stderr.push(chunk);
+    });
+    child.stderr?.on('error', () => undefined);
+    child.once('close', (code, signal) => this.#end(code, signal));
+    child.once('exit', (code, signal) => setTimeout(() => this.#end(code, signal), CLOSE_WAIT_MS));
+  }
+
+  onMessage(listener: (message: WorkerMessage) => void): void {
+    this.#onMessage = listener;
+  }
+
+  onEnd(listener: (end: ProcessEnd) => void): void {
+    this.#onEnd = listener;
+  }
+
+  send(message: object): void {
+    const child = this.#worker.process;
+    if (child.connected) child.send(message, () => undefined);
+  }
+
+  kill(): void {
+    if (!this.#hasEnded) killTree(this.pid);
+  }
+
+  #end(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#watch.remove(this.pid);
+    this.#worker.process.stderr?.destroy();
+    this.#onEnd({ code, signal, stderrTail: this.#stderr.text() });
+  }
+}

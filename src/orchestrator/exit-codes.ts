@@ -1,0 +1,11 @@
+/** Exit codes of a program that runs workers, and of its worker processes. */
+export const EXIT_CODES = {
+  /** Everything was finished or handed back. */
+  clean: 0,
+  /** Work was cut off, or an error that was not foreseen. */
+  failed: 1,
+  /** A worker was given up because its process died again and again. */
+  givenUp: 70,
+  /** Wrong configuration, workers or bindings (`EX_CONFIG` of sysexits.h): starting again changes nothing. */
+  configuration: 78,
+} as const;

@@ -1,0 +1,24 @@
+import type { ErrorReport } from './messages.js';
+import type { ProcessEnd } from './process-launcher.js';
+
+/** What is known of the end of a worker process. */
+export interface ProcessDeath {
+  readonly pid: number;
+  readonly end: ProcessEnd;
+  /** The error that the process reported before it ended. */
+  readonly error: ErrorReport | undefined;
+  /** Why the orchestrator killed it, when it did. */
+  readonly killedFor: string | undefined;
+}
+
+/** One sentence for logs, events and the reason of failed tasks: who died of what. */
+export function describeDeath(slot: string, death: ProcessDeath): string {
+  const who = `worker process ${slot} (pid ${death.pid})`;
+  if (death.killedFor !== undefined) return `${who} was killed: ${death.killedFor}`;
+  if (death.error !== undefined) return `${who} failed: ${death.error.message}`;
+  const { code, signal, stderrTail } = death.end;
+  if (/heap out of memory|Reached heap limit/i.test(stderrTail))
+    return `${who} died: JavaScript heap out of memory`;
+  if (signal !== null) return `${who} died of signal ${signal}`;
+  return `${who} exited with code ${String(code)}`;
+}

@@ -1,0 +1,41 @@
+import type { OrchestratorMessage, WorkerMessage } from './messages.js';
+
+/** What a worker process is started for; travels in its environment. Holds no credentials. */
+export interface ProcessMarker {
+  /** Name of the slot, e.g. `greet:GreetWorker#1`. */
+  readonly slot: string;
+  /** Keys of the workers that run in the process. */
+  readonly workers: readonly string[];
+  /** Files that export those of them that were discovered; nothing else is imported. */
+  readonly files: readonly string[];
+  readonly serverUrl: string;
+  /** Makes the worker ids of this process start unlike those of any other. */
+  readonly incarnation: string;
+  /** Milliseconds that the process has for its tasks when the orchestrator is gone. */
+  readonly orphanGraceMs: number;
+}
+
+/** How a process ended, after all that it wrote has been read. */
+export interface ProcessEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The last lines of its standard error. */
+  readonly stderrTail: string;
+}
+
+/** A process that was started; every callback is set once, right after the launch. */
+export interface LaunchedProcess {
+  readonly pid: number;
+  send(message: OrchestratorMessage): void;
+  onMessage(listener: (message: WorkerMessage) => void): void;
+  /** Called once, when the process is gone and its messages and standard error are read. */
+  onEnd(listener: (end: ProcessEnd) => void): void;
+  /** SIGKILL for the process and everything that it started. */
+  kill(): void;
+}
+
+/** The port to the operating system's processes. */
+export abstract class ProcessLauncher {
+  /** @throws when the process cannot be started at all */
+  abstract launch(marker: ProcessMarker): LaunchedProcess;
+}

@@ -1,0 +1,72 @@
+import type { Logger } from '../core/logger.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** A terminal and npm each deliver one Ctrl-C; two signals this close are one. */
+const SAME_SIGNAL_MS = 200;
+/** How long the program may go on by itself after a stop that a signal has asked for. */
+const LINGER_MS = 3_000;
+
+/** The part of the orchestrator that signals act on. */
+export interface SignalTarget {
+  stop(): Promise<void>;
+  /** Ends everything at once. */
+  kill(reason: string): void;
+}
+
+/** First signal: stop and finish. Second: at once. */
+export class SignalHandler {
+  readonly #target: SignalTarget;
+  readonly #logger: Logger;
+  #firstAt: number | undefined;
+  #isInstalled = false;
+
+  constructor(target: SignalTarget, logger: Logger) {
+    this.#target = target;
+    this.#logger = logger;
+  }
+
+  install(): void {
+    if (this.#isInstalled) return;
+    this.#isInstalled = true;
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  uninstall(): void {
+    this.#isInstalled = false;
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+
+  /** Whether a stop was asked for by a signal. */
+  get wasSignalled(): boolean {
+    return this.#firstAt !== undefined;
+  }
+
+  /**
+   * Ends the program a while after a stop by signal, if something else keeps it alive: whoever sent the signal waits
+   * for the process to go.
+   */
+  endSoon(exitCode: number): void {
+    const timer = setTimeout(() => {
+      this.#logger.warn('all workers have stopped, but something keeps the program alive; ending it', {
+        exitCode,
+      });
+      process.exit(exitCode);
+    }, LINGER_MS);
+    timer.unref();
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    const now = Date.now();
+    if (this.#firstAt === undefined) {
+      this.#firstAt = now;
+      this.#logger.info(
+        `${signal}: stopping; running tasks may finish. A second signal ends everything at once`,
+      );
+      // The outcome of the stop is join()'s to tell.
+      this.#target.stop().catch(() => undefined);
+    } else if (now - this.#firstAt > SAME_SIGNAL_MS) {
+      this.#logger.warn(`${signal} again: ending everything at once`);
+      this.#target.kill(`a second signal (${signal}) asked for it`);
+    }
+  };
+}

@@ -1,0 +1,52 @@
+import type { Ledger } from './ledger.js';
+import type { LoopReport, ReadyWorker } from './messages.js';
+import type { SlotPlan } from './slot.js';
+import type { SlotState } from './states.js';
+import type { SlotStatusView } from './status.js';
+
+/** What a slot holds, as the plain data of `status()`. */
+export function slotStatus(slot: {
+  plan: SlotPlan;
+  state: SlotState;
+  pid: number | undefined;
+  readySince: number | undefined;
+  ready: readonly ReadyWorker[];
+  loops: readonly LoopReport[];
+  ledger: Ledger;
+  lostToCrashes: number;
+  restarts: number;
+  lastError: string | undefined;
+  nextStartAt: number | undefined;
+}): SlotStatusView {
+  const now = Date.now();
+  const { plan, ready, loops, ledger, ...rest } = slot;
+  const { state, pid, readySince, lostToCrashes, restarts, lastError, nextStartAt } = rest;
+  return {
+    slot: plan.name,
+    state,
+    pid,
+    readySince,
+    workers: plan.workers.map((worker, index) => ({
+      key: worker.key,
+      taskType: worker.taskType,
+      workerId: ready[index]?.workerId,
+      concurrency: worker.concurrency,
+      pollInterval: ready[index]?.pollInterval ?? worker.pollInterval,
+      polls: loops[index]?.polls ?? 0,
+      lastPollAt: loops[index]?.lastPollAt ?? 0,
+      lastPollError: loops[index]?.lastPollError,
+    })),
+    tasks: ledger.tasks().map((task) => ({
+      taskId: task.taskId,
+      workflowInstanceId: task.workflowInstanceId,
+      worker: plan.workers[task.worker]?.key ?? plan.name,
+      ageMs: now - task.startedAt,
+      progress: task.progress,
+    })),
+    counts: { ...ledger.counts },
+    lostToCrashes,
+    restarts,
+    lastError,
+    nextStartAt,
+  };
+}

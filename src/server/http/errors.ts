@@ -1,0 +1,16 @@
+import { hostname } from 'node:os';
+import { describeThrown } from '../../core/errors.js';
+import { ApiError } from '../engine/api-error.js';
+import { json, type Reply } from './reply.js';
+
+const INSTANCE = hostname();
+
+/** The error body of the real server. One that reports broken rules does not name the instance. */
+export function errorReply(error: unknown): Reply {
+  const status = error instanceof ApiError ? error.status : 500;
+  const message = describeThrown(error);
+  if (error instanceof ApiError && error.validationErrors !== undefined) {
+    return json({ status, message, retryable: false, validationErrors: error.validationErrors }, status);
+  }
+  return json({ status, message, instance: INSTANCE, retryable: false }, status);
+}

@@ -1,0 +1,119 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { within } from '../../core/sleep.js';
+import { errorReply } from './errors.js';
+import { EMPTY, type Reply } from './reply.js';
+import { ApiRequest } from './request.js';
+import type { Router } from './router.js';
+
+/** Longer than clients keep idle connections, so that it is they who close them. */
+const KEEP_ALIVE_MS = 75_000;
+/** How long a close waits for answers under way. */
+const CLOSE_GRACE_MS = 1000;
+
+/** Speaks HTTP: reads requests, asks the router, writes answers, and notices when one does not arrive. */
+export class HttpServer {
+  readonly #router: Router;
+  readonly #server: Server;
+  /** Connections whose last answer gave out tasks; the next request on them shows that it arrived. */
+  readonly #watched = new WeakMap<Socket, () => void>();
+  #isClosing = false;
+
+  constructor(router: Router) {
+    this.#router = router;
+    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
+  }
+
+  /** @returns the port, also when a free one was asked for with 0 */
+  listen(port: number, host: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Stops listening and closes all connections, those with an answer under way last. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    await within(closed, CLOSE_GRACE_MS);
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#watched.get(incoming.socket)?.();
+    const hungUp = new AbortController();
+    response.once('close', () => {
+      if (!response.writableFinished) hungUp.abort();
+    });
+    let reply: Reply;
+    try {
+      reply = await this.#answer(incoming, hungUp.signal);
+    } catch (error) {
+      reply = errorReply(error);
+    }
+    if (hungUp.signal.aborted) {
+      reply.onLost?.();
+      return;
+    }
+    if (reply.onLost !== undefined) this.#watchDelivery(incoming.socket, hungUp.signal, reply.onLost);
+    this.#write(incoming, response, reply);
+  }
+
+  /**
+   * Calls `onLost` once when an answer cannot be written, or when the client resets the connection instead of going
+   * on with it: then the answer met a closed socket. A client that closes in peace has read it.
+   */
+  #watchDelivery(socket: Socket, hungUp: AbortSignal, onLost: () => void): void {
+    const stop = (): void => {
+      hungUp.removeEventListener('abort', lost);
+      socket.off('error', lost);
+      this.#watched.delete(socket);
+    };
+    const lost = (): void => {
+      stop();
+      onLost();
+    };
+    hungUp.addEventListener('abort', lost, { once: true });
+    socket.once('error', lost);
+    // A broken connection aborts `hungUp` on its close, which comes after this one.
+    socket.once('close', () => setImmediate(stop));
+    this.#watched.set(socket, stop);
+  }
+
+  async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<Reply> {
+    const method = incoming.method ?? 'GET';
+    const [path = '/', query = ''] = split(incoming.url ?? '/');
+    const rawBody = await readBody(incoming);
+    if (method === 'OPTIONS') return EMPTY;
+    const { handler, params } = this.#router.find(method, path);
+    return handler(new ApiRequest({ method, path, query: new URLSearchParams(query), params, signal, rawBody }));
+  }
+
+  #write(incoming: IncomingMessage, response: ServerResponse, reply: Reply): void {
+    const headers: Record<string, string | number> = { ...reply.headers };
+    if (reply.contentType !== undefined) headers['content-type'] = reply.contentType;
+    if (reply.status !== 204) headers['content-length'] = Buffer.byteLength(reply.body ?? '');
+    if (this.#isClosing) headers['connection'] = 'close';
+    response.writeHead(reply.status, headers);
+    response.end(incoming.method === 'HEAD' ? undefined : reply.body);
+  }
+}
+
+function split(url: string): [string, string] {
+  const at = url.indexOf('?');
+  return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+async function readBody(incoming: IncomingMessage): Promise<string> {
+  if (incoming.method === 'GET' || incoming.method === 'HEAD') return '';
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}

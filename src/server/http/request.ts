@@ -1,0 +1,98 @@
+import { internal } from '../engine/api-error.js';
+
+/** One request, as handlers see it. */
+export class ApiRequest {
+  readonly method: string;
+  /** Decoded, without query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly params: Readonly<Record<string, string>>;
+  /** Aborts when the client hangs up before it has its answer. */
+  readonly signal: AbortSignal;
+  readonly #rawBody: string;
+
+  constructor(fields: {
+    method: string;
+    path: string;
+    query: URLSearchParams;
+    params: Readonly<Record<string, string>>;
+    signal: AbortSignal;
+    rawBody: string;
+  }) {
+    this.method = fields.method;
+    this.path = fields.path;
+    this.query = fields.query;
+    this.params = fields.params;
+    this.signal = fields.signal;
+    this.#rawBody = fields.rawBody;
+  }
+
+  param(name: string): string {
+    return this.params[name] ?? '';
+  }
+
+  /** The body as it came. @throws ApiError 500 when there is none, as on the real server */
+  get text(): string {
+    if (this.#rawBody === '') throw this.#bodyIsMissing();
+    return this.#rawBody;
+  }
+
+  /** The body as JSON. @throws ApiError 500 when it is missing, `null` or malformed, as on the real server */
+  json(): unknown {
+    const raw = this.text;
+    let value: unknown;
+    try {
+      value = JSON.parse(raw);
+    } catch (error) {
+      throw internal(`JSON parse error: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    if (value === null) throw this.#bodyIsMissing();
+    return value;
+  }
+
+  optional(name: string): string | undefined {
+    const value = this.query.get(name);
+    return value === null || value === '' ? undefined : value;
+  }
+
+  /** @throws ApiError 500 when it is missing */
+  required(name: string): string {
+    const value = this.query.get(name);
+    if (value === null) {
+      throw internal(`Required request parameter '${name}' for method parameter type String is not present`);
+    }
+    return value;
+  }
+
+  int(name: string, absent: number): number {
+    return this.optionalInt(name) ?? absent;
+  }
+
+  /** @throws ApiError 500 when it is not an integer */
+  optionalInt(name: string): number | undefined {
+    const value = this.optional(name);
+    return value === undefined ? undefined : parseInteger(name, value);
+  }
+
+  flag(name: string, absent: boolean): boolean {
+    const value = this.optional(name);
+    if (value === undefined) return absent;
+    if (['true', 'on', 'yes', '1'].includes(value)) return true;
+    if (['false', 'off', 'no', '0'].includes(value)) return false;
+    throw internal(
+      `Method parameter '${name}': Failed to convert value of type 'java.lang.String' to required type 'boolean'; Invalid boolean value [${value}]`,
+    );
+  }
+
+  #bodyIsMissing(): Error {
+    return internal(`Required request body is missing: ${this.method} ${this.path}`);
+  }
+}
+
+/** @throws ApiError 500 that names the parameter */
+export function parseInteger(name: string, value: string): number {
+  if (/^[+-]?\d{1,10}$/.test(value)) return Number(value);
+  throw internal(
+    `Method parameter '${name}': Failed to convert value of type 'java.lang.String' to required type 'int'; For input string: "${value}"`,
+  );
+}

@@ -1,0 +1,78 @@
+import type { Engine } from '../../engine/engine.js';
+import type { FullWorkflowDef } from '../../engine/model.js';
+import { EMPTY, json, type Reply } from '../reply.js';
+import { parseInteger, type ApiRequest } from '../request.js';
+import type { Route } from '../router.js';
+
+/** `/api/metadata`: definitions of tasks and workflows. */
+export function metadataRoutes({ catalogue }: Engine): Route[] {
+  return [
+    ['POST', '/api/metadata/taskdefs', done((request) => catalogue.registerTaskDefs(request.json()))],
+    ['PUT', '/api/metadata/taskdefs', done((request) => catalogue.updateTaskDef(request.json()))],
+    ['GET', '/api/metadata/taskdefs', () => json(catalogue.taskDefs())],
+    ['GET', '/api/metadata/taskdefs/{name}', (request) => json(catalogue.taskDef(request.param('name')))],
+    ['DELETE', '/api/metadata/taskdefs/{name}', done((request) => catalogue.deleteTaskDef(request.param('name')))],
+    [
+      'POST',
+      '/api/metadata/workflow',
+      done((request) => catalogue.registerWorkflowDef(request.json(), request.flag('overwrite', false))),
+    ],
+    [
+      'POST',
+      '/api/metadata/workflow/validate',
+      done((request) => void catalogue.checkWorkflowDef(request.json(), 'validateWorkflowDef.arg0')),
+    ],
+    [
+      'PUT',
+      '/api/metadata/workflow',
+      (request) =>
+        json({ bulkErrorResults: {}, bulkSuccessfulResults: catalogue.updateWorkflowDefs(request.json()) }),
+    ],
+    ['GET', '/api/metadata/workflow', () => json(catalogue.workflowDefs())],
+    ['GET', '/api/metadata/workflow/names', () => json(names(catalogue.workflowDefs()))],
+    ['GET', '/api/metadata/workflow/names-and-versions', () => json(versionsByName(catalogue.workflowDefs()))],
+    ['GET', '/api/metadata/workflow/latest-versions', () => json(latest(catalogue.workflowDefs()))],
+    [
+      'GET',
+      '/api/metadata/workflow/{name}',
+      (request) => json(catalogue.workflowDef(request.param('name'), request.optionalInt('version'))),
+    ],
+    [
+      'GET',
+      '/api/metadata/workflow/{name}/versions',
+      (request) => json(versionsByName(catalogue.workflowDefs())[request.param('name')] ?? []),
+    ],
+    [
+      'DELETE',
+      '/api/metadata/workflow/{name}/{version}',
+      done((request) =>
+        catalogue.deleteWorkflowDef(request.param('name'), parseInteger('version', request.param('version'))),
+      ),
+    ],
+  ];
+}
+
+function done(act: (request: ApiRequest) => void): (request: ApiRequest) => Reply {
+  return (request) => {
+    act(request);
+    return EMPTY;
+  };
+}
+
+function names(defs: readonly FullWorkflowDef[]): string[] {
+  return [...new Set(defs.map((def) => def.name))].sort();
+}
+
+function latest(defs: readonly FullWorkflowDef[]): FullWorkflowDef[] {
+  // Versions of a name come in ascending order: the last one stays.
+  return [...new Map(defs.map((def) => [def.name, def])).values()];
+}
+
+function versionsByName(defs: readonly FullWorkflowDef[]): Record<string, unknown[]> {
+  const result: Record<string, unknown[]> = {};
+  for (const { name, version, createTime, updateTime } of defs) {
+    const summary = { name, version, createTime, ...(updateTime === 0 ? {} : { updateTime }) };
+    (result[name] ??= []).push(summary);
+  }
+  return result;
+}

@@ -1,0 +1,76 @@
+import { notThereYet } from '../../engine/api-error.js';
+import type { Route } from '../router.js';
+
+/** What the real server has and this one does not have yet. */
+const ENDPOINTS: readonly (readonly [method: string, pattern: string])[] = [
+  ['POST', '/api/tasks/{workflowId}/{taskRefName}/{status}'],
+  ['POST', '/api/tasks/{workflowId}/{taskRefName}/{status}/sync'],
+  ['POST', '/api/tasks/{workflowId}/{status}/signal'],
+  ['POST', '/api/tasks/{workflowId}/{status}/signal/sync'],
+  ['POST', '/api/tasks/queue/requeue/{taskType}'],
+  ['GET', '/api/tasks/externalstoragelocation'],
+  ['GET', '/api/tasks/external-storage-location'],
+  ['POST', '/api/workflow/execute/{name}/{version}'],
+  ['GET', '/api/workflow/{name}/correlated/{correlationId}'],
+  ['POST', '/api/workflow/{name}/correlated'],
+  ['GET', '/api/workflow/running/{name}'],
+  ['PUT', '/api/workflow/{workflowId}/skiptask/{taskReferenceName}'],
+  ['POST', '/api/workflow/{workflowId}/rerun'],
+  ['POST', '/api/workflow/{workflowId}/restart'],
+  ['POST', '/api/workflow/{workflowId}/resetcallbacks'],
+  ['DELETE', '/api/workflow/{workflowId}/remove'],
+  ['DELETE', '/api/workflow/{workflowId}/terminate-remove'],
+  ['GET', '/api/workflow/search'],
+  ['GET', '/api/workflow/search-v2'],
+  ['GET', '/api/workflow/search-by-tasks'],
+  ['GET', '/api/workflow/search-by-tasks-v2'],
+  ['GET', '/api/workflow/externalstoragelocation'],
+  ['GET', '/api/workflow/external-storage-location'],
+  ['POST', '/api/workflow/test'],
+  ['PUT', '/api/workflow/bulk/pause'],
+  ['PUT', '/api/workflow/bulk/resume'],
+  ['POST', '/api/workflow/bulk/restart'],
+  ['POST', '/api/workflow/bulk/retry'],
+  ['POST', '/api/workflow/bulk/terminate'],
+  ['DELETE', '/api/workflow/bulk/remove'],
+  ['DELETE', '/api/workflow/bulk/terminate-remove'],
+  ['POST', '/api/workflow/bulk/search'],
+  ['POST', '/api/event'],
+  ['PUT', '/api/event'],
+  ['GET', '/api/event'],
+  ['GET', '/api/event/{event}'],
+  ['DELETE', '/api/event/{name}'],
+  ['GET', '/api/admin/config'],
+  ['GET', '/api/admin/task/{taskType}'],
+  ['POST', '/api/admin/sweep/requeue/{workflowId}'],
+  ['POST', '/api/admin/consistency/verifyAndRepair/{workflowId}'],
+  ['GET', '/api/admin/queues'],
+  ['GET', '/api/queue'],
+  ['GET', '/api/queue/size'],
+  ['POST', '/api/queue/update/{workflowId}/{taskRefName}/{status}'],
+  ['POST', '/api/queue/update/{workflowId}/task/{taskId}/{status}'],
+  ['GET', '/api/environment'],
+  ['GET', '/api/environment/{key}'],
+  ['GET', '/api/secrets'],
+  ['GET', '/api/scheduler/schedules'],
+  ['POST', '/api/scheduler/schedules'],
+  ['GET', '/api/scheduler/schedules/search'],
+  ['GET', '/api/scheduler/schedules/{name}'],
+  ['DELETE', '/api/scheduler/schedules/{name}'],
+  ['PUT', '/api/scheduler/schedules/{name}/pause'],
+  ['PUT', '/api/scheduler/schedules/{name}/resume'],
+  ['GET', '/api/scheduler/nextFewSchedules'],
+  ['GET', '/api/scheduler/search/executions'],
+  ['GET', '/api-docs'],
+];
+
+/** Routes that answer 501 and say which endpoint is missing. */
+export function notThereYetRoutes(): Route[] {
+  return ENDPOINTS.map(([method, pattern]) => [
+    method,
+    pattern,
+    () => {
+      throw notThereYet(`${method} ${pattern}`);
+    },
+  ]);
+}

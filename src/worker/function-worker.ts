@@ -1,0 +1,113 @@
+import type { ServiceIdentifier } from 'inversify';
+import { show } from '../core/options.js';
+import type { JsonObject, Task } from '../conductor/types.js';
+import { callerFile } from './declaration-site.js';
+import type { TaskContext } from './task-context.js';
+import type { WorkerOptions, WorkerOutput } from './task-worker.js';
+import { workerOptionProblems } from './worker-options.js';
+
+const FUNCTION_WORKER = Symbol.for('tutti:function-worker');
+
+/** Options of a function worker: those of any worker, and what is injected. */
+export interface FunctionWorkerOptions<
+  S extends readonly ServiceIdentifier[] = readonly ServiceIdentifier[],
+> extends WorkerOptions {
+  /** Services that are passed to the function after task and context, in this order. */
+  readonly inject?: S;
+  /** Tells apart two function workers of one task type. @defaultValue the name of the function */
+  readonly name?: string;
+}
+
+/** The instances that belong to a list of service identifiers. */
+export type Injected<S extends readonly ServiceIdentifier[]> = {
+  -readonly [K in keyof S]: S[K] extends ServiceIdentifier<infer T> ? T : never;
+};
+
+/** A worker made of a function; give it to `bootstrap({ workers })` or export it from a discovered file. */
+export interface FunctionWorker {
+  readonly taskDefName: string;
+  readonly name: string;
+  readonly execute: (task: Task, context: TaskContext, ...services: unknown[]) => unknown;
+  readonly inject: readonly ServiceIdentifier[];
+  readonly options: WorkerOptions;
+  /** The file that made it, where it is known. */
+  readonly file: string | undefined;
+  readonly problems: readonly string[];
+}
+
+/**
+ * A worker made of a function from task (and context, and injected services) to output.
+ *
+ * @param taskDefName - name of the task definition
+ * @param execute - may return whatever `TaskWorker.execute` may return
+ *
+ * @example
+ * ```ts
+ * functionWorker('greet', (task, context, greeter) => ({ text: greeter.greet(task.inputData.name) }), {
+ *   inject: [Greeter],
+ *   concurrency: 10,
+ * });
+ * ```
+ */
+export function functionWorker<
+  I = JsonObject,
+  O = unknown,
+  const S extends readonly ServiceIdentifier[] = readonly [],
+>(
+  taskDefName: string,
+  execute: (
+    task: Task<I>,
+    context: TaskContext,
+    ...services: Injected<S>
+  ) => WorkerOutput<O> | Promise<WorkerOutput<O>>,
+  options: FunctionWorkerOptions<S> = {},
+): FunctionWorker {
+  const { inject = [], name, ...workerOptions } = options;
+  const worker = {
+    taskDefName,
+    name: name ?? (typeof execute === 'function' && execute.name !== '' ? execute.name : 'function'),
+    execute: execute as unknown as FunctionWorker['execute'],
+    inject,
+    options: workerOptions,
+    file: callerFile(functionWorker),
+    problems: findMistakes(taskDefName, execute, inject, workerOptions),
+  };
+  Object.defineProperty(worker, FUNCTION_WORKER, { value: true });
+  return worker;
+}
+
+/** Whether a value was made by {@link functionWorker}, of this or another copy of the package. */
+export function isFunctionWorker(value: unknown): value is FunctionWorker {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as Record<symbol, unknown>)[FUNCTION_WORKER] === true
+  );
+}
+
+function findMistakes(
+  taskDefName: unknown,
+  execute: unknown,
+  inject: unknown,
+  options: WorkerOptions,
+): string[] {
+  const where = `functionWorker(${typeof taskDefName === 'string' ? `'${taskDefName}'` : '…'})`;
+  const problems = workerOptionProblems(where, options);
+  if (typeof taskDefName !== 'string' || taskDefName === '') {
+    problems.push(
+      `${where}: expected the task definition name to be a non-empty string, got ${show(taskDefName)}`,
+    );
+  }
+  if (typeof execute !== 'function') problems.push(`${where}: expected a function, got ${show(execute)}`);
+  if (!Array.isArray(inject)) {
+    problems.push(`${where}: expected \`inject\` to be an array of service identifiers, got ${show(inject)}`);
+  } else {
+    const missing = inject.indexOf(undefined);
+    if (missing >= 0) {
+      problems.push(
+        `${where}: entry ${missing} of \`inject\` is undefined; a circular import, or an \`import type\` of the class?`,
+      );
+    }
+  }
+  return problems;
+}

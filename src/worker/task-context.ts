@@ -1,0 +1,139 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { IllegalStateError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { TaskExecLog, Task } from '../conductor/types.js';
+
+/** The server keeps this many log entries of one update (conductor: `taskExecLogSizeLimit`). */
+const LOG_ENTRIES_PER_UPDATE = 10;
+/** Lines kept of one execution, so that a talkative loop cannot fill the memory. */
+const MAX_LOG_LINES = 10_000;
+
+/**
+ * What a worker knows and can do while it executes one task: second argument of `execute`, and
+ * {@link taskContext} anywhere below.
+ */
+export class TaskContext {
+  readonly task: Task;
+  /** The id that the server sees of this process. */
+  readonly workerId: string;
+  readonly #baseLogger: Logger;
+  readonly #onProgress: (progress: string | number) => void;
+  #controller: AbortController | undefined;
+  #aborted: { reason: unknown } | undefined;
+  #logger: Logger | undefined;
+  #lines: { log: string; createdTime: number }[] = [];
+  #droppedLines = 0;
+  #callbackAfterSeconds: number | undefined;
+
+  constructor(fields: {
+    task: Task;
+    workerId: string;
+    logger: Logger;
+    onProgress: (progress: string | number) => void;
+  }) {
+    this.task = fields.task;
+    this.workerId = fields.workerId;
+    this.#baseLogger = fields.logger;
+    this.#onProgress = fields.onProgress;
+  }
+
+  /**
+   * Aborts when the task should end: execution time-out, or the stop's grace period is nearly over. The reason is a
+   * `TuttiError` with code `TASK_ABORTED`.
+   */
+  get signal(): AbortSignal {
+    // Made on demand: most tasks never look at it, and it is the dearest part of a context.
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Which attempt this is; 1 for the first. */
+  get attempt(): number {
+    return (this.task.retryCount ?? 0) + 1;
+  }
+
+  /** How often this attempt was handed out, this time included: above 1 after an `inProgress` result. */
+  get pollCount(): number {
+    return this.task.pollCount ?? 1;
+  }
+
+  /** Logger of this process with the ids of the task on each line. */
+  get logger(): Logger {
+    this.#logger ??= this.#baseLogger.child({
+      taskId: this.task.taskId,
+      workflowId: this.task.workflowInstanceId,
+      taskType: this.task.taskType,
+    });
+    return this.#logger;
+  }
+
+  /** Adds a line to the task's log on the server; sent with the result. */
+  log(line: string): void {
+    if (this.#lines.length >= MAX_LOG_LINES) this.#droppedLines++;
+    else this.#lines.push({ log: String(line), createdTime: Date.now() });
+  }
+
+  /** Tells the orchestrator that the task is getting on: a share from 0 to 1, or a word of where it is. */
+  progress(progress: string | number): void {
+    this.#onProgress(progress);
+  }
+
+  /** Whatever `execute` returns is then reported as IN_PROGRESS: the task comes again after so many seconds. */
+  callbackAfter(seconds: number): void {
+    this.#callbackAfterSeconds = seconds;
+  }
+
+  /** @internal */
+  get callbackAfterSeconds(): number | undefined {
+    return this.#callbackAfterSeconds;
+  }
+
+  /** @internal */
+  abort(reason: unknown): void {
+    if (this.#aborted !== undefined) return;
+    this.#aborted = { reason };
+    this.#controller?.abort(reason);
+  }
+
+  /** @internal All lines in at most so many entries as the server keeps; neighbours are joined. */
+  takeLogs(more: readonly TaskExecLog[] = []): TaskExecLog[] {
+    const lines: TaskExecLog[] = this.#lines;
+    this.#lines = [];
+    if (this.#droppedLines > 0) lines.push({ log: `… ${this.#droppedLines} more lines were dropped` });
+    return joinEntries(more.length === 0 ? lines : [...lines, ...more], LOG_ENTRIES_PER_UPDATE);
+  }
+}
+
+/** The same lines in at most `limit` entries. */
+export function joinEntries(lines: readonly TaskExecLog[], limit: number): TaskExecLog[] {
+  if (lines.length <= limit) return [...lines];
+  const perEntry = Math.ceil(lines.length / limit);
+  const entries: TaskExecLog[] = [];
+  for (let start = 0; start < lines.length; start += perEntry) {
+    const group = lines.slice(start, start + perEntry);
+    entries.push({ ...group[0], log: group.map((line) => line.log).join('\n') });
+  }
+  return entries;
+}
+
+const storage = new AsyncLocalStorage<TaskContext>();
+
+/** Runs `fn` so that {@link taskContext} finds `context` in it and in everything that it starts. */
+export function withTaskContext<T>(context: TaskContext, fn: () => T): T {
+  return storage.run(context, fn);
+}
+
+/**
+ * The context of the task that is being executed by the caller, however deep below `execute`.
+ *
+ * @throws IllegalStateError outside of an execution
+ */
+export function taskContext(): TaskContext {
+  const context = storage.getStore();
+  if (context === undefined)
+    throw new IllegalStateError('taskContext()', 'outside of a task', 'inside of a task');
+  return context;
+}

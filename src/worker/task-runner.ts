@@ -1,0 +1,154 @@
+import { TuttiError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
+import type { TaskResultBody } from '../conductor/task-result.js';
+import type { Task } from '../conductor/types.js';
+import { TaskContext, withTaskContext } from './task-context.js';
+import { taskOutcome, type Execution } from './task-outcome.js';
+
+/** Something whose `execute` can be called: an object of the container, or a function with its services. */
+export interface Executable {
+  execute(task: Task, context: TaskContext): unknown;
+}
+
+/** The port to the container: who executes a task, and what happens to it afterwards. */
+export abstract class WorkerSource {
+  /** The object that executes every task, or `undefined` when each task gets one of its own from {@link acquire}. */
+  abstract readonly shared: Executable | undefined;
+  abstract acquire(task: Task): Promise<{ worker: Executable; release: () => Promise<void> }>;
+}
+
+export interface TaskRunnerOptions {
+  readonly source: WorkerSource;
+  readonly workerId: string;
+  readonly logger: Logger;
+  /** Milliseconds, `undefined` for no limit. */
+  readonly executionTimeout: number | undefined;
+  readonly onProgress: (taskId: string, progress: string | number) => void;
+}
+
+/** How long an execution that was told to end may take before its slot is reported as stuck. */
+const ABORT_GRACE_MS = 1_000;
+
+/** One execution under way. */
+export interface RunningTask {
+  readonly task: Task;
+  /** What to report. Never rejects. */
+  readonly result: Promise<TaskResultBody>;
+  /** Settles when the user's code has really ended, which may be later than `result` after an abort. */
+  readonly ended: Promise<void>;
+  readonly hasEnded: boolean;
+  abort(reason: string): void;
+}
+
+/** Executes tasks with user code and turns whatever comes of it into a result. */
+export class TaskRunner {
+  readonly #options: TaskRunnerOptions;
+
+  constructor(options: TaskRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(task: Task): RunningTask {
+    const { workerId, logger, executionTimeout } = this.#options;
+    const context = new TaskContext({
+      task,
+      workerId,
+      logger,
+      onProgress: (progress) => this.#options.onProgress(task.taskId, progress),
+    });
+    const limit = new ExecutionLimit(context, executionTimeout);
+    const execution = this.#execute(task, context);
+    const running = {
+      task,
+      hasEnded: false,
+      ended: execution.then(() => {
+        limit.clear();
+        running.hasEnded = true;
+      }),
+      result: Promise.race([execution, limit.exceeded]).then((outcome) =>
+        this.#toBody(task, context, outcome),
+      ),
+      abort: (reason: string) => limit.abort(reason),
+    };
+    return running;
+  }
+
+  async #execute(task: Task, context: TaskContext): Promise<Execution> {
+    try {
+      const { shared } = this.#options.source;
+      const value =
+        shared === undefined
+          ? await this.#executeWithOwnWorker(task, context)
+          : await withTaskContext(context, () => shared.execute(task, context));
+      return { kind: 'returned', value, callbackAfterSeconds: context.callbackAfterSeconds };
+    } catch (thrown) {
+      return { kind: 'threw', thrown };
+    }
+  }
+
+  async #executeWithOwnWorker(task: Task, context: TaskContext): Promise<unknown> {
+    return withTaskContext(context, async () => {
+      const { worker, release } = await this.#options.source.acquire(task);
+      try {
+        return await worker.execute(task, context);
+      } finally {
+        await release().catch((error: unknown) => {
+          context.logger.warn('releasing the services of a task failed', { error });
+        });
+      }
+    });
+  }
+
+  #toBody(task: Task, context: TaskContext, execution: Execution): TaskResultBody {
+    const outcome = taskOutcome(execution);
+    const logs = context.takeLogs(outcome.logs);
+    return {
+      taskId: task.taskId,
+      workflowInstanceId: task.workflowInstanceId,
+      // The unique id of this process always wins: the orchestrator finds tasks of a dead process by it.
+      workerId: this.#options.workerId,
+      status: outcome.status,
+      outputData: outcome.outputData,
+      ...(outcome.reasonForIncompletion === undefined
+        ? {}
+        : { reasonForIncompletion: outcome.reasonForIncompletion }),
+      ...(outcome.callbackAfterSeconds === undefined
+        ? {}
+        : { callbackAfterSeconds: outcome.callbackAfterSeconds }),
+      ...(logs.length === 0 ? {} : { logs }),
+    };
+  }
+}
+
+/** The time limit of one execution, and the way to end it from outside. */
+class ExecutionLimit {
+  /** Settles a grace period after an abort that the user's code did not follow; never, where there is none. */
+  readonly exceeded: Promise<Execution>;
+  readonly #context: TaskContext;
+  #resolve!: (execution: Execution) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #isAborted = false;
+
+  constructor(context: TaskContext, timeoutMs: number | undefined) {
+    this.#context = context;
+    this.exceeded = new Promise((resolve) => (this.#resolve = resolve));
+    if (timeoutMs !== undefined) {
+      const reason = `execution time-out: the task ran longer than ${timeoutMs} ms`;
+      this.#timer = setTimeout(() => this.abort(reason), Math.min(timeoutMs, 0x7fffffff));
+    }
+  }
+
+  abort(reason: string): void {
+    if (this.#isAborted) return;
+    this.#isAborted = true;
+    clearTimeout(this.#timer);
+    this.#context.abort(
+      new TuttiError('TASK_ABORTED', reason, { details: { taskId: this.#context.task.taskId } }),
+    );
+    this.#timer = setTimeout(() => this.#resolve({ kind: 'aborted', reason }), ABORT_GRACE_MS);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,68 @@
+import type { TaskResult } from '../conductor/task-result.js';
+import type { JsonObject, Task } from '../conductor/types.js';
+import type { InProgress } from './in-progress.js';
+import type { TaskContext } from './task-context.js';
+
+/**
+ * What `execute` may give back:
+ * a plain object → COMPLETED with it as output; nothing → COMPLETED, empty; a primitive or an array →
+ * COMPLETED with `{ result: value }`; a {@link TaskResult} → as it is; `inProgress(…)` → IN_PROGRESS.
+ */
+export type WorkerOutput<O> = O | TaskResult | InProgress | null | undefined | void;
+
+/**
+ * A worker: executes tasks of one type. Only `execute` is required; the other members override, in the worker
+ * process, what the decorator says.
+ *
+ * Throwing `NonRetryableError` fails the task for good, throwing anything else fails this attempt.
+ *
+ * @typeParam I - type of the task's `inputData`
+ * @typeParam O - type of the output
+ */
+export interface TaskWorker<I = JsonObject, O = JsonObject> {
+  execute(task: Task<I>, context: TaskContext): WorkerOutput<O> | Promise<WorkerOutput<O>>;
+  /** Least time in milliseconds between the starts of two polls when the first brought nothing. */
+  readonly pollInterval?: number;
+  /** Prefix of the worker id; the rest makes it unique to each process start. */
+  readonly workerId?: string;
+  /** While it returns true nothing is polled; asked again after each poll interval. */
+  isPaused?(): boolean;
+}
+
+/** The least that `@Worker` demands of a class: an `execute` method. */
+export type WorkerClass = abstract new (...args: never[]) => {
+  execute(task: never, context: never): unknown;
+};
+
+/** How a worker runs. Every value can be overridden by the environment: `CONDUCTOR_WORKER_<NAME>_<PROPERTY>`. */
+export interface WorkerOptions {
+  /**
+   * Least time in milliseconds from the start of a poll that brought nothing to the start of the next. Idle polls
+   * wait at the server, so a long interval costs no blind gap. @defaultValue 100
+   */
+  readonly pollInterval?: number;
+  /** How many tasks one process executes at the same time. @defaultValue 1 */
+  readonly concurrency?: number;
+  /** How many processes run this worker. @defaultValue 1 */
+  readonly processes?: number;
+  /** Workers with the same group name share their processes. @defaultValue none: processes of its own */
+  readonly group?: string;
+  /** Task domain that is polled. @defaultValue none */
+  readonly domain?: string;
+  /** Prefix of the worker id that the server sees. @defaultValue the host name */
+  readonly workerId?: string;
+  /**
+   * Longest time in milliseconds that a task may run: then `context.signal` aborts and the task fails.
+   * @defaultValue none
+   */
+  readonly executionTimeout?: number;
+  /** Start without polling. @defaultValue false */
+  readonly paused?: boolean;
+  /**
+   * `process`: one worker object in each process. `task`: a fresh object graph for each task.
+   * @defaultValue 'process'
+   */
+  readonly scope?: WorkerScope;
+}
+
+export type WorkerScope = 'process' | 'task';

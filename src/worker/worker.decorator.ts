@@ -1,0 +1,100 @@
+import 'reflect-metadata';
+import { injectable, injectFromBase } from 'inversify';
+import { ConfigurationError } from '../core/errors.js';
+import { show } from '../core/options.js';
+import { callerFile } from './declaration-site.js';
+import type { WorkerClass, WorkerOptions } from './task-worker.js';
+import { getWorkerMetadata, setWorkerMetadata } from './worker-metadata.js';
+import { workerOptionProblems } from './worker-options.js';
+
+/**
+ * Makes a class a worker for tasks of the type `taskDefName`. Implies `@injectable()`: the constructor's
+ * parameters are injected. Decorating registers nothing; the class runs when it is given to `bootstrap()`.
+ *
+ * @param taskDefName - name of the task definition, which is also the name of its queue
+ * @param pollInterval - least milliseconds between two polls that bring nothing; or all {@link WorkerOptions}
+ * @throws ConfigurationError `DECORATOR_MODE` when compiled without `experimentalDecorators`,
+ *   `WORKER_INVALID` when applied twice. Wrong option values are reported by `bootstrap()`, all together.
+ *
+ * @example
+ * ```ts
+ * @Worker('greet', 500)
+ * export class GreetWorker implements TaskWorker<{ name: string }> {
+ *   constructor(private readonly greeter: Greeter) {}
+ *   execute(task: Task<{ name: string }>) {
+ *     return { greeting: this.greeter.greet(task.inputData.name) };
+ *   }
+ * }
+ * ```
+ */
+export function Worker(
+  taskDefName: string,
+  pollInterval?: number,
+): <C extends WorkerClass>(target: C) => void;
+export function Worker(
+  taskDefName: string,
+  options: WorkerOptions,
+): <C extends WorkerClass>(target: C) => void;
+export function Worker(taskDefName: string, pollIntervalOrOptions: number | WorkerOptions = {}) {
+  const file = callerFile(Worker);
+  // The second argument is there when the compiler used standard (TC39) decorators.
+  return (target: WorkerClass, ...standardContext: unknown[]): void => {
+    if (standardContext.length > 0) throw standardDecoratorError(target.name, taskDefName);
+    if (getWorkerMetadata(target) !== undefined) {
+      throw new ConfigurationError(
+        'WORKER_INVALID',
+        `@Worker is applied twice to class ${target.name}; keep one`,
+        {
+          details: { class: target.name },
+        },
+      );
+    }
+    const options =
+      typeof pollIntervalOrOptions === 'number'
+        ? { pollInterval: pollIntervalOrOptions }
+        : pollIntervalOrOptions;
+    setWorkerMetadata(target, {
+      taskDefName,
+      options,
+      file,
+      problems: findMistakes(target, taskDefName, options),
+    });
+    makeInjectable(target);
+  };
+}
+
+function findMistakes(target: WorkerClass, taskDefName: unknown, options: unknown): string[] {
+  const where = `@Worker(${typeof taskDefName === 'string' ? `'${taskDefName}'` : '…'}) on class ${target.name}`;
+  const problems = workerOptionProblems(where, options);
+  if (typeof taskDefName !== 'string' || taskDefName === '') {
+    problems.push(
+      `${where}: expected the task definition name to be a non-empty string, got ${show(taskDefName)}`,
+    );
+  }
+  if (typeof (target.prototype as { execute?: unknown }).execute !== 'function') {
+    problems.push(`${where}: the class has no execute(task, context) method`);
+  }
+  return problems;
+}
+
+function makeInjectable(target: WorkerClass): void {
+  const hasOwnParameters = Reflect.hasOwnMetadata('design:paramtypes', target);
+  const base = Object.getPrototypeOf(target.prototype as object) as { constructor: object };
+  const hasBase = base.constructor !== Object;
+  injectable()(target);
+  // A subclass without a constructor of its own takes that of its base class; TypeScript emits no metadata for it,
+  // and Inversify would inject `undefined` without a word.
+  if (hasBase && !hasOwnParameters && target.length === 0) {
+    injectFromBase({ extendConstructorArguments: true, extendProperties: true })(target);
+  }
+}
+
+function standardDecoratorError(className: string, taskDefName: string): ConfigurationError {
+  return new ConfigurationError(
+    'DECORATOR_MODE',
+    `@Worker('${taskDefName}') on class ${className} was compiled as a standard (TC39) decorator, which carries no ` +
+      'types for injection. Set "experimentalDecorators": true and "emitDecoratorMetadata": true in tsconfig.json, and ' +
+      'compile with tsc, swc or @oxc-node/core (esbuild and tsx emit no decorator metadata)',
+    { details: { class: className } },
+  );
+}

@@ -1,0 +1,172 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { closeNativeLibrary, openNativeLibrary } from '../../src/native/native-activation.js';
+import { native, NativeLibrary } from '../../src/native/native-library.decorator.js';
+import { buildNativeProject, tuttiErrorOf } from '../support/native-project.js';
+
+const TYPES = `
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#ifdef _WIN32
+#define API extern "C" __declspec(dllexport)
+#else
+#define API extern "C"
+#endif
+API int8_t same_i8(int8_t x) { return x; }
+API uint8_t same_u8(uint8_t x) { return x; }
+API int16_t same_i16(int16_t x) { return x; }
+API uint16_t same_u16(uint16_t x) { return x; }
+API uint32_t same_u32(uint32_t x) { return x; }
+API int64_t same_i64(int64_t x) { return x; }
+API uint64_t same_u64(uint64_t x) { return x; }
+API long same_long(long x) { return x; }
+API float same_float(float x) { return x; }
+API double same_double(double x) { return x; }
+API bool same_bool(bool x) { return x; }
+API const char *same_text(const char *x) { return x; }
+API size_t length(const char *x) { return x == nullptr ? 0 : std::strlen(x); }
+static int calls = 0;
+API void count() { ++calls; }
+API int counted() { return calls; }
+`;
+
+const project = buildNativeProject({ 'types/types.cpp': TYPES });
+afterAll(() => project.remove());
+
+describe('every scalar type comes back as it went', () => {
+  @NativeLibrary('types', {
+    path: project.built,
+    functions: {
+      same_i8: ['int8', ['int8']],
+      same_u8: ['uchar', ['uchar']],
+      same_i16: ['short', ['short']],
+      same_u16: ['uint16', ['uint16']],
+      same_u32: ['uint', ['uint']],
+      same_i64: ['int64', ['int64']],
+      same_u64: ['ulonglong', ['ulonglong']],
+      same_long: ['long', ['long']],
+      same_float: ['float', ['float']],
+      same_double: ['double', ['double']],
+      same_bool: ['bool', ['bool']],
+      same_text: ['string', ['string']],
+    },
+  })
+  class Types {
+    [symbol: string]: unknown;
+  }
+
+  it.skipIf(!project.isBuilt).each([
+    ['same_i8', [-128, 127]],
+    ['same_u8', [0, 255]],
+    ['same_i16', [-32768, 32767]],
+    ['same_u16', [65535]],
+    ['same_u32', [2 ** 32 - 1]],
+    ['same_i64', [-1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 2n ** 63n - 1n, -(2n ** 63n)]],
+    ['same_u64', [0, 2n ** 64n - 1n]],
+    ['same_long', [-(2 ** 31), 2 ** 31 - 1]],
+    ['same_float', [1.5, -Infinity, NaN]],
+    ['same_double', [0.1, Number.MAX_VALUE, NaN]],
+    ['same_bool', [true, false]],
+    ['same_text', ['', 'grüße, 世界', null]],
+  ])('%s', (symbol, values: readonly unknown[]) => {
+    const library = new Types();
+    openNativeLibrary(library);
+    const same = library[symbol] as (value: unknown) => unknown;
+    expect(values.map((value) => same(value))).toEqual(values);
+    closeNativeLibrary(library);
+  });
+
+  it.skipIf(!project.isBuilt)('functions without parameters or result, and texts in UTF-8', () => {
+    @NativeLibrary('types', { path: project.built })
+    class Others {
+      @native('void count(void)') readonly count!: () => void;
+      @native('int counted()') readonly counted!: () => number;
+      @native('size_t length(const char *text)') readonly length!: (text: string | null) => number;
+    }
+    const library = new Others();
+    openNativeLibrary(library);
+    expect(library.count()).toBeUndefined();
+    library.count();
+    expect(library.counted()).toBe(2);
+    expect([library.length('grüße'), library.length(null)]).toEqual([7, 0]);
+    // As an address, a number would end the process.
+    expect(() => library.length(5 as unknown as string)).toThrow(
+      'expected parameter 1 "text" to be a string',
+    );
+    closeNativeLibrary(library);
+  });
+});
+
+describe('mistakes', () => {
+  class Declared {
+    @native('int counted(void)') readonly counted!: () => number;
+    @native('int get_difference(int, int)') readonly getDifference!: (a: number, b: number) => number;
+    @native('int get_product(int, int)') readonly getProduct!: (a: number, b: number) => number;
+  }
+  const withPath = (path: string): Declared => {
+    class Library extends Declared {}
+    NativeLibrary('types', { path })(Library);
+    return new Library();
+  };
+
+  it.skipIf(!project.isBuilt)('symbols that the library does not have are named, all of them', () => {
+    const error = tuttiErrorOf(() => openNativeLibrary(withPath(project.built)));
+    expect(error.code).toBe('NATIVE_SYMBOL_MISSING');
+    expect(error.details['symbols']).toEqual(['get_difference', 'get_product']);
+    expect(error.message).toContain('Library.getDifference: the library "types" exports no "get_difference"');
+    expect(error.message).toContain('extern "C"');
+  });
+
+  it.each([
+    ['a text', 'this is no library\n'],
+    ['an empty file', ''],
+    ['a library header and nothing behind it', '\u007fELF\u0002\u0001\u0001'],
+  ])('%s in the place of the library', (_, content) => {
+    const file = join(project.root, 'bogus.so');
+    writeFileSync(file, content);
+    const error = tuttiErrorOf(() => openNativeLibrary(withPath(file)));
+    expect(error.name).toBe('ConfigurationError');
+    expect(error.code).toBe('NATIVE_LIBRARY_INVALID');
+    expect(error.message).toContain(
+      `Library: the native library ${file} cannot be loaded on ${process.platform}-`,
+    );
+    expect(error.cause).toBeInstanceOf(Error);
+    expect(error.message).toContain((error.cause as Error).message);
+  });
+
+  it.skipIf(!project.isBuilt || process.platform !== 'linux')('a library for another machine', () => {
+    const file = join(project.root, 'foreign.so');
+    // The field e_machine of the ELF header: 0xF3 is RISC-V, 0x3E x86-64.
+    const bytes = readFileSync(join(project.built, 'libtypes.so'));
+    bytes[18] = process.arch === 'riscv64' ? 0x3e : 0xf3;
+    writeFileSync(file, bytes);
+    const error = tuttiErrorOf(() => openNativeLibrary(withPath(file)));
+    expect(error.code).toBe('NATIVE_LIBRARY_INVALID');
+  });
+});
+
+describe('libraries of the system', () => {
+  it.skipIf(process.platform !== 'linux')('are found by the loader under their file names', () => {
+    @NativeLibrary('libm.so.6')
+    class Maths {
+      @native('double cos(double x)') readonly cos!: (x: number) => number;
+    }
+    const library = new Maths();
+    openNativeLibrary(library);
+    expect(library.cos(0)).toBe(1);
+    closeNativeLibrary(library);
+  });
+
+  it.skipIf(process.platform !== 'linux')("that are not there are missing, with the loader's words", () => {
+    @NativeLibrary('libno-such-thing.so.9')
+    class Missing {
+      @native('double cos(double x)') readonly cos!: (x: number) => number;
+    }
+    const error = tuttiErrorOf(() => openNativeLibrary(new Missing()));
+    expect(error.code).toBe('NATIVE_LIBRARY_MISSING');
+    expect(error.message).toContain('libno-such-thing.so.9, by the loader of the system: ');
+    expect(error.message).toContain('No such file');
+  });
+});

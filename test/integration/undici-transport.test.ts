@@ -1,0 +1,107 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { resolveHttpOptions } from '../../src/conductor/http-options.js';
+import type { TransportRequest } from '../../src/conductor/transport.js';
+import { UndiciTransport } from '../../src/conductor/undici-transport.js';
+import { ScriptedServer } from '../support/scripted-server.js';
+
+const get: TransportRequest = { method: 'GET', path: '/x', headers: {}, timeoutMs: 10_000 };
+const post: TransportRequest = { method: 'POST', path: '/x', headers: {}, body: 'body', timeoutMs: 10_000 };
+
+/** Answers the first request of each of the first `faulty` connections, and closes when the second one comes. */
+function forgetfulServer(faulty: number): { server: Server; requests: string[] } {
+  const requests: string[] = [];
+  let connections = 0;
+  const server = createServer((socket: Socket) => {
+    const isFaulty = ++connections <= faulty;
+    let count = 0;
+    socket
+      .on('error', () => undefined)
+      .on('data', (chunk) => {
+        requests.push(chunk.toString());
+        if (++count === 2 && isFaulty) socket.end();
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      });
+  });
+  return { server, requests };
+}
+
+describe('a kept-alive connection that the server closes', () => {
+  let server: Server;
+  let requests: string[];
+  let transport: UndiciTransport;
+  const listen = async (faulty: number): Promise<void> => {
+    ({ server, requests } = forgetfulServer(faulty));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const connection = { serverUrl: `http://127.0.0.1:${port}`, updateConnections: 1 };
+    transport = new UndiciTransport(resolveHttpOptions(connection, {}));
+  };
+  afterEach(async () => {
+    await transport.close();
+    server.close();
+  });
+
+  it('is replaced, and a request that does no harm twice is sent again', async () => {
+    await listen(1);
+    expect((await transport.request(get)).body).toBe('ok');
+    expect((await transport.request(get)).body).toBe('ok');
+    expect(requests).toHaveLength(3);
+  });
+
+  it('lets a POST fail that is not known to be harmless, and sends one again that is', async () => {
+    await listen(2);
+    await transport.request(post);
+    await expect(transport.request(post)).rejects.toMatchObject({ code: 'HTTP_NETWORK' });
+    expect(requests).toHaveLength(2);
+    await transport.request(post);
+    expect((await transport.request({ ...post, idempotent: true })).body).toBe('ok');
+    expect(requests.at(-1)).toMatch(/body$/);
+    expect(requests).toHaveLength(5);
+  });
+});
+
+describe('lanes and queue', () => {
+  let server: ScriptedServer;
+  let transport: UndiciTransport;
+  beforeEach(async () => {
+    server = await ScriptedServer.start();
+    const connection = { serverUrl: server.url, updateConnections: 1 };
+    transport = new UndiciTransport(resolveHttpOptions(connection, {}));
+    server.on('GET /poll', 'hang').on('GET /slow', 'hang').on('GET /x', { body: 'ok' });
+  });
+  afterEach(async () => {
+    await server.close();
+    await transport.close();
+  });
+
+  it('a poll that waits delays no request, nor another poll', async () => {
+    const polls = [1, 2].map(() => transport.request({ ...get, path: '/poll', lane: 'poll' }));
+    for (const poll of polls) poll.catch(() => undefined);
+    await server.received(2);
+    expect((await transport.request(get)).body).toBe('ok');
+  });
+
+  it('what is given up in the queue is not sent any more', async () => {
+    const slow = transport.request({ ...get, path: '/slow', timeoutMs: 400 });
+    const queued = transport.request({ ...get, timeoutMs: 100 });
+    await expect(queued).rejects.toMatchObject({
+      code: 'HTTP_TIMEOUT',
+      message: expect.stringContaining('no free'),
+    });
+    const controller = new AbortController();
+    const aborted = transport.request({ ...get, signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(aborted).rejects.toThrow('enough');
+    await expect(slow).rejects.toMatchObject({ code: 'HTTP_TIMEOUT' });
+    expect((await transport.request({ ...get, path: '/x?last' })).body).toBe('ok');
+    expect(server.requests.map((request) => request.path)).toEqual(['/api/slow', '/api/x?last']);
+  });
+
+  it('a time limit holds for a body that drips as well', async () => {
+    server.on('GET /x', 'drip');
+    await expect(transport.request({ ...get, timeoutMs: 200 })).rejects.toMatchObject({
+      code: 'HTTP_TIMEOUT',
+    });
+  });
+});

@@ -1,0 +1,43 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+
+/** Tests that run in the test process read the sources; those that start programs run what `npm run build` made. */
+const sources = [
+  { find: /^tutti$/, replacement: path('./src/index.ts') },
+  { find: /^tutti\/server$/, replacement: path('./src/server/index.ts') },
+];
+const built = [
+  { find: /^tutti$/, replacement: path('./dist/index.js') },
+  { find: /^tutti\/server$/, replacement: path('./dist/server/index.js') },
+];
+
+function project(name: string, groupOrder: number, options: { onBuild: boolean; isSequential: boolean }) {
+  return {
+    resolve: { alias: options.onBuild ? built : sources },
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.{ts,mjs}`],
+      testTimeout: options.onBuild ? 120_000 : 30_000,
+      hookTimeout: 120_000,
+      // Groups run one after the other, so that suites that start processes have the machine to themselves.
+      sequence: { groupOrder },
+      ...(options.isSequential ? { fileParallelism: false } : {}),
+      ...(options.onBuild ? { globalSetup: ['test/support/build-once.ts'] } : {}),
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('unit', 0, { onBuild: false, isSequential: false }),
+      project('integration', 1, { onBuild: false, isSequential: false }),
+      project('conformance', 2, { onBuild: true, isSequential: true }),
+      project('process', 3, { onBuild: true, isSequential: true }),
+      project('examples', 4, { onBuild: true, isSequential: true }),
+      project('package', 5, { onBuild: true, isSequential: true }),
+    ],
+  },
+});
