@@ -49,11 +49,23 @@ export { ConfigurationError, ERROR_CODES, HttpError, IllegalStateError, TuttiErr
 export type { ErrorCode, TuttiErrorOptions } from './core/errors.js';
 export { ConsoleLogger, Logger } from './core/logger.js';
 export type { LogFields, LogLevel } from './core/logger.js';
-export { closeNativeLibrary, isNativeLibrary, openNativeLibrary } from './native/native-activation.js';
+export { cancellationFlag } from './native/cancellation-flag.js';
+export type { NativeFunctionTable, NativeLibraryOptions, NativeTableType } from './native/library-definition.js';
+export {
+  closeNativeLibrary,
+  isNativeLibrary,
+  nativeCallback,
+  openNativeLibrary,
+} from './native/native-activation.js';
+export type { WithErrno } from './native/native-call.js';
+export { NativeCallback } from './native/native-callback.js';
+export type { NativeBackendName } from './native/native-definition.js';
 export { native, NativeLibrary } from './native/native-library.decorator.js';
-export type { NativeFunctionTable, NativeLibraryOptions } from './native/native-library.decorator.js';
+export { NativePointer } from './native/native-pointer.js';
+export type { Int64Mode, NativeFunctionOptions } from './native/native-types.js';
 export { EXIT_CODES } from './orchestrator/exit-codes.js';
-export type { Orchestrator, OrchestratorEvents } from './orchestrator/orchestrator.js';
+export type { Orchestrator } from './orchestrator/orchestrator.js';
+export type { OrchestratorEvents, ProcessExit } from './orchestrator/orchestrator-options.js';
 export type { RestartOptions } from './orchestrator/restart-policy.js';
 export type { OrchestratorState, SlotState } from './orchestrator/states.js';
 export type {

@@ -1,19 +1,26 @@
 import { basename } from 'node:path';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { throwProblems } from '../core/options.js';
-import { createTaskClient } from '../conductor/conductor-clients.js';
+import {
+  createConductorClients,
+  createTaskClient,
+  type ConductorClients,
+} from '../conductor/conductor-clients.js';
 import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
 import { keepAliveWithoutPrimary } from '../orchestrator/cluster-child.js';
 import { EXIT_CODES } from '../orchestrator/exit-codes.js';
-import { Orchestrator, type ServerConnection } from '../orchestrator/orchestrator.js';
+import { Orchestrator } from '../orchestrator/orchestrator.js';
+import type { ServerConnection } from '../orchestrator/orchestrator-options.js';
 import { OrphanGuard } from '../orchestrator/orphan-guard.js';
 import { takeProcessMarker } from '../orchestrator/process-marker.js';
+import { RunDirectory, temporaryRoot } from '../orchestrator/run-directory.js';
 import { bootTable } from './boot-table.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
 import { discoveryRoot, resolveConfig, type Config, type Environment } from './config.js';
 import { discoverWorkers } from './discovery.js';
 import { currentProcess, entryFile } from './role.js';
 import { planSlots, type ConfiguredWorker } from './slot-plan.js';
+import { stateFolders, temporaryStateFolder } from './state-folders.js';
 import { duplicates, listedWorkers } from './worker-catalog.js';
 import { runWorkerProcess } from './worker-process.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
@@ -35,7 +42,7 @@ let current: Orchestrator | undefined;
  * ```ts
  * const orchestrator = await bootstrap({
  *   workers: [GreetWorker],
- *   modules: [new ContainerModule(({ bind }) => bind(Greeter).toSelf())],
+ *   modules: [new ContainerModule(({ bind }) => { bind(Greeter).toSelf(); })],
  * });
  * await orchestrator.join(); // until a signal, or stop()
  * ```
@@ -81,7 +88,7 @@ async function createOrchestrator(options: BootstrapOptions, env: Environment): 
     slots: planSlots(workers),
     launcher: new ClusterLauncher(entry, guard),
     guard,
-    connect: () => connect(config),
+    connect: () => connect(config, entry, env),
     onStarted: (status) =>
       config.logger.info(
         `${basename(entry)} runs on ${status.serverUrl}\n${bootTable(workers, status, process.cwd())}`,
@@ -117,16 +124,23 @@ async function configuredWorkers(
 }
 
 /** Starts the embedded server where there is one, and makes the orchestrator's own client. */
-async function connect(config: Config): Promise<ServerConnection> {
+async function connect(config: Config, entry: string, env: Environment): Promise<ServerConnection> {
   const server = await config.server?.start(config.logger);
   const url = server?.url ?? config.connection.serverUrl;
-  const { connection, logger, transport } = config;
-  const client = createTaskClient({ ...connection, serverUrl: url }, { logger, transport });
+  const { logger, transport } = config;
+  const connection = { ...config.connection, serverUrl: url };
+  const client = createTaskClient(connection, { logger, transport });
+  const folders =
+    server === undefined ? stateFolders(entry, url, env) : [temporaryRoot(temporaryStateFolder())];
+  let clients: Promise<ConductorClients> | undefined;
   return {
     url,
     client,
+    directory: await RunDirectory.open(folders, logger),
+    clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {
       await client.close();
+      await (await clients?.catch(() => undefined))?.close();
       await server?.close();
     },
   };

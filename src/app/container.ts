@@ -7,7 +7,7 @@ import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker
 import type { TaskContext } from '../worker/task-context.js';
 import type { TaskWorker, WorkerClass, WorkerScope } from '../worker/task-worker.js';
 import type { Task } from '../conductor/types.js';
-import { dependencyProblems } from './dependency-check.js';
+import { dependencyProblems, unknownParameter } from './dependency-check.js';
 import { TaskGraphs } from './task-graph.js';
 import type { CatalogEntry } from './worker-catalog.js';
 
@@ -36,15 +36,16 @@ export class WorkerContainer {
    *   when a constructor or `@postConstruct` throws
    */
   async build(entry: CatalogEntry, scope: WorkerScope): Promise<BuiltWorker> {
-    const container = await this.#container(scope);
-    const roots = bindRoots(container, entry);
     const { name, key } = entry.description;
-    const problems = dependencyProblems(container, roots, `functionWorker ${name}`);
-    if (problems.length > 0) throw unresolved(name, problems);
     try {
+      const container = await this.#container(scope);
+      const needed = neededServices(container, entry);
+      const problems = dependencyProblems(container, needed, `functionWorker ${name}`);
+      if (problems.length > 0) throw unresolved(name, problems);
+      const root = bindRoot(container, entry);
       return await (scope === 'task'
-        ? this.#buildPerTask(container, entry, roots)
-        : buildShared(container, entry, roots));
+        ? this.#buildPerTask(container, entry, root, needed)
+        : buildShared(container, entry, root));
     } catch (error) {
       throw buildError(name, key, error);
     }
@@ -52,7 +53,10 @@ export class WorkerContainer {
 
   /** Closes all singletons: `@preDestroy` and the deactivations of their bindings. */
   async close(): Promise<void> {
-    for (const container of this.#containers.values()) await container.unbindAllAsync();
+    const closed = await Promise.allSettled(
+      [...this.#containers.values()].map((container) => container.unbindAllAsync()),
+    );
+    for (const one of closed) if (one.status === 'rejected') throw one.reason;
   }
 
   /** Both scopes see the same modules; only what is bound without a scope differs. */
@@ -69,54 +73,67 @@ export class WorkerContainer {
   async #buildPerTask(
     container: Container,
     entry: CatalogEntry,
-    roots: readonly ServiceIdentifier[],
+    root: ServiceIdentifier,
+    needed: readonly ServiceIdentifier[],
   ): Promise<BuiltWorker> {
-    const graphs = new TaskGraphs(container, this.#logger);
-    await graphs.rehearse(roots);
-    const trial = await graphs.build(roots);
+    const graphs = new TaskGraphs(container, root, this.#logger);
+    await graphs.rehearse(needed);
+    const trial = await graphs.build();
     await graphs.close(trial.graph);
     const source: WorkerSource = {
       shared: undefined,
       acquire: async () => {
-        const { services, graph } = await graphs.build(roots);
-        return { worker: executable(entry.worker, services), release: () => graphs.close(graph) };
+        const { made, graph } = await graphs.build();
+        return { worker: executable(entry.worker, made), release: () => graphs.close(graph) };
       },
     };
-    return { source, instance: instanceOf(entry, trial.services) };
+    return { source, instance: instanceOf(entry, trial.made) };
   }
 }
 
-/** The services that are asked of the container: the class itself, or what is injected into the function. */
-function bindRoots(container: Container, entry: CatalogEntry): readonly ServiceIdentifier[] {
+/** What is asked of the container: the class itself, or what is injected into the function. */
+function neededServices(container: Container, entry: CatalogEntry): readonly ServiceIdentifier[] {
   const { worker } = entry;
   if (isFunctionWorker(worker)) return worker.inject;
   const identifier = worker as unknown as ServiceIdentifier & (new () => object);
+  const problem = unknownParameter(identifier);
+  if (problem !== undefined) throw unresolved(entry.description.name, [problem]);
   if (!container.isBound(identifier)) container.bind(identifier).toSelf();
   return [identifier];
+}
+
+/** The class itself, or for a function the list of its services: as one service, so that they belong to one graph. */
+function bindRoot(container: Container, { worker, description }: CatalogEntry): ServiceIdentifier {
+  if (!isFunctionWorker(worker)) return worker as unknown as ServiceIdentifier;
+  const root = Symbol(`services of ${description.key}`);
+  container.bind<unknown[]>(root).toResolvedValue((...services: unknown[]) => services, [...worker.inject]);
+  return root;
 }
 
 async function buildShared(
   container: Container,
   entry: CatalogEntry,
-  roots: readonly ServiceIdentifier[],
+  root: ServiceIdentifier,
 ): Promise<BuiltWorker> {
-  const services = await Promise.all(roots.map((root) => container.getAsync(root)));
-  const shared = executable(entry.worker, services);
+  const made: unknown = await container.getAsync(root);
+  const shared = executable(entry.worker, made);
   const source: WorkerSource = {
     shared,
     acquire: () => Promise.resolve({ worker: shared, release: () => Promise.resolve() }),
   };
-  return { source, instance: instanceOf(entry, services) };
+  return { source, instance: instanceOf(entry, made) };
 }
 
-function executable(worker: WorkerClass | FunctionWorker, services: readonly unknown[]): Executable {
-  if (!isFunctionWorker(worker)) return services[0] as Executable;
+/** @param made - the worker object, or the services of a function */
+function executable(worker: WorkerClass | FunctionWorker, made: unknown): Executable {
+  if (!isFunctionWorker(worker)) return made as Executable;
   const { execute } = worker;
+  const services = made as readonly unknown[];
   return { execute: (task: Task, context: TaskContext) => execute(task, context, ...services) };
 }
 
-function instanceOf(entry: CatalogEntry, services: readonly unknown[]): Partial<TaskWorker> | undefined {
-  return isFunctionWorker(entry.worker) ? undefined : (services[0] as Partial<TaskWorker>);
+function instanceOf(entry: CatalogEntry, made: unknown): Partial<TaskWorker> | undefined {
+  return isFunctionWorker(entry.worker) ? undefined : (made as Partial<TaskWorker>);
 }
 
 function unresolved(name: string, problems: readonly string[], cause?: unknown): ConfigurationError {
@@ -143,9 +160,18 @@ function withoutWrapping(error: unknown): unknown {
 function buildError(name: string, key: string, error: unknown): TuttiError {
   const inner = withoutWrapping(error);
   if (inner instanceof TuttiError) return inner;
-  if (isInversifyError(inner)) return unresolved(name, [inner.message], inner);
+  if (isInversifyError(inner)) return unresolved(name, [`${inner.message}${metadataFix(inner)}`], inner);
   return new TuttiError('PROCESS_FAILED', `building worker ${name} failed: ${describeThrown(inner)}`, {
     cause: inner,
     details: { worker: key },
   });
+}
+
+/** What Inversify says when a module binds a class of which nothing is recorded, completed by the usual reasons. */
+function metadataFix({ message }: Error): string {
+  if (!message.includes('missing metadata')) return '';
+  return (
+    '\nFixes: (1) decorate the class with @injectable(), (2) compile with "experimentalDecorators" and ' +
+    '"emitDecoratorMetadata" by tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no decorator metadata'
+  );
 }

@@ -5,12 +5,27 @@ import {
   serviceName,
   type InjectionPoint,
 } from './class-metadata.js';
+import { bindingsOf, type BindingQuery } from './container-bindings.js';
 
 const UNMANAGED = 2;
+const PLAIN: BindingQuery = { name: undefined, tags: new Map() };
+/** What the compiler writes for types that nobody binds: interfaces, `import type`, primitives, functions. */
+const BUILT_IN: readonly unknown[] = [
+  Object,
+  String,
+  Number,
+  Boolean,
+  BigInt,
+  Symbol,
+  Function,
+  Array,
+  Promise,
+];
 
 /**
  * Everything that would keep the container from building `roots`, one text for each: class with its constructor,
- * parameter, likely fixes. Empty when nothing is missing.
+ * parameter, likely fixes. Empty when nothing is missing. Only what the container constructs is looked into: constants
+ * and what a function makes may be of any class.
  *
  * @param neededBy - names what needs the roots themselves, for those that are not bound
  */
@@ -20,21 +35,28 @@ export function dependencyProblems(
   neededBy: string,
 ): string[] {
   const problems: string[] = [];
-  const seen = new Set<ServiceIdentifier>();
-  const visit = (service: ServiceIdentifier): void => {
-    if (seen.has(service)) return;
-    seen.add(service);
-    if (typeof service !== 'function') return;
-    const unknown = unknownParameters(service);
+  const boundTo = bindingsOf(container);
+  const seen = new Set<unknown>();
+  const visit = (service: ServiceIdentifier, query: BindingQuery): void => {
+    for (const target of boundTo(service, query)) {
+      const next = target.kind === 'class' ? target.type : target.service;
+      if (seen.has(next)) continue;
+      seen.add(next);
+      if (target.kind === 'class') visitClass(target.type as ServiceIdentifier & object);
+      else visit(target.service, PLAIN);
+    }
+  };
+  const visitClass = (type: ServiceIdentifier & object): void => {
+    const unknown = unknownParameter(type);
     if (unknown !== undefined) problems.push(unknown);
-    for (const point of injectionPoints(service)) {
+    for (const point of injectionPoints(type)) {
       if (point.kind === UNMANAGED || point.service === undefined) continue;
-      if (isBound(container, point)) visit(point.service);
-      else if (!point.isOptional && point.kind === 1) problems.push(missingBinding(service, point));
+      if (isBound(container, point)) visit(point.service, point);
+      else if (!point.isOptional && point.kind === 1) problems.push(missingBinding(type, point));
     }
   };
   for (const root of roots) {
-    if (container.isBound(root)) visit(root);
+    if (container.isBound(root)) visit(root, PLAIN);
     else
       problems.push(
         `${neededBy} needs ${serviceName(root)}, but nothing is bound to it. ${bindingFix(root)}`,
@@ -51,13 +73,18 @@ function isBound(container: Container, point: InjectionPoint): boolean {
   });
 }
 
-function missingBinding(target: ServiceIdentifier, point: InjectionPoint): string {
+function missingBinding(
+  target: ServiceIdentifier & object,
+  { place, service, name }: InjectionPoint,
+): string {
+  const isEmitted = typeof place === 'number' && emittedParameterTypes(target)?.[place] === service;
+  if (isEmitted && BUILT_IN.includes(service)) return unknownType(target, place);
   const where =
-    typeof point.place === 'number'
-      ? `parameter ${point.place} of ${signature(target, point.place)}`
-      : `property ${String(point.place)} of class ${serviceName(target)}`;
-  const named = point.name === undefined ? '' : ` with the name ${String(point.name)}`;
-  return `${where} needs ${serviceName(point.service)}${named}, but nothing is bound to it. ${bindingFix(point.service!)}`;
+    typeof place === 'number'
+      ? `parameter ${place} of ${signature(target, place)}`
+      : `property ${String(place)} of class ${serviceName(target)}`;
+  const named = name === undefined ? '' : ` with the name ${String(name)}`;
+  return `${where} needs ${serviceName(service)}${named}, but nothing is bound to it. ${bindingFix(service!)}`;
 }
 
 function bindingFix(service: ServiceIdentifier): string {
@@ -66,22 +93,49 @@ function bindingFix(service: ServiceIdentifier): string {
   return `Fix: ${binding} in a ContainerModule that is given to bootstrap({ modules })`;
 }
 
-/** A text when the compiler left out what has to be injected; `undefined` when all parameters are known. */
-function unknownParameters(target: ServiceIdentifier): string | undefined {
-  const type = target as unknown as { length: number } & object;
-  const points = injectionPoints(type);
-  const known = new Set(points.map((point) => point.place));
-  const emitted = emittedParameterTypes(type);
-  const count = Math.max(emitted?.length ?? 0, type.length);
-  for (let index = 0; index < count; index++) {
-    if (known.has(index) && points.find((point) => point.place === index)?.service !== undefined) continue;
-    if (known.has(index) && points.find((point) => point.place === index)?.kind === UNMANAGED) continue;
-    return explain(target, index, emitted);
+/**
+ * A text when it is not recorded what has to be injected into the constructor of a class; `undefined` when all its
+ * parameters are known. Inversify refuses to bind such a class.
+ */
+export function unknownParameter(target: ServiceIdentifier & object): string | undefined {
+  const points = new Map(injectionPoints(target).map((point) => [point.place, point]));
+  const constructing = constructorOwner(target);
+  for (let index = 0; index < parameterCount(constructing); index++) {
+    const point = points.get(index);
+    if (point?.service !== undefined || point?.kind === UNMANAGED) continue;
+    return constructing === target ? unknownType(target, index) : notInherited(target, constructing, index);
   }
   return undefined;
 }
 
-function explain(target: ServiceIdentifier, index: number, emitted: readonly unknown[] | undefined): string {
+function parameterCount(type: object): number {
+  return Math.max(emittedParameterTypes(type)?.length ?? 0, (type as { length: number }).length);
+}
+
+/** The class whose constructor runs: a subclass without one takes that of its base. */
+function constructorOwner(target: object): object {
+  let type = target;
+  while (parameterCount(type) === 0 && emittedParameterTypes(type) === undefined) {
+    const base = Object.getPrototypeOf(type) as object | null;
+    const hasOwn = /\bconstructor\s*\(/.test(Function.prototype.toString.call(type));
+    if (hasOwn || typeof base !== 'function' || base === Function.prototype) return target;
+    type = base;
+  }
+  return type;
+}
+
+function notInherited(target: ServiceIdentifier, base: object, index: number): string {
+  const [name, baseName] = [serviceName(target), serviceName(base)];
+  return (
+    `parameter ${index} of ${name}(?) cannot be injected: the constructor is that of class ${baseName}, and what ` +
+    `is injected there is not known for class ${name}. Fixes: (1) decorate class ${baseName} with @injectable(), ` +
+    `(2) and class ${name} with @Worker, or with @injectable() and @injectFromBase({ extendConstructorArguments: true }), ` +
+    `(3) or give class ${name} a constructor of its own`
+  );
+}
+
+function unknownType(target: ServiceIdentifier & object, index: number): string {
+  const emitted = emittedParameterTypes(target);
   const name = serviceName(target);
   const where = `parameter ${index} of ${signature(target, index)}`;
   if (emitted === undefined) {
@@ -104,10 +158,9 @@ function explain(target: ServiceIdentifier, index: number, emitted: readonly unk
 }
 
 /** The constructor as Nest prints it: known services by name, the one in question as a question mark. */
-function signature(target: ServiceIdentifier, unknown: number): string {
-  const type = target as unknown as { length: number } & object;
-  const points = injectionPoints(type);
-  const count = Math.max(emittedParameterTypes(type)?.length ?? 0, type.length, unknown + 1);
+function signature(target: ServiceIdentifier & object, unknown: number): string {
+  const points = injectionPoints(target);
+  const count = Math.max(parameterCount(target), unknown + 1);
   const parameters = Array.from({ length: count }, (_, index) => {
     if (index === unknown) return '?';
     const point = points.find((candidate) => candidate.place === index);

@@ -34,6 +34,7 @@ function toPlanned({ description, settings }: ConfiguredWorker): PlannedWorker {
     taskType: description.taskDefName,
     concurrency: settings.options.concurrency,
     pollInterval: settings.options.pollInterval,
+    blockedTimeout: settings.options.blockedTimeout,
     file: description.isDiscovered ? description.file : undefined,
   };
 }

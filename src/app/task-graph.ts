@@ -18,21 +18,28 @@ const building = new AsyncLocalStorage<Graph>();
  */
 export class TaskGraphs {
   readonly #container: Container;
+  readonly #root: ServiceIdentifier;
   readonly #logger: Logger;
   readonly #tracked = new Set<ServiceIdentifier>();
 
-  constructor(container: Container, logger: Logger) {
+  /** @param root - the service that every graph is built for */
+  constructor(container: Container, root: ServiceIdentifier, logger: Logger) {
     this.#container = container;
+    this.#root = root;
     this.#logger = logger;
   }
 
-  /** Builds graphs and throws them away: singletons are made and every service is known afterwards. */
-  async rehearse(roots: readonly ServiceIdentifier[]): Promise<void> {
+  /**
+   * Builds graphs and throws them away: singletons are made and every service is known afterwards.
+   *
+   * @param needed - the services that the root asks for
+   */
+  async rehearse(needed: readonly ServiceIdentifier[]): Promise<void> {
     const earlier: Graph[] = [];
     for (;;) {
       const known = this.#tracked.size;
-      for (const root of roots) this.#track(root);
-      const { graph } = await this.build(roots);
+      for (const service of needed) this.#track(service);
+      const { graph } = await this.build();
       for (const object of graph) this.#trackDependencies(object.constructor);
       if (this.#tracked.size > known) {
         earlier.push(graph);
@@ -45,13 +52,16 @@ export class TaskGraphs {
     }
   }
 
-  /** @returns the objects of `roots`, and all that was made for them */
-  async build(roots: readonly ServiceIdentifier[]): Promise<{ services: unknown[]; graph: Graph }> {
+  /** @returns what the root is made of, and all that was made for it */
+  async build(): Promise<{ made: unknown; graph: Graph }> {
     const graph: Graph = [];
-    const services = await building.run(graph, () =>
-      Promise.all(roots.map((root) => this.#container.getAsync(root))),
-    );
-    return { services, graph };
+    try {
+      const made: unknown = await building.run(graph, () => this.#container.getAsync(this.#root));
+      return { made, graph };
+    } catch (error) {
+      await this.close(graph);
+      throw error;
+    }
   }
 
   async close(graph: Graph): Promise<void> {

@@ -4,12 +4,14 @@ import type { Logger } from '../core/logger.js';
 import { describeThrown } from '../core/errors.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
-import { WorkerHost, type HostedWorker, type HostedWorkers } from '../orchestrator/worker-host.js';
+import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
+import { WorkerHost } from '../orchestrator/worker-host.js';
 import type { TaskWorker } from '../worker/task-worker.js';
 import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
 import type { Config, Environment } from './config.js';
 import { WorkerContainer, type BuiltWorker } from './container.js';
+import { idempotentSource } from './idempotent-source.js';
 import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
 import { workerSettings } from './worker-settings.js';
 
@@ -44,7 +46,8 @@ async function buildWorkers(
     const problems: string[] = [];
     const settings = workerSettings(entry.description, env, problems);
     throwProblems(problems);
-    workers.push(hosted(entry, settings, await container.build(entry, settings.options.scope), logger));
+    const built = await container.build(entry, settings.options.scope);
+    workers.push(hosted(entry, settings, built, marker.resultsFolder, logger));
   }
   return { workers, close: () => container.close() };
 }
@@ -66,6 +69,7 @@ function hosted(
   entry: CatalogEntry,
   { options, sources }: ReturnType<typeof workerSettings>,
   built: BuiltWorker,
+  resultsFolder: string | undefined,
   logger: Logger,
 ): HostedWorker {
   const { instance } = built;
@@ -84,8 +88,9 @@ function hosted(
     workerIdPrefix: isFromEnvironment('workerId')
       ? options.workerId
       : (instance?.workerId ?? options.workerId),
+    isDurable: options.durable,
     isPaused: pauseCheck(entry, options.paused, instance, logger),
-    source: built.source,
+    source: idempotentSource(entry, built, resultsFolder, logger),
   };
 }
 

@@ -25,6 +25,8 @@ export const WORKER_PROPERTIES = {
   DOMAIN: 'domain',
   WORKER_ID: 'workerId',
   EXECUTION_TIMEOUT: 'executionTimeout',
+  BLOCKED_TIMEOUT: 'blockedTimeout',
+  DURABLE: 'durable',
   PAUSED: 'paused',
 } as const satisfies Record<string, keyof WorkerOptions>;
 
@@ -84,7 +86,7 @@ export function unknownVariables(taskTypes: readonly string[], env: Environment)
 function parse(text: string, option: keyof WorkerOptions): unknown {
   const isText = option === 'group' || option === 'domain' || option === 'workerId';
   if (isText) return text;
-  if (option === 'paused')
+  if (option === 'paused' || option === 'durable')
     return { true: true, '1': true, false: false, '0': false }[text.toLowerCase()] ?? text;
   return text.trim() === '' ? Number.NaN : Number(text);
 }

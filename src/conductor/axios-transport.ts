@@ -71,7 +71,7 @@ export class AxiosTransport extends Transport {
       });
       const body =
         typeof data === 'string' ? data : data === undefined || data === null ? '' : JSON.stringify(data);
-      return { status, headers: { ...headers } as TransportResponse['headers'], body };
+      return { status, headers: lowerCased(headers), body };
     } catch (error) {
       request.signal?.throwIfAborted();
       if (limit.aborted) throw timeoutError(request, this.#options.baseUrl, true);
@@ -84,6 +84,11 @@ export class AxiosTransport extends Transport {
     await Promise.all(this.#underWay);
     for (const agent of this.#agents) agent.destroy();
   }
+}
+
+/** Node writes header names like that, an adapter or interceptor of the user may not. */
+function lowerCased(headers: object): TransportResponse['headers'] {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function axiosProxy(proxy: ProxySettings | undefined): AxiosProxyConfig | false {

@@ -1,5 +1,6 @@
 import { HttpError } from '../core/errors.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
+import { queryString } from './query-string.js';
 import { TaskClient, type PollAnswer, type PollRequest } from './task-client.js';
 import type { TaskResultBody } from './task-result.js';
 import { outline, shapeTask } from './task-shape.js';
@@ -106,13 +107,8 @@ export class HttpTaskClient extends TaskClient {
     options: { start?: number; size?: number } = {},
   ): Promise<SearchResult<Task>> {
     const { start = 0, size = 100 } = options;
-    const parameters = new URLSearchParams({
-      start: String(start),
-      size: String(size),
-      freeText: '*',
-      query,
-    });
-    const request: ApiRequest = { method: 'GET', path: `/tasks/search-v2?${parameters.toString()}` };
+    const path = `/tasks/search-v2${queryString({ start, size, freeText: '*', query })}`;
+    const request: ApiRequest = { method: 'GET', path };
     const found = await this.#api.json<Partial<SearchResult<unknown>>>(request);
     if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
     return { totalHits: found.totalHits ?? found.results.length, results: this.#shapeAll(found.results) };

@@ -1,6 +1,7 @@
 import { HttpError } from '../core/errors.js';
 import { sleep } from '../core/sleep.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
+import { queryString } from './query-string.js';
 import type { JsonObject, SearchResult, StartWorkflowRequest, Workflow, WorkflowStatus } from './types.js';
 
 /** The states that a workflow does not leave by itself. */
@@ -33,7 +34,7 @@ export class WorkflowClient {
     input: JsonObject = {},
     options: { version?: number; correlationId?: string; priority?: number } = {},
   ): Promise<string> {
-    const path = `/workflow/${encodeURIComponent(name)}${query({ ...options })}`;
+    const path = `/workflow/${encodeURIComponent(name)}${queryString({ ...options })}`;
     return this.#idFrom({ method: 'POST', path, json: input });
   }
 
@@ -45,7 +46,7 @@ export class WorkflowClient {
     const { includeTasks = true, signal } = options;
     const request: ApiRequest = {
       method: 'GET',
-      path: `${at(workflowId)}${query({ includeTasks })}`,
+      path: `${at(workflowId)}${queryString({ includeTasks })}`,
       signal,
     };
     const workflow = await this.#api.json<Workflow>(request);
@@ -62,7 +63,7 @@ export class WorkflowClient {
 
   /** Ends a running workflow: it becomes TERMINATED, its open tasks CANCELED. */
   async terminate(workflowId: string, reason?: string): Promise<void> {
-    await this.#api.send({ method: 'DELETE', path: `${at(workflowId)}${query({ reason })}` });
+    await this.#api.send({ method: 'DELETE', path: `${at(workflowId)}${queryString({ reason })}` });
   }
 
   /** Stops scheduling; tasks under way go on. */
@@ -76,12 +77,12 @@ export class WorkflowClient {
 
   /** Runs the failed tasks of a failed workflow again. */
   async retry(workflowId: string, options: { resumeSubworkflowTasks?: boolean } = {}): Promise<void> {
-    await this.#api.send({ method: 'POST', path: `${at(workflowId)}/retry${query({ ...options })}` });
+    await this.#api.send({ method: 'POST', path: `${at(workflowId)}/retry${queryString({ ...options })}` });
   }
 
   /** Runs an ended workflow again from its first task. */
   async restart(workflowId: string, options: { useLatestDefinitions?: boolean } = {}): Promise<void> {
-    await this.#api.send({ method: 'POST', path: `${at(workflowId)}/restart${query({ ...options })}` });
+    await this.#api.send({ method: 'POST', path: `${at(workflowId)}/restart${queryString({ ...options })}` });
   }
 
   /** Workflows without their tasks. @param condition - e.g. `workflowType='order' AND status='RUNNING'` */
@@ -90,7 +91,7 @@ export class WorkflowClient {
     options: { start?: number; size?: number; sort?: string; freeText?: string } = {},
   ): Promise<SearchResult<Workflow>> {
     const { start = 0, size = 100, sort, freeText = '*' } = options;
-    const path = `/workflow/search-v2${query({ start, size, sort, freeText, query: condition })}`;
+    const path = `/workflow/search-v2${queryString({ start, size, sort, freeText, query: condition })}`;
     const request: ApiRequest = { method: 'GET', path };
     const found = await this.#api.json<SearchResult<Workflow>>(request);
     if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
@@ -137,19 +138,12 @@ function at(workflowId: string): string {
   return `/workflow/${encodeURIComponent(workflowId)}`;
 }
 
-function query(parameters: Readonly<Record<string, string | number | boolean | undefined>>): string {
-  const set = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  return set.length === 0
-    ? ''
-    : `?${set.map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`).join('&')}`;
-}
-
 function notEnded(workflowId: string, status: string, timeoutMs: number, cause: unknown): HttpError {
   const message = `the workflow ${workflowId} has not ended within ${timeoutMs} ms, its status is ${status}`;
   return new HttpError(
     'HTTP_TIMEOUT',
     message,
     { method: 'GET', path: at(workflowId) },
-    { cause, details: { status } },
+    { cause, details: { workflowStatus: status } },
   );
 }

@@ -28,6 +28,7 @@ export const ERROR_CODES = {
   NATIVE_LIBRARY_MISSING: 'A shared library was not found in any of the places that were tried.',
   NATIVE_LIBRARY_INVALID: 'A shared library was found but cannot be loaded.',
   NATIVE_SYMBOL_MISSING: 'A shared library does not export a function that was declared.',
+  NATIVE_BACKEND_MISSING: 'The package that was asked for to call native code is not installed.',
   NATIVE_SIGNATURE: 'A native function is declared or called with a wrong signature.',
   PROCESS_FAILED: 'A worker process failed to start, or died.',
   PROCESS_NOT_READY: 'A worker process did not get ready in time.',
@@ -64,12 +65,17 @@ export class TuttiError extends Error {
 
   /** Whether `value` is an error of this package, optionally with the given code. */
   static is(value: unknown, code?: ErrorCode): value is TuttiError {
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      (value as Record<symbol, unknown>)[BRAND] === true &&
-      (code === undefined || (value as TuttiError).code === code)
-    );
+    try {
+      return (
+        typeof value === 'object' &&
+        value !== null &&
+        (value as Record<symbol, unknown>)[BRAND] === true &&
+        (code === undefined || (value as TuttiError).code === code)
+      );
+    } catch {
+      // A proxy or getter of somebody else's.
+      return false;
+    }
   }
 
   toJSON(): Record<string, unknown> {
@@ -125,15 +131,14 @@ export class HttpError extends TuttiError {
 /** A readable one-line text for anything that can be thrown, `undefined` included. Never throws. */
 export function describeThrown(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return thrown.message === '' ? thrown.name : thrown.message;
     if (typeof thrown === 'string') return thrown === '' ? 'an empty string was thrown' : thrown;
     if (thrown === undefined || thrown === null) return `${String(thrown)} was thrown`;
-    if (typeof thrown === 'object') {
-      const message = (thrown as { message?: unknown }).message;
-      if (typeof message === 'string' && message !== '') return message;
-      return JSON.stringify(thrown) ?? 'an object was thrown';
-    }
-    return String(thrown);
+    if (typeof thrown !== 'object') return String(thrown);
+    const { message, name } = thrown as { message?: unknown; name?: unknown };
+    if (typeof message === 'string' && message !== '') return message;
+    if (!(thrown instanceof Error)) return JSON.stringify(thrown) ?? 'an object was thrown';
+    if (typeof message === 'object' && message !== null) return JSON.stringify(message);
+    return typeof name === 'string' && name !== '' ? name : 'an error without a message was thrown';
   } catch {
     return 'a value that cannot be described was thrown';
   }

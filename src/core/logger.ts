@@ -1,3 +1,5 @@
+import { stackOf } from './errors.js';
+
 /** Ordered from quiet to talkative. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -69,10 +71,10 @@ export class ConsoleLogger extends Logger {
 
 function formatValue(value: unknown): string {
   if (typeof value === 'string') return /^[\w.:/@#-]+$/.test(value) ? value : JSON.stringify(value);
-  if (value instanceof Error) return JSON.stringify(value.stack ?? value.message);
   try {
+    if (value instanceof Error) return JSON.stringify(stackOf(value));
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value);
+    return '(cannot be shown)';
   }
 }

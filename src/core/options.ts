@@ -50,7 +50,7 @@ export function findProblems(
 ): string[] {
   const problems: string[] = [];
   for (const [key, value] of Object.entries(options)) {
-    const rule = known[key];
+    const rule = Object.hasOwn(known, key) ? known[key] : undefined;
     if (rule === undefined) {
       const nearest = didYouMean(key, Object.keys(known));
       problems.push(

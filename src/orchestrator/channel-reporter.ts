@@ -1,7 +1,10 @@
 import type { Task } from '../conductor/types.js';
-import type { TaskEnd, TaskReporter } from '../worker/task-reporter.js';
-import type { FinishedEntry, StartedEntry } from './messages.js';
+import type { ReportedTask, TaskEnd, TaskReporter } from '../worker/task-reporter.js';
+import type { FinishedEntry, StartedEntry, TaskMark } from './messages.js';
 import type { OrchestratorChannel } from './orchestrator-channel.js';
+
+/** A claim that is not answered in this time is allowed: the orchestrator may be busy, the task must not be lost. */
+const CLAIM_WAIT_MS = 30_000;
 
 /**
  * Keeps the orchestrator's ledger: what starts and ends within one turn of the event loop goes in one message. A
@@ -10,8 +13,12 @@ import type { OrchestratorChannel } from './orchestrator-channel.js';
 export class ChannelReporter {
   readonly #channel: OrchestratorChannel;
   readonly #refs = new Map<string, number>();
+  readonly #taskIds = new Map<number, string>();
+  readonly #claims = new Map<number, (mayRun: boolean) => void>();
   #nextRef = 1;
+  #nextClaim = 1;
   #started: StartedEntry[] = [];
+  #marks: [number, TaskMark][] = [];
   #finished: FinishedEntry[] = [];
   #flush: Promise<void> | undefined;
 
@@ -23,11 +30,16 @@ export class ChannelReporter {
   forWorker(worker: number): TaskReporter {
     return {
       started: (tasks) => this.#addStarted(tasks, worker),
-      finished: (taskId, end) => this.#addFinished(taskId, end),
+      begun: (taskId) => this.#addMark(taskId, 'begun'),
+      releasing: (taskId) => this.#addMark(taskId, 'releasing'),
+      stored: (taskId) => void this.#addMark(taskId, 'stored'),
+      finished: (taskId, end) => this.finished(taskId, end),
       progress: (taskId, progress) => {
         const ref = this.#refs.get(taskId);
         if (ref !== undefined) this.#channel.send({ type: 'progress', ref, progress });
       },
+      mayRun: (task) => this.#claim(task),
+      uncertain: () => this.#channel.send({ type: 'uncertain' }),
     };
   }
 
@@ -36,31 +48,86 @@ export class ChannelReporter {
     await (this.#flush ?? Promise.resolve());
   }
 
-  #addStarted(tasks: readonly Task[], worker: number): Promise<void> {
-    for (const task of tasks) {
+  /** The orchestrator's answer to a claim. */
+  answer(claim: number, mayRun: boolean): void {
+    this.#claims.get(claim)?.(mayRun);
+  }
+
+  /** The task that has this number, while it is here. */
+  taskIdOf(ref: number): string | undefined {
+    return this.#taskIds.get(ref);
+  }
+
+  /** Tells that the server has the result of a task, or that there will be none. */
+  finished(taskId: string, end: TaskEnd): void {
+    const ref = this.#refs.get(taskId);
+    if (ref === undefined) return;
+    this.#refs.delete(taskId);
+    this.#taskIds.delete(ref);
+    this.#finished.push([ref, end]);
+    void this.#flushSoon();
+  }
+
+  #addStarted(tasks: readonly ReportedTask[], worker: number): Promise<void> {
+    for (const { task, limitMs, deaths, begins } of tasks) {
       const ref = this.#nextRef++;
       this.#refs.set(task.taskId, ref);
-      this.#started.push([ref, task.taskId, task.workflowInstanceId, worker, task.responseTimeoutSeconds]);
+      this.#taskIds.set(ref, task.taskId);
+      this.#started.push([
+        ref,
+        task.taskId,
+        task.workflowInstanceId,
+        worker,
+        task.responseTimeoutSeconds,
+        limitMs ?? 0,
+        deaths,
+        begins,
+        task.referenceTaskName,
+        task.retryCount,
+      ]);
     }
     return this.#flushSoon();
   }
 
-  #addFinished(taskId: string, end: TaskEnd): void {
+  #addMark(taskId: string, mark: TaskMark): Promise<void> {
     const ref = this.#refs.get(taskId);
-    if (ref === undefined) return;
-    this.#refs.delete(taskId);
-    this.#finished.push([ref, end]);
-    void this.#flushSoon();
+    if (ref === undefined) return Promise.resolve();
+    this.#marks.push([ref, mark]);
+    return this.#flushSoon();
+  }
+
+  #claim(task: Task): Promise<boolean> {
+    const claim = this.#nextClaim++;
+    return new Promise((resolve) => {
+      const settle = (mayRun: boolean): void => {
+        clearTimeout(timer);
+        this.#claims.delete(claim);
+        resolve(mayRun);
+      };
+      const timer = setTimeout(() => settle(true), CLAIM_WAIT_MS);
+      this.#claims.set(claim, settle);
+      const { taskId, workflowInstanceId, referenceTaskName: reference, retryCount } = task;
+      const isSent = this.#channel.send({
+        type: 'claim',
+        claim,
+        taskId,
+        workflowInstanceId,
+        reference,
+        retryCount,
+      });
+      if (!isSent) settle(true);
+    });
   }
 
   #flushSoon(): Promise<void> {
     this.#flush ??= new Promise((resolve) => {
       setImmediate(() => {
-        const message = { type: 'tasks', started: this.#started, finished: this.#finished } as const;
+        const [started, marks, finished] = [this.#started, this.#marks, this.#finished];
         this.#started = [];
+        this.#marks = [];
         this.#finished = [];
         this.#flush = undefined;
-        resolve(this.#channel.written(message));
+        resolve(this.#channel.written({ type: 'tasks', started, marks, finished }));
       });
     });
     return this.#flush;

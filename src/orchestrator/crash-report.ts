@@ -1,62 +1,65 @@
-import { TaskResultStatus } from '../conductor/task-result.js';
-import type { Delivery } from '../worker/delivery.js';
+import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
+import { markedReason, poisonVerdict } from '../worker/poison.js';
 import type { LedgerTask } from './ledger.js';
 
-/** Reports the tasks of processes that died as FAILED, so that the server need not wait for their leases. */
-export class CrashReporter {
-  readonly #delivery: Delivery;
-  readonly #pending = new Set<Promise<void>>();
+/** What is known when a process has died with tasks in it. */
+export interface Crash {
+  /** What happened, in one sentence. */
+  readonly reason: string;
+  /** Its last words. */
+  readonly stderrTail: string;
+  /** Whether the death may be the doing of a task; not so when the orchestrator ended the process for a stop. */
+  readonly isByTask: boolean;
+  /** Whether the result of a task is in the outbox. */
+  readonly isStored: (taskId: string) => boolean;
+  /** Ids of the process's workers, by index. */
+  readonly workerIds: readonly string[];
+}
 
-  constructor(delivery: Delivery) {
-    this.#delivery = delivery;
-  }
+/**
+ * What is to be told of the tasks of a process that died, so that the server need not wait for their leases: FAILED
+ * for each task whose code was running, back to the queue for each that was waiting to begin. Nothing for one whose
+ * result is in the outbox; nothing for one that was about to be given back, since the server may have it already (the
+ * sweep finds it otherwise).
+ */
+export function crashResults(tasks: readonly LedgerTask[], crash: Crash): TaskResultBody[] {
+  const open = tasks.filter((task) => task.state !== 'stored' && !crash.isStored(task.taskId));
+  const running = open.filter((task) => task.state === 'running');
+  const waiting = open.filter((task) => task.state === 'waiting');
+  return [
+    ...running.map((task) => failure(task, crash, running.length === 1)),
+    ...waiting.map((task) => ({
+      ...ids(task, crash),
+      status: TaskResultStatus.IN_PROGRESS,
+      callbackAfterSeconds: 0,
+      outputData: {},
+    })),
+  ];
+}
 
-  /**
-   * @param reason - what happened to the process
-   * @param stderrTail - its last words, for the task's log
-   */
-  report(
-    tasks: readonly LedgerTask[],
-    workerIds: readonly string[],
-    reason: string,
-    stderrTail: string,
-  ): void {
-    for (const task of tasks) {
-      const report = this.#reportOne(task, workerIds[task.worker], reason, stderrTail).finally(() => {
-        this.#pending.delete(report);
-      });
-      this.#pending.add(report);
-    }
-  }
+function failure(task: LedgerTask, crash: Crash, wasAlone: boolean): TaskResultBody {
+  const { reason, stderrTail, isByTask } = crash;
+  const verdict = isByTask ? poisonVerdict({ deaths: task.deaths }, wasAlone) : undefined;
+  return {
+    ...ids(task, crash),
+    status:
+      verdict?.isTerminal === true ? TaskResultStatus.FAILED_WITH_TERMINAL_ERROR : TaskResultStatus.FAILED,
+    reasonForIncompletion: verdict === undefined ? reason : markedReason(reason, verdict),
+    outputData: {},
+    logs: [
+      { log: stderrTail === '' ? reason : `${reason}\nlast lines of its standard error:\n${stderrTail}` },
+    ],
+  };
+}
 
-  /** Reports that the server has not taken yet. */
-  get pending(): number {
-    return this.#pending.size;
-  }
-
-  /** Resolves when the server has taken every report. */
-  async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
-  }
-
-  async #reportOne(
-    task: LedgerTask,
-    workerId: string | undefined,
-    reason: string,
-    stderrTail: string,
-  ): Promise<void> {
-    await this.#delivery.deliver(
-      {
-        taskId: task.taskId,
-        workflowInstanceId: task.workflowInstanceId,
-        ...(workerId === undefined ? {} : { workerId }),
-        status: TaskResultStatus.FAILED,
-        reasonForIncompletion: reason,
-        logs: [
-          { log: stderrTail === '' ? reason : `${reason}\nlast lines of its standard error:\n${stderrTail}` },
-        ],
-      },
-      false,
-    );
-  }
+function ids(
+  task: LedgerTask,
+  { workerIds }: Crash,
+): Pick<TaskResultBody, 'taskId' | 'workflowInstanceId' | 'workerId'> {
+  const workerId = workerIds[task.worker];
+  return {
+    taskId: task.taskId,
+    workflowInstanceId: task.workflowInstanceId,
+    ...(workerId === undefined ? {} : { workerId }),
+  };
 }

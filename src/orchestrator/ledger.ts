@@ -1,23 +1,43 @@
 import type { TaskEnd } from '../worker/task-reporter.js';
-import type { FinishedEntry, StartedEntry } from './messages.js';
+import type { FinishedEntry, StartedEntry, TaskMark } from './messages.js';
+
+/** `waiting` for its turn to begin · `running` · `releasing` back to the server · `stored`: ended, result in the outbox */
+export type LedgerTaskState = 'waiting' | 'running' | 'releasing' | 'stored';
 
 /** A task that a worker process has, as far as the orchestrator knows. */
 export interface LedgerTask {
+  readonly ref: number;
   readonly taskId: string;
   readonly workflowInstanceId: string;
   /** Index of the worker in its process. */
   readonly worker: number;
   readonly responseTimeoutSeconds: number;
+  /** Longest time that it may run, in milliseconds; 0 = no limit. */
+  readonly limitMs: number;
+  /** Processes that have died with earlier attempts. */
+  readonly deaths: number;
+  readonly reference: string;
+  readonly retryCount: number;
   /** Epoch milliseconds. */
   readonly startedAt: number;
+  state: LedgerTaskState;
   progress: string | number | undefined;
 }
 
 export type EndCounts = Record<TaskEnd, number>;
 
+/** Told of each task that comes and goes. */
+export interface LedgerListener {
+  added(task: LedgerTask): void;
+  removed(task: LedgerTask): void;
+}
+
+const NO_LISTENER: LedgerListener = { added: () => undefined, removed: () => undefined };
+
 /** The tasks in flight in one worker process, and how the others ended. */
 export class Ledger {
   readonly #tasks = new Map<number, LedgerTask>();
+  readonly #listener: LedgerListener;
   readonly counts: EndCounts = {
     COMPLETED: 0,
     FAILED: 0,
@@ -25,22 +45,33 @@ export class Ledger {
     IN_PROGRESS: 0,
     HANDED_BACK: 0,
     REFUSED: 0,
+    LATE: 0,
+    CANCELLED: 0,
+    DUPLICATE: 0,
   };
 
-  record(started: readonly StartedEntry[], finished: readonly FinishedEntry[], now: number): void {
-    // In this order: a task may be in both lists of one message.
-    for (const [ref, taskId, workflowInstanceId, worker, responseTimeoutSeconds] of started) {
-      this.#tasks.set(ref, {
-        taskId,
-        workflowInstanceId,
-        worker,
-        responseTimeoutSeconds,
-        startedAt: now,
-        progress: undefined,
-      });
+  constructor(listener: LedgerListener = NO_LISTENER) {
+    this.#listener = listener;
+  }
+
+  /** In this order: what began and ended within one turn is in all lists of one message. */
+  record(
+    started: readonly StartedEntry[],
+    marks: readonly (readonly [ref: number, mark: TaskMark])[],
+    finished: readonly FinishedEntry[],
+    now: number,
+  ): void {
+    for (const entry of started) this.#add(entry, now);
+    for (const [ref, mark] of marks) {
+      const task = this.#tasks.get(ref);
+      if (task !== undefined) task.state = mark === 'begun' ? 'running' : mark;
     }
     for (const [ref, end] of finished) {
-      if (this.#tasks.delete(ref)) this.counts[end]++;
+      const task = this.#tasks.get(ref);
+      if (task === undefined) continue;
+      this.#tasks.delete(ref);
+      this.counts[end]++;
+      this.#listener.removed(task);
     }
   }
 
@@ -61,6 +92,38 @@ export class Ledger {
   settle(): LedgerTask[] {
     const tasks = this.tasks();
     this.#tasks.clear();
+    for (const task of tasks) this.#listener.removed(task);
     return tasks;
+  }
+
+  #add(entry: StartedEntry, now: number): void {
+    const [
+      ref,
+      taskId,
+      workflowInstanceId,
+      worker,
+      responseTimeoutSeconds,
+      limitMs,
+      deaths,
+      begins,
+      reference,
+      retryCount,
+    ] = entry;
+    const task: LedgerTask = {
+      ref,
+      taskId,
+      workflowInstanceId,
+      worker,
+      responseTimeoutSeconds,
+      limitMs,
+      deaths,
+      reference,
+      retryCount,
+      startedAt: now,
+      state: begins ? 'running' : 'waiting',
+      progress: undefined,
+    };
+    this.#tasks.set(ref, task);
+    this.#listener.added(task);
   }
 }

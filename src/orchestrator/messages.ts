@@ -14,7 +14,21 @@ export type StartedEntry = readonly [
   /** Index of the worker in the process. */
   worker: number,
   responseTimeoutSeconds: number,
+  /** Longest time that it may run, in milliseconds; 0 = no limit. */
+  limitMs: number,
+  /** Processes that have died with earlier attempts. */
+  deaths: number,
+  /** Whether its code begins as soon as this message is written; otherwise a mark `begun` follows. */
+  begins: boolean,
+  reference: string,
+  retryCount: number,
 ];
+
+/**
+ * `begun`: its code begins now · `releasing`: the server gets it back and may hand it out anew before the end is told ·
+ * `stored`: its code has ended, the outbox has the result
+ */
+export type TaskMark = 'begun' | 'releasing' | 'stored';
 
 export type FinishedEntry = readonly [ref: number, end: TaskEnd];
 
@@ -44,22 +58,42 @@ export interface LoopReport {
 
 export type WorkerMessage =
   /** Everything is built and checked; nothing is polled before `run`. */
-  | { readonly type: 'ready'; readonly workers: readonly ReadyWorker[] }
+  | { readonly type: 'ready'; readonly workers: readonly ReadyWorker[]; readonly isDebugged: boolean }
   /** The process cannot go on; its exit code tells whether it is worth another start. */
   | { readonly type: 'failed'; readonly error: ErrorReport }
   | {
       readonly type: 'tasks';
       readonly started: readonly StartedEntry[];
+      readonly marks: readonly (readonly [ref: number, mark: TaskMark])[];
       readonly finished: readonly FinishedEntry[];
     }
+  /** Asks whether a task that was delivered before may be run; answered by `claimed`. */
+  | ({ readonly type: 'claim'; readonly claim: number } & ClaimedTask)
+  /** A poll or update broke off: the server may have given this process a task that it does not know of. */
+  | { readonly type: 'uncertain' }
   | { readonly type: 'progress'; readonly ref: number; readonly progress: string | number }
-  | { readonly type: 'beat'; readonly loops: readonly LoopReport[] }
-  /** The last message: every task has ended, the services are closed. Without it an exit code 0 is not clean. */
-  | { readonly type: 'stopped' };
+  /** The event loop answers. `isDebugged`: a debugger may hold the process. */
+  | { readonly type: 'beat'; readonly loops: readonly LoopReport[]; readonly isDebugged: boolean }
+  /**
+   * The last message: every task has ended, the services are closed. Without it an exit code 0 is not clean.
+   * `hasDroppedPoll`: a poll was dropped, whose answer may have been on its way.
+   */
+  | { readonly type: 'stopped'; readonly hasDroppedPoll: boolean };
+
+/** What tells whether a task runs already. */
+export interface ClaimedTask {
+  readonly taskId: string;
+  readonly workflowInstanceId: string;
+  readonly reference: string;
+  readonly retryCount: number;
+}
 
 export type OrchestratorMessage =
   | { readonly type: 'run' }
   /** No new polls; finish what runs. */
   | { readonly type: 'stop' }
   /** The grace period is nearly over: tell the tasks to end. */
-  | { readonly type: 'abort'; readonly reason: string };
+  | { readonly type: 'abort'; readonly reason: string }
+  | { readonly type: 'claimed'; readonly claim: number; readonly mayRun: boolean }
+  /** The task is over on the server: end it and drop its result. */
+  | { readonly type: 'cancel'; readonly ref: number; readonly reason: string };

@@ -3,9 +3,11 @@ import type { ErrorReport, OrchestratorMessage, WorkerMessage } from './messages
 
 /** The worker process's end of the IPC channel. */
 export class OrchestratorChannel {
-  /** Sends without waiting; a channel that is gone is no error, the process learns of it by `onGone`. */
-  send(message: WorkerMessage): void {
-    if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+  /** Sends without waiting. False when the channel is gone: the process learns of it by `onGone` as well. */
+  send(message: WorkerMessage): boolean {
+    if (!process.connected || process.send === undefined) return false;
+    process.send(message, undefined, undefined, () => undefined);
+    return true;
   }
 
   /** Resolves when the message is written to the channel: then it arrives, whatever happens to this process. */

@@ -1,72 +1,23 @@
 import { EventEmitter } from 'node:events';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
-import { within } from '../core/sleep.js';
 import { StateMachine } from '../core/state-machine.js';
-import type { TaskClient } from '../conductor/task-client.js';
-import { Delivery } from '../worker/delivery.js';
-import { CrashReporter } from './crash-report.js';
+import type { ConductorClients } from '../conductor/conductor-clients.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { LedgerTask } from './ledger.js';
-import type { OrphanGuard } from './orphan-guard.js';
-import type { ProcessDeath } from './process-death.js';
-import type { ProcessLauncher } from './process-launcher.js';
-import type { RestartOptions } from './restart-policy.js';
+import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
 import { SignalHandler } from './signals.js';
-import { Slot, type SlotListener, type SlotPlan } from './slot.js';
+import { Slot, type SlotDeath, type SlotListener } from './slot.js';
+import { allGivenUpError, startupError } from './startup-error.js';
 import { ORCHESTRATOR_TRANSITIONS, type OrchestratorState } from './states.js';
-import type { OrchestratorStatus, SlotStatusView } from './status.js';
+import type { OrchestratorStatus } from './status.js';
+import { TaskCustodian } from './task-custodian.js';
 
 /** Part of the grace period that is kept for the tasks to end after `context.signal` has aborted. */
 const ABORT_SHARE = 0.2;
-/** How long a stop waits for the server to take the reports of tasks that were cut off. */
+/** How long a stop waits for the server to take what is left to report. */
 const REPORT_WAIT_MS = 3_000;
-
-/** The server that the workers poll, and the client through which the orchestrator talks to it. */
-export interface ServerConnection {
-  readonly url: string;
-  readonly client: TaskClient;
-  close(): Promise<void>;
-}
-
-export interface OrchestratorOptions {
-  readonly slots: readonly SlotPlan[];
-  readonly launcher: ProcessLauncher;
-  readonly guard: OrphanGuard;
-  /** Opens the connection; called by `start()`. */
-  readonly connect: () => Promise<ServerConnection>;
-  readonly logger: Logger;
-  readonly restart: Required<RestartOptions>;
-  readonly onStartupFailure: 'stop' | 'continue';
-  readonly handlesSignals: boolean;
-  readonly readyTimeoutMs: number;
-  readonly stopGraceMs: number;
-  readonly orphanGraceMs: number;
-  /** Called once when the start is over and at least one process is ready. */
-  readonly onStarted?: (status: OrchestratorStatus) => void;
-}
-
-/** Events of an {@link Orchestrator}. The views are as in `status()`. */
-export interface OrchestratorEvents {
-  state: [state: OrchestratorState];
-  /** A worker process is ready. */
-  ready: [slot: SlotStatusView];
-  /** A worker process is gone. `failedTasks` were in flight and are reported as failed. */
-  exit: [
-    exit: {
-      slot: string;
-      pid: number;
-      code: number | null;
-      signal: string | null;
-      reason: string;
-      failedTasks: number;
-    },
-  ];
-  /** A worker process will be started again. */
-  restart: [restart: { slot: string; delayMs: number; deaths: number }];
-  /** A worker process is not started any more. */
-  givenUp: [givenUp: { slot: string; error: TuttiError }];
-}
+/** How often the processes are looked at. */
+const WATCH_MS = 1_000;
 
 /** Starts, supervises and stops the worker processes. Made by `bootstrap()`; never runs task code. */
 export class Orchestrator extends EventEmitter<OrchestratorEvents> implements AsyncDisposable {
@@ -78,7 +29,8 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   #rejectJoined!: (error: unknown) => void;
   #slots: readonly Slot[] = [];
   #server: ServerConnection | undefined;
-  #reports: CrashReporter | undefined;
+  #custodian: TaskCustodian | undefined;
+  #watching: NodeJS.Timeout | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #startedAt: number | undefined;
@@ -114,12 +66,20 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   /**
    * Address of the server, `/api` included.
    *
-   * @throws IllegalStateError before `start()`
+   * @throws TuttiError `ILLEGAL_STATE` before `start()`
    */
   get serverUrl(): string {
-    if (this.#server === undefined)
-      throw new TuttiError('ILLEGAL_STATE', 'orchestrator.serverUrl is known after start()');
-    return this.#server.url;
+    return this.#connection('serverUrl').url;
+  }
+
+  /**
+   * Clients for the workflows and definitions of the server that the workers poll, with the same credentials and
+   * connection options. They are closed by `stop()`.
+   *
+   * @throws TuttiError `ILLEGAL_STATE` before `start()`
+   */
+  async clients(): Promise<ConductorClients> {
+    return await this.#connection('clients()').clients();
   }
 
   /**
@@ -160,13 +120,14 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
 
   /** The present state of everything, as plain data. */
   status(): OrchestratorStatus {
+    const leaseLeftMs = (taskId: string): number | undefined => this.#custodian?.leaseLeftMs(taskId);
     return {
       state: this.state,
       pid: process.pid,
       serverUrl: this.#server?.url ?? '',
       startedAt: this.#startedAt,
-      slots: this.#slots.map((slot) => slot.status()),
-      pendingCrashReports: this.#reports?.pending ?? 0,
+      slots: this.#slots.map((slot) => slot.status(leaseLeftMs)),
+      custody: this.#custodian?.status(),
     };
   }
 
@@ -174,23 +135,26 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     await this.stop();
   }
 
+  #connection(member: string): ServerConnection {
+    if (this.#server !== undefined) return this.#server;
+    throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member} is there after start()`);
+  }
+
   async #start(): Promise<void> {
+    const { guard, orphanGraceMs, handlesSignals, connect, slots } = this.#options;
     this.#state.to('starting');
-    if (this.#options.handlesSignals) this.#signals.install();
+    if (handlesSignals) this.#signals.install();
     try {
-      this.#options.guard.start(this.#options.orphanGraceMs);
-      this.#server = await this.#options.connect();
-      if (!this.#state.is('starting')) return await this.#server.close();
-      this.#reports = new CrashReporter(new Delivery(this.#server.client, this.#options.logger));
-      this.#slots = this.#options.slots.map(
-        (plan) => new Slot(plan, this.#slotOptions(), this.#slotListener),
-      );
+      guard.start(orphanGraceMs);
+      const server = await connect();
+      if (!this.#state.is('starting')) return await server.close();
+      this.#server = server;
+      this.#custodian = this.#makeCustodian(server);
+      this.#slots = slots.map((plan) => new Slot(plan, this.#slotOptions(server), this.#slotListener));
       await this.#startSlots();
     } catch (error) {
-      this.#failure ??=
-        error instanceof TuttiError
-          ? error
-          : new TuttiError('STARTUP_FAILED', String(error), { cause: error });
+      const isOurs = error instanceof TuttiError;
+      this.#failure ??= isOurs ? error : new TuttiError('STARTUP_FAILED', String(error), { cause: error });
       await this.stop().catch(() => undefined);
       throw this.#failure;
     }
@@ -199,6 +163,9 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   async #startSlots(): Promise<void> {
     const { onStartupFailure, onStarted } = this.#options;
     this.#startedAt = Date.now();
+    this.#watching = setInterval(() => {
+      for (const slot of this.#slots) slot.watch(Date.now());
+    }, WATCH_MS);
     for (const slot of this.#slots) slot.start();
     await new Promise<void>((resolve) => {
       this.#onDecided = resolve;
@@ -211,6 +178,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     if (failures.length > 0 && (onStartupFailure === 'stop' || !hasReady)) throw startupError(failures);
     this.#state.to('running');
     for (const slot of this.#slots) slot.run();
+    void this.#custodian?.takeOver();
     onStarted?.(this.status());
   }
 
@@ -221,37 +189,37 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   }
 
   async #stop(): Promise<void> {
-    const { logger, stopGraceMs } = this.#options;
+    const { logger, guard } = this.#options;
     this.#state.to('stopping');
     this.#onDecided();
-    const abortTimer = setTimeout(
-      () =>
-        this.#slots.forEach((slot) =>
-          slot.abort('the application stops and its grace period is nearly over'),
-        ),
-      stopGraceMs * (1 - ABORT_SHARE),
-    );
-    const killTimer = setTimeout(
-      () =>
-        this.#slots.forEach((slot) =>
-          slot.kill(`it had not finished ${stopGraceMs} ms after it was told to stop`),
-        ),
-      stopGraceMs,
-    );
-    await Promise.all(this.#slots.map((slot) => slot.stop()));
-    clearTimeout(abortTimer);
-    clearTimeout(killTimer);
-    await within(this.#reports?.settled() ?? Promise.resolve(), REPORT_WAIT_MS);
-    if ((this.#reports?.pending ?? 0) > 0) {
-      logger.error('the server did not take the reports of all tasks that were cut off', {
-        tasks: this.#reports?.pending,
+    await this.#stopSlots();
+    clearInterval(this.#watching);
+    const left = (await this.#custodian?.close(REPORT_WAIT_MS, this.#wasCutOff)) ?? 0;
+    if (left > 0) {
+      const folder = this.#server?.directory?.outboxFolder;
+      logger.warn('results wait in the outbox for the next start: the server did not take them', {
+        results: left,
+        folder,
       });
+      // In memory only, they are lost with this process.
+      if (folder === undefined) this.#wasCutOff = true;
     }
-    this.#options.guard.stop();
+    guard.stop();
     await this.#server
       ?.close()
       .catch((error: unknown) => logger.warn('closing the connection failed', { error }));
     this.#finish();
+  }
+
+  async #stopSlots(): Promise<void> {
+    const graceMs = this.#options.stopGraceMs;
+    const abort = (): void =>
+      this.#slots.forEach((slot) => slot.abort('the application stops and its grace period is nearly over'));
+    const kill = (): void =>
+      this.#slots.forEach((slot) => slot.kill(`it had not finished ${graceMs} ms after it was told to stop`));
+    const timers = [setTimeout(abort, graceMs * (1 - ABORT_SHARE)), setTimeout(kill, graceMs)];
+    await Promise.all(this.#slots.map((slot) => slot.stop()));
+    timers.forEach(clearTimeout);
   }
 
   #finish(): void {
@@ -272,27 +240,39 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     return this.#wasCutOff || this.#failure !== undefined ? EXIT_CODES.failed : EXIT_CODES.clean;
   }
 
-  #slotOptions(): ConstructorParameters<typeof Slot>[1] {
-    const { launcher, restart, readyTimeoutMs, orphanGraceMs, logger, onStartupFailure } = this.#options;
-    const restartsUnready = onStartupFailure === 'continue';
-    return {
-      launcher,
-      serverUrl: this.serverUrl,
-      restart,
-      restartsUnready,
-      readyTimeoutMs,
-      orphanGraceMs,
-      logger,
+  #makeCustodian({ client, directory }: ServerConnection): TaskCustodian {
+    const { logger } = this.#options;
+    const isInFlight = (taskId: string): boolean =>
+      this.#knownTasks().some(({ task }) => task.taskId === taskId);
+    return new TaskCustodian({ client, logger, directory, isInFlight });
+  }
+
+  #slotOptions({ url, directory }: ServerConnection): ConstructorParameters<typeof Slot>[1] {
+    const restartsUnready = this.#options.onStartupFailure === 'continue';
+    const { outboxFolder, resultsFolder } = directory ?? {
+      outboxFolder: undefined,
+      resultsFolder: undefined,
     };
+    return { ...this.#options, serverUrl: url, outboxFolder, resultsFolder, restartsUnready };
+  }
+
+  #knownTasks(): { task: LedgerTask; cancel: (reason: string) => void }[] {
+    return this.#slots.flatMap((slot) =>
+      slot.ledger.tasks().map((task) => ({ task, cancel: (reason: string) => slot.cancel(task, reason) })),
+    );
   }
 
   readonly #slotListener: SlotListener = {
     ready: (slot) => {
       this.#options.logger.debug('worker process ready', { slot: slot.plan.name, pid: slot.pid });
-      this.emit('ready', slot.status());
+      this.#custodian?.workersReady(slot.workers);
+      this.emit(
+        'ready',
+        slot.status(() => undefined),
+      );
       this.#decideStart();
     },
-    died: (slot, death, reason, tasks, workerIds) => this.#slotDied(slot, death, reason, tasks, workerIds),
+    died: (slot, death) => this.#slotDied(slot, death),
     restarting: (slot, delayMs, deaths) => {
       this.#options.logger.warn('starting the worker process again', {
         slot: slot.plan.name,
@@ -304,57 +284,47 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     },
     givenUp: (slot, error) => {
       // While starting, the error of start() tells it.
-      if (!this.#state.is('starting'))
-        this.#options.logger.error(error.message, { slot: slot.plan.name, code: error.code });
+      const level = this.#state.is('starting') ? 'debug' : 'error';
+      this.#options.logger.log(level, error.message, { slot: slot.plan.name, code: error.code });
       this.emit('givenUp', { slot: slot.plan.name, error });
       this.#decideStart();
       this.#stopWhenAllGivenUp();
     },
+    taskAdded: (slot, task) =>
+      this.#custodian?.taskAdded(
+        task,
+        () => slot.leaseGate(task),
+        (reason) => slot.cancel(task, reason),
+      ),
+    taskRemoved: (_slot, task) => this.#custodian?.taskRemoved(task.taskId),
+    claim: async (_slot, claimed) =>
+      (await this.#custodian?.mayRun(claimed, () => this.#knownTasks())) ?? true,
+    uncertain: (slot) => this.#custodian?.uncertain(slot.workers),
   };
 
-  #slotDied(
-    slot: Slot,
-    death: ProcessDeath,
-    reason: string,
-    tasks: readonly LedgerTask[],
-    workerIds: readonly string[],
-  ): void {
+  #slotDied(slot: Slot, death: SlotDeath): void {
+    const { reason, tasks, incarnation, workers, killedFor, pid } = death;
     const { code, signal, stderrTail } = death.end;
-    const isExpected = this.#state.is('stopping') && code === EXIT_CODES.clean;
-    const level = isExpected && tasks.length === 0 ? 'debug' : 'error';
-    this.#options.logger.log(level, reason, { failedTasks: tasks.map((task) => task.taskId) });
-    if (this.#state.is('stopping') && (tasks.length > 0 || !isExpected)) this.#wasCutOff = true;
-    this.#reports?.report(tasks, workerIds, reason, stderrTail);
-    this.emit('exit', {
-      slot: slot.plan.name,
-      pid: death.pid,
-      code,
-      signal,
+    const isStopping = this.#state.is('stopping');
+    const cutOff = this.#custodian?.processDied({
+      tasks,
+      incarnation,
+      workers: death.mayHaveMore ? workers : [],
       reason,
-      failedTasks: tasks.length,
+      stderrTail,
+      isByTask: killedFor?.isByTask ?? true,
+      workerIds: workers.map((worker) => worker.workerId),
     });
+    const failedTasks = cutOff?.map((result) => result.taskId) ?? [];
+    const isExpected = isStopping && code === EXIT_CODES.clean && failedTasks.length === 0;
+    this.#options.logger.log(isExpected ? 'debug' : 'error', reason, { failedTasks });
+    if (isStopping && !isExpected) this.#wasCutOff = true;
+    this.emit('exit', { slot: slot.plan.name, pid, code, signal, reason, failedTasks: failedTasks.length });
   }
 
   #stopWhenAllGivenUp(): void {
     if (!this.#state.is('running') || !this.#slots.every((slot) => slot.state === 'failed')) return;
-    const failures = this.#slots.flatMap((slot) => slot.failure ?? []);
-    this.#failure = new TuttiError('PROCESS_GIVEN_UP', 'every worker was given up; nothing is left to run', {
-      cause: failures.length === 1 ? failures[0] : new AggregateError(failures, 'every worker was given up'),
-    });
+    this.#failure = allGivenUpError(this.#slots.flatMap((slot) => slot.failure ?? []));
     void this.stop();
   }
-}
-
-/** One error with every reason in its message. */
-function startupError(failures: readonly TuttiError[]): TuttiError {
-  const isConfiguration = failures.every(
-    (failure) => failure.details['exitCode'] === EXIT_CODES.configuration,
-  );
-  const reasons = [...new Set(failures.map((failure) => failure.message))];
-  const message = `${failures.length} worker process${failures.length === 1 ? '' : 'es'} did not get ready:\n- ${reasons.join('\n- ')}`;
-  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures, 'the reasons');
-  const options = { cause, details: { reasons } };
-  return isConfiguration
-    ? new ConfigurationError('STARTUP_FAILED', message, options)
-    : new TuttiError('STARTUP_FAILED', message, options);
 }

@@ -9,6 +9,10 @@ export interface ProcessMarker {
   /** Files that export those of them that were discovered; nothing else is imported. */
   readonly files: readonly string[];
   readonly serverUrl: string;
+  /** Where it puts results that the server refuses; `undefined`: in memory only. */
+  readonly outboxFolder: string | undefined;
+  /** Where results with idempotency keys are kept, shared by all processes of the application. */
+  readonly resultsFolder: string | undefined;
   /** Makes the worker ids of this process start unlike those of any other. */
   readonly incarnation: string;
   /** Milliseconds that the process has for its tasks when the orchestrator is gone. */

@@ -13,13 +13,14 @@ export function slotStatus(slot: {
   ready: readonly ReadyWorker[];
   loops: readonly LoopReport[];
   ledger: Ledger;
+  leaseLeftMs: (taskId: string) => number | undefined;
   lostToCrashes: number;
   restarts: number;
   lastError: string | undefined;
   nextStartAt: number | undefined;
 }): SlotStatusView {
   const now = Date.now();
-  const { plan, ready, loops, ledger, ...rest } = slot;
+  const { plan, ready, loops, ledger, leaseLeftMs, ...rest } = slot;
   const { state, pid, readySince, lostToCrashes, restarts, lastError, nextStartAt } = rest;
   return {
     slot: plan.name,
@@ -40,7 +41,9 @@ export function slotStatus(slot: {
       taskId: task.taskId,
       workflowInstanceId: task.workflowInstanceId,
       worker: plan.workers[task.worker]?.key ?? plan.name,
+      state: task.state,
       ageMs: now - task.startedAt,
+      leaseLeftMs: leaseLeftMs(task.taskId),
       progress: task.progress,
     })),
     counts: { ...ledger.counts },

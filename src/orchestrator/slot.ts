@@ -4,12 +4,14 @@ import type { Logger } from '../core/logger.js';
 import { StateMachine } from '../core/state-machine.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { Ledger, type LedgerTask } from './ledger.js';
-import type { ErrorReport, LoopReport, OrchestratorMessage, ReadyWorker, WorkerMessage } from './messages.js';
-import { describeDeath, type ProcessDeath } from './process-death.js';
-import type { LaunchedProcess, ProcessEnd, ProcessLauncher, ProcessMarker } from './process-launcher.js';
+import type { ClaimedTask, OrchestratorMessage } from './messages.js';
+import { deathError, describeDeath, type ProcessDeath } from './process-death.js';
+import type { ProcessEnd, ProcessLauncher, ProcessMarker } from './process-launcher.js';
 import { restartDecision, type RestartOptions } from './restart-policy.js';
-import { SLOT_TRANSITIONS, type SlotState } from './states.js';
+import type { WorkerIdentity } from './run-directory.js';
+import { SlotProcess, type KillReason } from './slot-process.js';
 import { slotStatus } from './slot-status.js';
+import { SLOT_TRANSITIONS, type SlotState } from './states.js';
 import type { SlotStatusView } from './status.js';
 
 /** A worker as the orchestrator knows it: never its code, only how it runs. */
@@ -18,6 +20,8 @@ export interface PlannedWorker {
   readonly taskType: string;
   readonly concurrency: number;
   readonly pollInterval: number;
+  /** How long its process may give no sign of progress, in milliseconds. */
+  readonly blockedTimeout: number;
   /** The file that exports it, for workers that were discovered. */
   readonly file: string | undefined;
 }
@@ -30,6 +34,9 @@ export interface SlotPlan {
 export interface SlotOptions {
   readonly launcher: ProcessLauncher;
   readonly serverUrl: string;
+  /** Where the process puts results that the server refuses. */
+  readonly outboxFolder: string | undefined;
+  readonly resultsFolder: string | undefined;
   readonly restart: Required<RestartOptions>;
   /** Whether a process is started again that has never been ready. */
   readonly restartsUnready: boolean;
@@ -38,41 +45,40 @@ export interface SlotOptions {
   readonly logger: Logger;
 }
 
+/** A process of a slot that is gone. */
+export interface SlotDeath extends ProcessDeath {
+  /** What happened, in one sentence. */
+  readonly reason: string;
+  /** What was in flight in it. */
+  readonly tasks: readonly LedgerTask[];
+  readonly incarnation: string;
+  readonly workers: readonly WorkerIdentity[];
+  /** Whether the server may have given it tasks that it has not told of. */
+  readonly mayHaveMore: boolean;
+}
+
 /** What a slot tells its orchestrator. */
 export interface SlotListener {
   ready(slot: Slot): void;
-  /** A process is gone; `tasks` were in flight in it. */
-  died(
-    slot: Slot,
-    death: ProcessDeath,
-    reason: string,
-    tasks: readonly LedgerTask[],
-    workerIds: readonly string[],
-  ): void;
+  died(slot: Slot, death: SlotDeath): void;
   restarting(slot: Slot, delayMs: number, deaths: number): void;
   givenUp(slot: Slot, error: TuttiError): void;
-}
-
-/** What is kept of one process of a slot. */
-interface Incarnation {
-  readonly process: LaunchedProcess;
-  readonly readyTimer: NodeJS.Timeout;
-  workers: readonly ReadyWorker[];
-  loops: readonly LoopReport[];
-  readyAt: number | undefined;
-  error: ErrorReport | undefined;
-  hasSaidStopped: boolean;
-  killedFor: string | undefined;
+  taskAdded(slot: Slot, task: LedgerTask): void;
+  taskRemoved(slot: Slot, task: LedgerTask): void;
+  /** Whether a task that was delivered before may be run. */
+  claim(slot: Slot, claimed: ClaimedTask): Promise<boolean>;
+  uncertain(slot: Slot): void;
 }
 
 /** One worker process over its restarts. */
 export class Slot {
   readonly plan: SlotPlan;
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly #options: SlotOptions;
   readonly #listener: SlotListener;
   readonly #state: StateMachine<SlotState>;
-  #incarnation: Incarnation | undefined;
+  readonly #blockedTimeoutMs: number;
+  #process: SlotProcess | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #mayRun = false;
   #isStopping = false;
@@ -89,6 +95,11 @@ export class Slot {
     this.plan = plan;
     this.#options = options;
     this.#listener = listener;
+    this.#blockedTimeoutMs = Math.max(...plan.workers.map((worker) => worker.blockedTimeout));
+    this.ledger = new Ledger({
+      added: (task) => listener.taskAdded(this, task),
+      removed: (task) => listener.taskRemoved(this, task),
+    });
     this.#state = new StateMachine<SlotState>(`slot ${plan.name}`, SLOT_TRANSITIONS, 'idle', (from, to) =>
       options.logger.debug('slot state', { slot: plan.name, from, to }),
     );
@@ -99,7 +110,12 @@ export class Slot {
   }
 
   get pid(): number | undefined {
-    return this.#incarnation?.process.pid;
+    return this.#process?.pid;
+  }
+
+  /** The ids under which the server knows the workers of the present process. */
+  get workers(): WorkerIdentity[] {
+    return (this.#process?.workers ?? []).map(({ taskType, workerId }) => ({ taskType, workerId }));
   }
 
   /** Why it was given up. */
@@ -111,27 +127,20 @@ export class Slot {
   start(): void {
     this.#nextStartAt = undefined;
     this.#state.to('spawning');
-    let launched: LaunchedProcess;
+    const marker = this.#marker();
     try {
-      launched = this.#options.launcher.launch(this.#marker());
+      const launched = this.#options.launcher.launch(marker);
+      this.#process = new SlotProcess(launched, marker, this.ledger, this.#options.readyTimeoutMs, {
+        ready: () => this.#ready(),
+        claim: (claimed) => this.#listener.claim(this, claimed),
+        uncertain: () => this.#listener.uncertain(this),
+        ended: (end) => this.#ended(end),
+      });
     } catch (error) {
       this.#state.to('exited');
       this.#lastError = error instanceof Error ? error.message : String(error);
-      return this.#decideAfterDeath(0, new TuttiError('PROCESS_FAILED', this.#lastError, { cause: error }));
+      this.#decideAfterDeath(0, new TuttiError('PROCESS_FAILED', this.#lastError, { cause: error }));
     }
-    const incarnation: Incarnation = {
-      process: launched,
-      readyTimer: setTimeout(() => this.#notReadyInTime(), this.#options.readyTimeoutMs),
-      workers: [],
-      loops: [],
-      readyAt: undefined,
-      error: undefined,
-      hasSaidStopped: false,
-      killedFor: undefined,
-    };
-    this.#incarnation = incarnation;
-    launched.onMessage((message) => this.#receive(incarnation, message));
-    launched.onEnd((end) => this.#ended(incarnation, end));
   }
 
   /** From now on a process polls as soon as it is ready. */
@@ -155,7 +164,7 @@ export class Slot {
 
   /** Resolves when no process is alive. */
   gone(): Promise<void> {
-    if (this.#incarnation === undefined) return Promise.resolve();
+    if (this.#process === undefined) return Promise.resolve();
     return new Promise((resolve) => this.#onGone.push(resolve));
   }
 
@@ -164,22 +173,43 @@ export class Slot {
     this.#send({ type: 'abort', reason });
   }
 
-  /** Ends the process and everything that it started, at once. Its tasks are reported as failed for this reason. */
-  kill(reason: string): void {
-    if (this.#incarnation === undefined) return;
-    this.#incarnation.killedFor ??= reason;
-    this.#incarnation.process.kill();
+  /** Tells one task to end; its result is dropped. */
+  cancel(task: LedgerTask, reason: string): void {
+    this.#process?.cancel(task, reason);
   }
 
-  status(): SlotStatusView {
+  /** Ends the process and everything that it started, at once. Its tasks are reported as failed for this reason. */
+  kill(text: string): void {
+    this.#kill({ text, isByTask: false });
+  }
+
+  /** Looks whether the process hangs, and ends it then. To be called about every second. */
+  watch(now: number): void {
+    this.#process?.watch(now, this.#blockedTimeoutMs);
+  }
+
+  /** `true` when the leases of its tasks may be extended, otherwise why not. */
+  leaseGate(task: LedgerTask): true | string {
+    const now = Date.now();
+    if ((this.#process?.idleMs(now) ?? 0) >= this.#blockedTimeoutMs)
+      return 'its process gives no sign of progress';
+    if (task.limitMs > 0 && task.state === 'running' && now - task.startedAt > task.limitMs) {
+      return `it runs longer than ${task.limitMs} ms`;
+    }
+    return true;
+  }
+
+  /** @param leaseLeftMs - what is left of the lease of a task, where it is known */
+  status(leaseLeftMs: (taskId: string) => number | undefined): SlotStatusView {
     return slotStatus({
       plan: this.plan,
       state: this.state,
       pid: this.pid,
-      readySince: this.#incarnation?.readyAt,
-      ready: this.#incarnation?.workers ?? [],
-      loops: this.#incarnation?.loops ?? [],
+      readySince: this.#process?.readyAt,
+      ready: this.#process?.workers ?? [],
+      loops: this.#process?.loops ?? [],
       ledger: this.ledger,
+      leaseLeftMs,
       lostToCrashes: this.#lostToCrashes,
       restarts: this.#restarts,
       lastError: this.#lastError,
@@ -187,47 +217,30 @@ export class Slot {
     });
   }
 
+  #kill(reason: KillReason): void {
+    this.#process?.kill(reason);
+  }
+
+  #send(message: OrchestratorMessage): void {
+    this.#process?.send(message);
+  }
+
   #marker(): ProcessMarker {
     return {
       slot: this.plan.name,
       workers: this.plan.workers.map((worker) => worker.key),
-      files: [
-        ...new Set(this.plan.workers.flatMap((worker) => (worker.file === undefined ? [] : [worker.file]))),
-      ],
+      files: [...new Set(this.plan.workers.flatMap((worker) => worker.file ?? []))],
       serverUrl: this.#options.serverUrl,
+      outboxFolder: this.#options.outboxFolder,
+      resultsFolder: this.#options.resultsFolder,
       incarnation: randomBytes(4).toString('hex'),
       orphanGraceMs: this.#options.orphanGraceMs,
     };
   }
 
-  #send(message: OrchestratorMessage): void {
-    this.#incarnation?.process.send(message);
-  }
-
-  #receive(incarnation: Incarnation, message: WorkerMessage): void {
-    switch (message.type) {
-      case 'ready':
-        return this.#ready(incarnation, message.workers);
-      case 'failed':
-        incarnation.error = message.error;
-        return;
-      case 'tasks':
-        return this.ledger.record(message.started, message.finished, Date.now());
-      case 'progress':
-        return this.ledger.recordProgress(message.ref, message.progress);
-      case 'beat':
-        incarnation.loops = message.loops;
-        return;
-      case 'stopped':
-        incarnation.hasSaidStopped = true;
-        return;
-    }
-  }
-
-  #ready(incarnation: Incarnation, workers: readonly ReadyWorker[]): void {
-    clearTimeout(incarnation.readyTimer);
-    incarnation.workers = workers;
-    incarnation.readyAt = Date.now();
+  #ready(): void {
+    // Sent before the process listened, the first one is lost: cluster reads the channel from the beginning.
+    if (this.#state.is('stopping')) this.#send({ type: 'stop' });
     if (!this.#state.is('spawning')) return;
     this.#state.to('ready');
     this.#wasReady = true;
@@ -235,39 +248,40 @@ export class Slot {
     this.#listener.ready(this);
   }
 
-  #notReadyInTime(): void {
-    this.kill(`it was not ready within ${this.#options.readyTimeoutMs} ms`);
-  }
-
-  #ended(incarnation: Incarnation, end: ProcessEnd): void {
-    clearTimeout(incarnation.readyTimer);
-    this.#incarnation = undefined;
+  #ended(end: ProcessEnd): void {
+    const ended = this.#process;
+    if (ended === undefined) return;
+    const workers = this.workers;
+    this.#process = undefined;
     const wasAsked = this.#state.is('stopping');
     this.#state.to('exited');
-    const { error, killedFor } = incarnation;
-    const death: ProcessDeath = { pid: incarnation.process.pid, end, error, killedFor };
+    const { pid, error, killedFor, readyAt, marker } = ended;
+    const death: ProcessDeath = { pid, end, error, killedFor };
     const reason = describeDeath(this.plan.name, death);
     const tasks = this.ledger.settle();
-    this.#lostToCrashes += tasks.length;
-    const isClean =
-      wasAsked && end.code === EXIT_CODES.clean && incarnation.hasSaidStopped && tasks.length === 0;
+    const cutOff = tasks.filter((task) => task.state !== 'stored');
+    this.#lostToCrashes += cutOff.length;
+    const isClean = wasAsked && end.code === EXIT_CODES.clean && ended.hasSaidStopped && cutOff.length === 0;
     if (!isClean) this.#lastError = reason;
-    this.#listener.died(
-      this,
-      death,
+    const mayHaveMore = !ended.hasSaidStopped || ended.hasDroppedPoll;
+    this.#listener.died(this, {
+      ...death,
       reason,
       tasks,
-      incarnation.workers.map((worker) => worker.workerId),
-    );
-    if (!isClean && !this.#isStopping) this.#decideAfterDeath(livedMs(incarnation), toError(death, reason));
+      incarnation: marker.incarnation,
+      workers,
+      mayHaveMore,
+    });
+    const livedMs = readyAt === undefined ? 0 : Date.now() - readyAt;
+    if (!isClean && !this.#isStopping) this.#decideAfterDeath(livedMs, deathError(death, reason));
     for (const resolve of this.#onGone.splice(0)) resolve();
   }
 
-  #decideAfterDeath(lived: number, error: TuttiError): void {
+  #decideAfterDeath(livedMs: number, error: TuttiError): void {
     const isFinal =
       error.details['exitCode'] === EXIT_CODES.configuration ||
       (!this.#wasReady && !this.#options.restartsUnready);
-    const decision = restartDecision(this.#deaths, lived, this.#options.restart);
+    const decision = restartDecision(this.#deaths, livedMs, this.#options.restart);
     this.#deaths = decision.deaths;
     if (isFinal) return this.#giveUp(error);
     if (decision.action === 'give-up') return this.#giveUp(this.#tooManyDeaths(error));
@@ -292,19 +306,4 @@ export class Slot {
       details: { slot: name, deaths: this.#deaths },
     });
   }
-}
-
-function livedMs(incarnation: Incarnation): number {
-  return incarnation.readyAt === undefined ? 0 : Date.now() - incarnation.readyAt;
-}
-
-/** The error that stands for a death: what the process reported, with its standard error where it could not. */
-function toError(death: ProcessDeath, reason: string): TuttiError {
-  const tail = death.end.stderrTail;
-  const code = death.killedFor === undefined ? 'PROCESS_FAILED' : 'PROCESS_NOT_READY';
-  const text = death.error === undefined && tail !== '' ? `${reason}\n${tail}` : reason;
-  return new TuttiError(code, text, {
-    cause: death.error,
-    details: { pid: death.pid, exitCode: death.end.code, signal: death.end.signal, stderr: tail },
-  });
 }

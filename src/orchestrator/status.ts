@@ -1,5 +1,6 @@
 import type { OrchestratorState, SlotState } from './states.js';
-import type { EndCounts } from './ledger.js';
+import type { CustodyStatus } from './task-custodian.js';
+import type { EndCounts, LedgerTaskState } from './ledger.js';
 
 /** A task in flight. Times in milliseconds. */
 export interface TaskStatusView {
@@ -7,7 +8,10 @@ export interface TaskStatusView {
   readonly workflowInstanceId: string;
   /** Key of the worker that has it. */
   readonly worker: string;
+  readonly state: LedgerTaskState;
   readonly ageMs: number;
+  /** What is left of its lease, as far as is known; `undefined` when it has none. */
+  readonly leaseLeftMs: number | undefined;
   /** What the task last said by `context.progress()`. */
   readonly progress: string | number | undefined;
 }
@@ -58,6 +62,6 @@ export interface OrchestratorStatus {
   /** Epoch milliseconds; `undefined` before `start()`. */
   readonly startedAt: number | undefined;
   readonly slots: readonly SlotStatusView[];
-  /** Reports of tasks of dead processes that the server has not taken yet. */
-  readonly pendingCrashReports: number;
+  /** What is done so that no task is lost; `undefined` before the connection is open. */
+  readonly custody: CustodyStatus | undefined;
 }

@@ -1,46 +1,26 @@
-import { hostname } from 'node:os';
+import { url as inspectorUrl } from 'node:inspector';
 import { ConfigurationError, describeThrown, stackOf } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { StateMachine } from '../core/state-machine.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
-import { Delivery } from '../worker/delivery.js';
-import { PollLoop } from '../worker/poll-loop.js';
-import { TaskRunner, type WorkerSource } from '../worker/task-runner.js';
 import { ChannelReporter } from './channel-reporter.js';
 import { EXIT_CODES } from './exit-codes.js';
+import type { HostedWorkers } from './hosted-worker.js';
 import type { OrchestratorMessage } from './messages.js';
 import { errorReport, OrchestratorChannel } from './orchestrator-channel.js';
 import type { ProcessMarker } from './process-launcher.js';
 import { WORKER_PROCESS_TRANSITIONS, type WorkerProcessState } from './states.js';
+import { WorkerLoops } from './worker-loops.js';
 
 /** Part of the orphan grace after which tasks are told to end; the guard kills at its end. */
 const ORPHAN_ABORT_SHARE = 0.6;
 const ORPHAN_EXIT_SHARE = 0.9;
+/** As often, an orphan extends the leases that could end within its grace. */
+const ORPHAN_LEASE_MS = 300;
 const BEAT_MS = 2_000;
 /** How long closing the services may take. */
 const CLOSE_WAIT_MS = 5_000;
-
-/** A worker, built and ready to execute. */
-export interface HostedWorker {
-  readonly key: string;
-  readonly taskType: string;
-  readonly domain: string | undefined;
-  readonly concurrency: number;
-  /** Milliseconds. */
-  readonly pollInterval: number;
-  readonly executionTimeout: number | undefined;
-  readonly workerIdPrefix: string | undefined;
-  readonly isPaused: () => boolean;
-  readonly source: WorkerSource;
-}
-
-/** The workers of this process with everything that they need. */
-export interface HostedWorkers {
-  readonly workers: readonly HostedWorker[];
-  /** Closes the services that were built for them. */
-  close(): Promise<void>;
-}
 
 export interface WorkerHostOptions {
   readonly marker: ProcessMarker;
@@ -56,17 +36,19 @@ export class WorkerHost {
   readonly #state: StateMachine<WorkerProcessState>;
   readonly #channel = new OrchestratorChannel();
   readonly #reporter = new ChannelReporter(this.#channel);
-  #loops: readonly PollLoop[] = [];
+  readonly #loops: WorkerLoops;
   #hosted: HostedWorkers | undefined;
   #onCommand: () => void = () => undefined;
 
   constructor(options: WorkerHostOptions) {
+    const { logger } = options;
     this.#options = options;
+    this.#loops = new WorkerLoops({ ...options, reporter: this.#reporter });
     this.#state = new StateMachine<WorkerProcessState>(
       'worker process',
       WORKER_PROCESS_TRANSITIONS,
       'starting',
-      (from, to) => options.logger.debug('worker process state', { from, to }),
+      (from, to) => logger.debug('worker process state', { from, to }),
     );
   }
 
@@ -77,59 +59,43 @@ export class WorkerHost {
     this.#channel.onGone(() => void this.#finishAsOrphan());
     try {
       this.#hosted = await this.#options.build();
-      this.#loops = this.#hosted.workers.map((worker, index) => this.#makeLoop(worker, index));
+      const workers = this.#loops.add(this.#hosted.workers);
+      this.#channel.send({ type: 'ready', workers, isDebugged: isDebugged() });
     } catch (error) {
-      return await this.#fail(
-        error,
-        error instanceof ConfigurationError ? EXIT_CODES.configuration : EXIT_CODES.failed,
-      );
+      const isFinal = error instanceof ConfigurationError;
+      return await this.#fail(error, isFinal ? EXIT_CODES.configuration : EXIT_CODES.failed);
     }
-    this.#channel.send({
-      type: 'ready',
-      workers: this.#hosted.workers.map((worker) => ({
-        key: worker.key,
-        taskType: worker.taskType,
-        workerId: this.#workerId(worker),
-        pollInterval: worker.pollInterval,
-      })),
-    });
+    const beat = setInterval(() => this.#beat(), BEAT_MS);
     await this.#commanded();
-    await this.#work();
+    if (this.#state.is('running')) await this.#loops.run();
+    clearInterval(beat);
     return await this.#leave();
   }
 
   /** Waits for `run` or `stop`. */
   async #commanded(): Promise<void> {
-    if (!this.#state.is('starting')) return;
-    await new Promise<void>((resolve) => (this.#onCommand = resolve));
-  }
-
-  async #work(): Promise<void> {
-    if (!this.#state.is('running')) return;
-    const beat = setInterval(() => this.#beat(), BEAT_MS);
-    await Promise.all(this.#loops.map((loop) => loop.run()));
-    clearInterval(beat);
+    if (this.#state.is('starting')) await new Promise<void>((resolve) => (this.#onCommand = resolve));
   }
 
   async #leave(): Promise<never> {
     await this.#close();
     await this.#reporter.flushed();
     this.#state.to('stopped');
-    await this.#channel.written({ type: 'stopped' });
+    await this.#channel.written({ type: 'stopped', hasDroppedPoll: this.#loops.hasDroppedPoll });
     process.exit(EXIT_CODES.clean);
   }
 
   async #close(): Promise<void> {
-    const closing = Promise.all([this.#hosted?.close(), this.#options.client.close()]).catch(
-      (error: unknown) =>
-        this.#options.logger.warn('closing the services of a worker process failed', { error }),
+    const { logger } = this.#options;
+    const closing = Promise.all([this.#hosted?.close(), this.#loops.close()]).catch((error: unknown) =>
+      logger.warn('closing the services of a worker process failed', { error: describeThrown(error) }),
     );
     const outcome = await within(
       closing.then(() => 'closed'),
       CLOSE_WAIT_MS,
     );
     if (outcome === undefined) {
-      this.#options.logger.warn('closing the services of a worker process takes too long; leaving without', {
+      logger.warn('closing the services of a worker process takes too long; leaving without', {
         waitedMs: CLOSE_WAIT_MS,
       });
     }
@@ -139,46 +105,44 @@ export class WorkerHost {
     switch (message.type) {
       case 'run':
         if (this.#state.is('starting')) this.#state.to('running');
-        break;
+        return this.#onCommand();
       case 'stop':
-        this.#drain();
-        break;
+        return this.#drain();
       case 'abort':
-        this.#abort(message.reason);
-        break;
+        return this.#abort(message.reason);
+      case 'cancel':
+        return this.#loops.cancel(message.ref, message.reason);
+      case 'claimed':
+        return this.#reporter.answer(message.claim, message.mayRun);
     }
-    this.#onCommand();
   }
 
   #drain(): void {
     if (!this.#state.is('starting', 'running')) return;
     this.#state.to('draining');
-    for (const loop of this.#loops) loop.stop();
+    this.#loops.stop();
     this.#onCommand();
   }
 
   #abort(reason: string): void {
     if (!this.#state.is('draining')) return;
     this.#state.to('aborting');
-    for (const loop of this.#loops) loop.abortTasks(reason);
+    this.#loops.abortTasks(reason);
   }
 
   /** Without an orchestrator: finish what runs, for a short while, and leave. */
   async #finishAsOrphan(): Promise<void> {
     const { logger, marker } = this.#options;
-    logger.warn('the orchestrator is gone; finishing the running tasks and leaving', {
-      graceMs: marker.orphanGraceMs,
-    });
+    const graceMs = marker.orphanGraceMs;
+    logger.warn('the orchestrator is gone; finishing the running tasks and leaving', { graceMs });
     this.#drain();
-    await sleep(marker.orphanGraceMs * ORPHAN_ABORT_SHARE);
+    // Nobody else extends them now. Longer leases outlive this process anyway.
+    setInterval(() => this.#loops.extendLeases((2 * graceMs) / 1_000), ORPHAN_LEASE_MS);
+    await sleep(graceMs * ORPHAN_ABORT_SHARE);
     this.#abort('the orchestrator is gone');
-    await sleep(marker.orphanGraceMs * (ORPHAN_EXIT_SHARE - ORPHAN_ABORT_SHARE));
-    logger.error('tasks were cut off because the orchestrator is gone', { tasks: this.#inFlight() });
+    await sleep(graceMs * (ORPHAN_EXIT_SHARE - ORPHAN_ABORT_SHARE));
+    logger.error('tasks were cut off because the orchestrator is gone', { tasks: this.#loops.inFlight });
     process.exit(EXIT_CODES.failed);
-  }
-
-  #inFlight(): number {
-    return this.#loops.reduce((sum, loop) => sum + loop.inFlight, 0);
   }
 
   /** Tells what went wrong and ends the process. */
@@ -205,46 +169,11 @@ export class WorkerHost {
   }
 
   #beat(): void {
-    this.#channel.send({
-      type: 'beat',
-      loops: this.#loops.map(({ stats: { polls, lastPollAt, lastPollError, failuresInARow } }) => ({
-        polls,
-        lastPollAt,
-        lastPollError,
-        failuresInARow,
-      })),
-    });
+    this.#channel.send({ type: 'beat', loops: this.#loops.reports(), isDebugged: isDebugged() });
   }
+}
 
-  #makeLoop(worker: HostedWorker, index: number): PollLoop {
-    const { client } = this.#options;
-    const logger = this.#options.logger.child({ worker: worker.key });
-    const workerId = this.#workerId(worker);
-    const reporter = this.#reporter.forWorker(index);
-    const runner = new TaskRunner({
-      source: worker.source,
-      workerId,
-      logger,
-      executionTimeout: worker.executionTimeout,
-      onProgress: (taskId, progress) => reporter.progress(taskId, progress),
-    });
-    return new PollLoop({
-      taskType: worker.taskType,
-      domain: worker.domain,
-      workerId,
-      concurrency: worker.concurrency,
-      pollIntervalMs: worker.pollInterval,
-      isPaused: worker.isPaused,
-      client,
-      runner,
-      delivery: new Delivery(client, logger),
-      reporter,
-      logger,
-    });
-  }
-
-  /** Unique to this start of the process: the tasks of a dead process can be found by it. */
-  #workerId(worker: HostedWorker): string {
-    return `${worker.workerIdPrefix ?? hostname()}-${process.pid}-${this.#options.marker.incarnation}`;
-  }
+/** A debugger may stop this process at a breakpoint: then it must not be taken for stuck. */
+function isDebugged(): boolean {
+  return inspectorUrl() !== undefined;
 }

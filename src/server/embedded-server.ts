@@ -30,7 +30,10 @@ export interface EmbeddedServerDescription {
   start(logger?: Logger): Promise<RunningServer>;
 }
 
-const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = { port: integer(0, 65_535), host: rules.string };
+const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
+  port: integer(0, 65_535),
+  host: rules.string,
+};
 
 /**
  * Describes a Conductor-compatible server inside this program, for development and tests: the REST API of

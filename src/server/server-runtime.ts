@@ -12,7 +12,10 @@ import { workflowRoutes } from './http/resources/workflow-resource.js';
 import { Router } from './http/router.js';
 
 /** @throws ConfigurationError when the port cannot be listened on */
-export async function runServer(options: { port: number; host: string }, logger: Logger): Promise<RunningServer> {
+export async function runServer(
+  options: { port: number; host: string },
+  logger: Logger,
+): Promise<RunningServer> {
   const engine = new Engine();
   const router = new Router([
     ...systemRoutes(),

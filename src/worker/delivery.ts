@@ -1,150 +1,137 @@
-import { backoffDelay, type BackoffOptions } from '../core/backoff.js';
-import { describeThrown, HttpError } from '../core/errors.js';
+import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { sleep } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
-import { findUnserialisable } from './unserialisable.js';
+import { didResultCount } from './late-result.js';
+import { lostPayload } from './lost-payload.js';
+import type { Outbox } from './outbox.js';
+import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
+import { retryDelay, sendResult } from './result-sender.js';
 import type { TaskEnd } from './task-reporter.js';
-
-const RETRY: BackoffOptions = { initialMs: 100, maxMs: 10_000 };
-const AUTH_RETRY: BackoffOptions = { initialMs: 1_000, maxMs: 60_000 };
-/** How much of a payload that is lost goes into the log, in characters. */
-const LOGGED_PAYLOAD_LENGTH = 10_000;
 
 /** What became of a result. */
 export interface Delivered {
-  readonly end: TaskEnd;
+  /** `STORED`: the outbox has it, and tells when the server has taken it. */
+  readonly end: TaskEnd | 'STORED';
   /** The next task, already in progress on the server, when it was asked for and there was one. */
   readonly next: Task | undefined;
 }
 
-/** What to do about a failed update. */
-export type DeliveryVerdict = 'retry' | 'retry-auth' | 'refused' | 'unknown-task';
-
-/** Sorts the failures of an update: which may pass, and which cannot get better. */
-export function deliveryVerdict(error: unknown): DeliveryVerdict {
-  if (!(error instanceof HttpError)) return 'refused';
-  if (error.code === 'HTTP_AUTH') return 'retry-auth';
-  // HTML or cut-off JSON with status 200: a proxy or load balancer speaks in place of the server.
-  if (error.code === 'HTTP_BODY' || error.isRetryable) return 'retry';
-  return error.status === 404 && error.message.includes('No such task') ? 'unknown-task' : 'refused';
+export interface DeliveryOptions {
+  readonly client: TaskClient;
+  readonly logger: Logger;
+  /** Takes over what the server refuses; without one the slot of the task stays taken while it is tried again. */
+  readonly outbox?: Outbox | undefined;
+  /** Writes each result down before it is sent. */
+  readonly durableStore?: OutboxStore | undefined;
+  /** A poll or an update with chaining failed in a way that may have left a task in nobody's hands. */
+  readonly onUncertain?: () => void;
 }
 
-/**
- * Brings results to the server: again and again while it cannot take them, with back-off, and a failure in their
- * place when it never will. The slot of the task stays taken meanwhile.
- */
-export class Delivery {
-  readonly #client: TaskClient;
-  readonly #logger: Logger;
+/** When the task came, and how long its lease is. */
+export type Receipt = Pick<OutboxEntry, 'receivedAt' | 'responseTimeoutSeconds'>;
 
-  constructor(client: TaskClient, logger: Logger) {
-    this.#client = client;
-    this.#logger = logger;
+/** Brings results to the server, or to the outbox at the first refusal. */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
   }
 
   /** @param chain - also ask for the next task of the same type. Never rejects. */
-  async deliver(result: TaskResultBody, chain: boolean): Promise<Delivered> {
+  async deliver(result: TaskResultBody, chain: boolean, receipt: Receipt = noLease()): Promise<Delivered> {
+    const written = await this.#writeDown({ body: result, ...receipt });
     let body = result;
-    for (let failures = 0; ;) {
-      try {
-        const next = await this.#send(body, chain);
-        if (failures > 0)
-          this.#logger.info('the server took the result', { taskId: body.taskId, tries: failures + 1 });
-        return { end: body.status, next };
-      } catch (error) {
-        failures++;
-        const verdict = deliveryVerdict(error);
-        if (verdict === 'unknown-task' || (verdict === 'refused' && body !== result)) {
-          this.#logger.error(
-            'the server does not take the result of a task; it is lost',
-            lost(result, error),
-          );
-          return { end: 'REFUSED', next: undefined };
-        }
-        if (verdict === 'refused') {
-          this.#logger.error('the server refuses a result; the task is failed instead', lost(result, error));
-          body = substitute(result, error);
-        } else {
-          await this.#waitBeforeRetry(body, error, failures, verdict);
-        }
-      }
+    for (let failures = 1; ; failures++) {
+      const outcome = await sendResult(this.#options.client, body, chain, (lost, error) =>
+        this.#options.logger.error(
+          'the server refuses a result; the task is failed instead',
+          lostPayload(lost, error),
+        ),
+      );
+      if (outcome.kind === 'accepted') return await this.#accepted(outcome, written, { body, ...receipt });
+      if (outcome.kind === 'refused') return await this.#refused(result, outcome.error, written);
+      body = outcome.body;
+      if (chain) this.#options.onUncertain?.();
+      const isStored = await this.#options.outbox?.put(
+        written === undefined ? { body, ...receipt } : { ...written, body },
+        outcome.error,
+      );
+      this.#options.logger.warn('the server did not take a result; trying again', {
+        taskId: body.taskId,
+        error: describeThrown(outcome.error),
+        tries: failures,
+        from: isStored === true ? 'the outbox' : 'memory',
+      });
+      if (isStored === true) return { end: 'STORED', next: undefined };
+      await sleep(retryDelay(outcome.error, failures));
     }
   }
 
   /** Gives a task back whose code has not begun: the server hands it out again at once. */
   async handBack(task: Task, workerId: string): Promise<Delivered> {
-    const { end } = await this.deliver(
-      {
-        taskId: task.taskId,
-        workflowInstanceId: task.workflowInstanceId,
-        workerId,
-        status: TaskResultStatus.IN_PROGRESS,
-        callbackAfterSeconds: 0,
-        // An update replaces the output: what an earlier poll of this attempt has put there must stay.
-        outputData: task.outputData ?? {},
-      },
-      false,
-    );
-    return { end: end === 'REFUSED' ? end : 'HANDED_BACK', next: undefined };
+    const { end } = await this.deliver(handBackResult(task, workerId), false);
+    return { end: end === 'REFUSED' || end === 'STORED' ? end : 'HANDED_BACK', next: undefined };
   }
 
-  async #send(body: TaskResultBody, chain: boolean): Promise<Task | undefined> {
-    if (chain) return await this.#client.updateAndPoll(body);
-    await this.#client.update(body);
-    return undefined;
+  async #writeDown(entry: OutboxEntry): Promise<StoredEntry | undefined> {
+    try {
+      return await this.#options.durableStore?.write(entry);
+    } catch (error) {
+      // Not written down, it is still sent; should that fail, the outbox tells of the disk.
+      this.#options.logger.warn('a result cannot be written down before it is sent', {
+        error: describeThrown(error),
+      });
+      return undefined;
+    }
   }
 
-  async #waitBeforeRetry(
-    body: TaskResultBody,
+  async #accepted(
+    outcome: { status: TaskEnd; next: Task | undefined },
+    written: StoredEntry | undefined,
+    entry: OutboxEntry,
+  ): Promise<Delivered> {
+    if (written !== undefined) await this.#options.durableStore?.remove(written).catch(() => undefined);
+    const { client, logger } = this.#options;
+    // A chained task must not wait for the answer about the one before.
+    if (outcome.next !== undefined) return { end: outcome.status, next: outcome.next };
+    const hasCounted = await didResultCount(client, entry, logger);
+    return { end: hasCounted ? outcome.status : 'LATE', next: undefined };
+  }
+
+  async #refused(
+    result: TaskResultBody,
     error: unknown,
-    failures: number,
-    verdict: 'retry' | 'retry-auth',
-  ): Promise<void> {
-    const asked = error instanceof HttpError ? (error.retryAfterMs ?? 0) : 0;
-    const delayMs = Math.max(asked, backoffDelay(failures, verdict === 'retry-auth' ? AUTH_RETRY : RETRY));
-    this.#logger.warn('the server did not take a result; trying again', {
-      taskId: body.taskId,
-      error: describeThrown(error),
-      tries: failures,
-      delayMs,
-    });
-    await sleep(delayMs);
+    written: StoredEntry | undefined,
+  ): Promise<Delivered> {
+    if (written !== undefined) await this.#options.durableStore?.remove(written).catch(() => undefined);
+    this.#options.logger.error(
+      'the server does not take the result of a task; it is lost',
+      lostPayload(result, error),
+    );
+    return { end: 'REFUSED', next: undefined };
   }
 }
 
-/** A result without payload for a task whose real result can never be accepted, so that it does not hang. */
-function substitute(result: TaskResultBody, error: unknown): TaskResultBody {
-  const path = error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
-  const reason =
-    path === undefined
-      ? `the server refused the result (${result.status}): ${describeThrown(error)}`
-      : `the output cannot be written as JSON: ${path}`;
+/** The result that gives a task back to the queue. */
+export function handBackResult(
+  task: Pick<Task, 'taskId' | 'workflowInstanceId' | 'outputData'>,
+  workerId: string,
+): TaskResultBody {
   return {
-    taskId: result.taskId,
-    workflowInstanceId: result.workflowInstanceId,
-    ...(result.workerId === undefined ? {} : { workerId: result.workerId }),
-    status: TaskResultStatus.FAILED_WITH_TERMINAL_ERROR,
-    reasonForIncompletion: reason,
-    outputData: {},
+    taskId: task.taskId,
+    workflowInstanceId: task.workflowInstanceId,
+    workerId,
+    status: TaskResultStatus.IN_PROGRESS,
+    callbackAfterSeconds: 0,
+    // An update replaces the output: what an earlier poll of this attempt has put there must stay.
+    outputData: task.outputData ?? {},
   };
 }
 
-function lost(result: TaskResultBody, error: unknown): Record<string, unknown> {
-  return {
-    taskId: result.taskId,
-    status: result.status,
-    error: describeThrown(error),
-    payload: payloadOf(result),
-  };
-}
-
-function payloadOf(result: TaskResultBody): string {
-  try {
-    return JSON.stringify(result.outputData ?? {}).slice(0, LOGGED_PAYLOAD_LENGTH);
-  } catch {
-    return '(cannot be written as JSON)';
-  }
+function noLease(): Receipt {
+  return { receivedAt: Date.now(), responseTimeoutSeconds: 0 };
 }

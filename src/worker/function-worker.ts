@@ -1,7 +1,8 @@
 import type { ServiceIdentifier } from 'inversify';
-import { show } from '../core/options.js';
+import { rules, show } from '../core/options.js';
 import type { JsonObject, Task } from '../conductor/types.js';
 import { callerFile } from './declaration-site.js';
+import type { IdempotencyKey } from './idempotency.js';
 import type { TaskContext } from './task-context.js';
 import type { WorkerOptions, WorkerOutput } from './task-worker.js';
 import { workerOptionProblems } from './worker-options.js';
@@ -14,6 +15,8 @@ export interface FunctionWorkerOptions<
 > extends WorkerOptions {
   /** Services that are passed to the function after task and context, in this order. */
   readonly inject?: S;
+  /** See {@link TaskWorker.idempotencyKey}. */
+  readonly idempotencyKey?: IdempotencyKey;
   /** Tells apart two function workers of one task type. @defaultValue the name of the function */
   readonly name?: string;
 }
@@ -29,6 +32,7 @@ export interface FunctionWorker {
   readonly name: string;
   readonly execute: (task: Task, context: TaskContext, ...services: unknown[]) => unknown;
   readonly inject: readonly ServiceIdentifier[];
+  readonly idempotencyKey: IdempotencyKey | undefined;
   readonly options: WorkerOptions;
   /** The file that made it, where it is known. */
   readonly file: string | undefined;
@@ -62,15 +66,22 @@ export function functionWorker<
   ) => WorkerOutput<O> | Promise<WorkerOutput<O>>,
   options: FunctionWorkerOptions<S> = {},
 ): FunctionWorker {
-  const { inject = [], name, ...workerOptions } = options;
+  const areOptions = rules.object.test(options);
+  const {
+    inject = [],
+    name,
+    idempotencyKey,
+    ...workerOptions
+  } = areOptions ? options : ({} as FunctionWorkerOptions<S>);
   const worker = {
     taskDefName,
     name: name ?? (typeof execute === 'function' && execute.name !== '' ? execute.name : 'function'),
     execute: execute as unknown as FunctionWorker['execute'],
     inject,
+    idempotencyKey,
     options: workerOptions,
     file: callerFile(functionWorker),
-    problems: findMistakes(taskDefName, execute, inject, workerOptions),
+    problems: findMistakes(taskDefName, execute, inject, name, areOptions ? workerOptions : options),
   };
   Object.defineProperty(worker, FUNCTION_WORKER, { value: true });
   return worker;
@@ -89,7 +100,8 @@ function findMistakes(
   taskDefName: unknown,
   execute: unknown,
   inject: unknown,
-  options: WorkerOptions,
+  name: unknown,
+  options: unknown,
 ): string[] {
   const where = `functionWorker(${typeof taskDefName === 'string' ? `'${taskDefName}'` : '…'})`;
   const problems = workerOptionProblems(where, options);
@@ -98,11 +110,14 @@ function findMistakes(
       `${where}: expected the task definition name to be a non-empty string, got ${show(taskDefName)}`,
     );
   }
+  if (name !== undefined && !rules.string.test(name)) {
+    problems.push(`${where}: expected \`name\` to be ${rules.string.expected}, got ${show(name)}`);
+  }
   if (typeof execute !== 'function') problems.push(`${where}: expected a function, got ${show(execute)}`);
   if (!Array.isArray(inject)) {
     problems.push(`${where}: expected \`inject\` to be an array of service identifiers, got ${show(inject)}`);
   } else {
-    const missing = inject.indexOf(undefined);
+    const missing = inject.findIndex((service) => service === undefined);
     if (missing >= 0) {
       problems.push(
         `${where}: entry ${missing} of \`inject\` is undefined; a circular import, or an \`import type\` of the class?`,

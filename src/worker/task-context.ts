@@ -81,7 +81,10 @@ export class TaskContext {
     this.#onProgress(progress);
   }
 
-  /** Whatever `execute` returns is then reported as IN_PROGRESS: the task comes again after so many seconds. */
+  /**
+   * What `execute` returns is then reported as IN_PROGRESS instead of COMPLETED: the task comes again after so many
+   * seconds. A `TaskResult` that says FAILED stays so.
+   */
   callbackAfter(seconds: number): void {
     this.#callbackAfterSeconds = seconds;
   }
@@ -102,8 +105,11 @@ export class TaskContext {
   takeLogs(more: readonly TaskExecLog[] = []): TaskExecLog[] {
     const lines: TaskExecLog[] = this.#lines;
     this.#lines = [];
-    if (this.#droppedLines > 0) lines.push({ log: `… ${this.#droppedLines} more lines were dropped` });
-    return joinEntries(more.length === 0 ? lines : [...lines, ...more], LOG_ENTRIES_PER_UPDATE);
+    // A server sorts by time: a line without one would come first.
+    if (this.#droppedLines > 0)
+      lines.push({ log: `… ${this.#droppedLines} more lines were dropped`, createdTime: Date.now() });
+    for (const line of more) lines.push({ ...line, createdTime: line.createdTime ?? Date.now() });
+    return joinEntries(lines, LOG_ENTRIES_PER_UPDATE);
   }
 }
 

@@ -1,4 +1,5 @@
-import { describeThrown, stackOf } from '../core/errors.js';
+import { describeThrown, stackOf, TuttiError } from '../core/errors.js';
+import { show } from '../core/options.js';
 import { TaskResult, TaskResultStatus } from '../conductor/task-result.js';
 import type { JsonObject } from '../conductor/types.js';
 import { isInProgress } from './in-progress.js';
@@ -50,7 +51,20 @@ export function failed(reason: string, options: { terminal?: boolean; log?: stri
 }
 
 function threw(thrown: unknown): TaskOutcome {
-  return failed(describeThrown(thrown), { terminal: isNonRetryable(thrown), log: stackOf(thrown) });
+  return failed(describeThrown(abortReason(thrown) ?? thrown), {
+    terminal: isNonRetryable(thrown),
+    log: stackOf(thrown),
+  });
+}
+
+/** Node's own functions wrap what aborted them, and "The operation was aborted" tells nobody why. */
+function abortReason(thrown: unknown): unknown {
+  try {
+    if (!(thrown instanceof Error) || thrown.name !== 'AbortError') return undefined;
+    return TuttiError.is(thrown.cause, 'TASK_ABORTED') ? thrown.cause : undefined;
+  } catch {
+    return undefined; // a proxy or getter that throws
+  }
 }
 
 function returned(value: unknown, callbackAfterSeconds: number | undefined): TaskOutcome {
@@ -71,17 +85,23 @@ function returned(value: unknown, callbackAfterSeconds: number | undefined): Tas
 }
 
 function again(output: unknown, seconds: unknown): TaskOutcome {
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) {
-    return failed(`callbackAfterSeconds must be a number from 0 and up, got ${String(seconds)}`, {
-      terminal: true,
-    });
-  }
+  if (!isSeconds(seconds)) return badSeconds(seconds);
   return {
     status: TaskResultStatus.IN_PROGRESS,
     outputData: toOutput(output),
     callbackAfterSeconds: Math.ceil(seconds),
     logs: [],
   };
+}
+
+function isSeconds(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+}
+
+function badSeconds(seconds: unknown): TaskOutcome {
+  return failed(`callbackAfterSeconds must be a number from 0 and up, got ${show(seconds)}`, {
+    terminal: true,
+  });
 }
 
 function toOutput(value: unknown): JsonObject {
@@ -94,6 +114,9 @@ function toOutput(value: unknown): JsonObject {
       ? (json as JsonObject)
       : { result: json };
   }
+  if (value instanceof String || value instanceof Number || value instanceof Boolean) {
+    return { result: value.valueOf() };
+  }
   if (value instanceof Map || value instanceof Set) {
     throw new TypeError(
       `a ${value.constructor.name} cannot be written as JSON; return a plain object or an array`,
@@ -102,7 +125,10 @@ function toOutput(value: unknown): JsonObject {
   return value as JsonObject;
 }
 
-/** By shape, not only by `instanceof`: it may come from another copy of the package. */
+/**
+ * By shape, not only by `instanceof`: it may come from another copy of the package. A task that a worker gives back as
+ * its output has these fields too, and an input.
+ */
 function isTaskResult(value: unknown): value is TaskResult {
   if (value instanceof TaskResult) return true;
   if (typeof value !== 'object' || value === null) return false;
@@ -111,26 +137,51 @@ function isTaskResult(value: unknown): value is TaskResult {
     typeof like.taskId === 'string' &&
     typeof like.workflowInstanceId === 'string' &&
     typeof like.status === 'string' &&
-    typeof like.outputData === 'object'
+    typeof like.outputData === 'object' &&
+    !('inputData' in value)
   );
 }
 
 function ofTaskResult(result: TaskResult, callbackAfterSeconds: number | undefined): TaskOutcome {
   if (!STATUSES.includes(result.status)) {
     const known = STATUSES.join(', ');
-    return failed(`a TaskResult has the status ${JSON.stringify(result.status)}; known are ${known}`, {
+    return failed(`a TaskResult has the status ${show(result.status)}; known are ${known}`, {
       terminal: true,
     });
   }
-  const seconds = result.callbackAfterSeconds ?? callbackAfterSeconds;
+  // A new TaskResult says COMPLETED; a worker that asks to be called again has not completed.
+  const isCalledAgain = callbackAfterSeconds !== undefined && result.status === TaskResultStatus.COMPLETED;
+  const status = isCalledAgain ? TaskResultStatus.IN_PROGRESS : result.status;
+  const seconds: unknown =
+    result.callbackAfterSeconds ??
+    (status === TaskResultStatus.IN_PROGRESS ? callbackAfterSeconds : undefined);
+  if (seconds !== undefined && !isSeconds(seconds)) return badSeconds(seconds);
+  const reason: unknown = result.reasonForIncompletion;
   return {
-    status: result.status,
+    status,
     outputData: toOutput(result.outputData),
-    ...(result.reasonForIncompletion === undefined
-      ? {}
-      : { reasonForIncompletion: result.reasonForIncompletion }),
-    ...(seconds === undefined ? {} : { callbackAfterSeconds: seconds }),
+    ...(reason === undefined || reason === null ? {} : { reasonForIncompletion: toText(reason) }),
+    ...(seconds === undefined ? {} : { callbackAfterSeconds: Math.ceil(seconds) }),
     ...(result.workerId === undefined ? {} : { workerId: result.workerId }),
-    logs: result.logs ?? [],
+    logs: toLogs(result.logs),
   };
+}
+
+/** Whatever user code has put there; the server refuses a whole result for one entry of a wrong shape. */
+function toLogs(logs: unknown): TaskOutcome['logs'] {
+  if (logs === undefined || logs === null) return [];
+  return (Array.isArray(logs) ? logs : [logs]).map((entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null || !('log' in entry)) return { log: toText(entry) };
+    const { log, createdTime } = entry as { log: unknown; createdTime?: unknown };
+    return { log: toText(log), ...(typeof createdTime === 'number' ? { createdTime } : {}) };
+  });
+}
+
+function toText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  try {
+    return value instanceof Error ? describeThrown(value) : (JSON.stringify(value) ?? String(value));
+  } catch {
+    return '(cannot be shown)';
+  }
 }

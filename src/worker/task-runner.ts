@@ -3,6 +3,7 @@ import type { Logger } from '../core/logger.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
 import { TaskContext, withTaskContext } from './task-context.js';
+import { executionLimit } from './execution-limit.js';
 import { taskOutcome, type Execution } from './task-outcome.js';
 
 /** Something whose `execute` can be called: an object of the container, or a function with its services. */
@@ -21,7 +22,7 @@ export interface TaskRunnerOptions {
   readonly source: WorkerSource;
   readonly workerId: string;
   readonly logger: Logger;
-  /** Milliseconds, `undefined` for no limit. */
+  /** Milliseconds; `undefined`: what the task's definition says. */
   readonly executionTimeout: number | undefined;
   readonly onProgress: (taskId: string, progress: string | number) => void;
 }
@@ -48,15 +49,20 @@ export class TaskRunner {
     this.#options = options;
   }
 
+  /** Longest time in milliseconds that the task may run; `undefined` = no limit. */
+  limitOf(task: Task): number | undefined {
+    return executionLimit(task, this.#options.executionTimeout);
+  }
+
   start(task: Task): RunningTask {
-    const { workerId, logger, executionTimeout } = this.#options;
+    const { workerId, logger } = this.#options;
     const context = new TaskContext({
       task,
       workerId,
       logger,
       onProgress: (progress) => this.#options.onProgress(task.taskId, progress),
     });
-    const limit = new ExecutionLimit(context, executionTimeout);
+    const limit = new ExecutionLimit(context, this.limitOf(task));
     const execution = this.#execute(task, context);
     const running = {
       task,

@@ -25,6 +25,11 @@ export interface TaskWorker<I = JsonObject, O = JsonObject> {
   readonly pollInterval?: number;
   /** Prefix of the worker id; the rest makes it unique to each process start. */
   readonly workerId?: string;
+  /**
+   * A key for tasks that have the same effect: a task whose key has a completed result is not executed again, it gets
+   * that result. Kept for a day, shared by all processes of the application on this machine. `undefined`: no key.
+   */
+  idempotencyKey?(task: Task<I>): string | undefined;
   /** While it returns true nothing is polled; asked again after each poll interval. */
   isPaused?(): boolean;
 }
@@ -56,6 +61,14 @@ export interface WorkerOptions {
    * @defaultValue none
    */
   readonly executionTimeout?: number;
+  /**
+   * How long the process may give no sign of progress (its event loop does not answer, it uses no processor time)
+   * before it is taken for stuck and killed, in milliseconds. Raise it for a worker that blocks on purpose.
+   * @defaultValue 60000
+   */
+  readonly blockedTimeout?: number;
+  /** Write each result to disk before it is sent, so that not even the death of the process loses it. @defaultValue false */
+  readonly durable?: boolean;
   /** Start without polling. @defaultValue false */
   readonly paused?: boolean;
   /**

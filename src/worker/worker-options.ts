@@ -10,6 +10,8 @@ export interface ResolvedWorkerOptions {
   readonly domain: string | undefined;
   readonly workerId: string | undefined;
   readonly executionTimeout: number | undefined;
+  readonly blockedTimeout: number;
+  readonly durable: boolean;
   readonly paused: boolean;
   readonly scope: 'process' | 'task';
 }
@@ -22,6 +24,8 @@ export const WORKER_DEFAULTS: ResolvedWorkerOptions = {
   domain: undefined,
   workerId: undefined,
   executionTimeout: undefined,
+  blockedTimeout: 60_000,
+  durable: false,
   paused: false,
   scope: 'process',
 };
@@ -34,6 +38,8 @@ export const WORKER_OPTION_RULES: Readonly<Record<keyof WorkerOptions, OptionRul
   domain: { expected: 'a string', test: (value) => typeof value === 'string' },
   workerId: rules.string,
   executionTimeout: integer(1),
+  blockedTimeout: integer(1_000),
+  durable: rules.boolean,
   paused: rules.boolean,
   scope: oneOf('process', 'task'),
 };

@@ -53,13 +53,8 @@ export function Worker(taskDefName: string, pollIntervalOrOptions: number | Work
       typeof pollIntervalOrOptions === 'number'
         ? { pollInterval: pollIntervalOrOptions }
         : pollIntervalOrOptions;
-    setWorkerMetadata(target, {
-      taskDefName,
-      options,
-      file,
-      problems: findMistakes(target, taskDefName, options),
-    });
-    makeInjectable(target);
+    const problems = [...findMistakes(target, taskDefName, options), ...makeInjectable(target)];
+    setWorkerMetadata(target, { taskDefName, options, file, problems });
   };
 }
 
@@ -77,15 +72,24 @@ function findMistakes(target: WorkerClass, taskDefName: unknown, options: unknow
   return problems;
 }
 
-function makeInjectable(target: WorkerClass): void {
+/** @returns a problem, when it is not known what the constructor of the base class takes */
+function makeInjectable(target: WorkerClass): string[] {
   const hasOwnParameters = Reflect.hasOwnMetadata('design:paramtypes', target);
   const base = Object.getPrototypeOf(target.prototype as object) as { constructor: object };
   const hasBase = base.constructor !== Object;
   injectable()(target);
   // A subclass without a constructor of its own takes that of its base class; TypeScript emits no metadata for it,
   // and Inversify would inject `undefined` without a word.
-  if (hasBase && !hasOwnParameters && target.length === 0) {
+  if (!hasBase || hasOwnParameters || target.length > 0) return [];
+  try {
     injectFromBase({ extendConstructorArguments: true, extendProperties: true })(target);
+    return [];
+  } catch {
+    const baseName = (base.constructor as { name?: string }).name ?? '';
+    return [
+      `@Worker on class ${target.name}: its constructor is that of class ${baseName}, and what is injected there is not ` +
+        `known; decorate class ${baseName} with @injectable(), or give class ${target.name} a constructor of its own`,
+    ];
   }
 }
 

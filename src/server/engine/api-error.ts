@@ -40,7 +40,10 @@ export function internal(message: string): ApiError {
 
 /** Something that the real server has and this one does not have yet. */
 export function notThereYet(what: string): ApiError {
-  return new ApiError(501, `${what}: the embedded server does not have it yet; use a real Conductor server for it.`);
+  return new ApiError(
+    501,
+    `${what}: the embedded server does not have it yet; use a real Conductor server for it.`,
+  );
 }
 
 /** @throws ApiError 400 with all `errors`, when there are any */

@@ -91,7 +91,8 @@ export class Deliveries {
     const deadline = nextTaskDeadline(task, definitionOf(task));
     if (deadline !== undefined) this.#sweeper.checkBy(task.workflowInstanceId, deadline);
     return () => {
-      const isUntouched = task.status === 'IN_PROGRESS' && task.updateTime === now && task.workerId === workerId;
+      const isUntouched =
+        task.status === 'IN_PROGRESS' && task.updateTime === now && task.workerId === workerId;
       if (!isUntouched) return;
       this.#board.change(task, before);
       this.#board.restore(queue, message);

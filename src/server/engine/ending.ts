@@ -18,7 +18,8 @@ export function endWorkflow(
   failed?: TaskModel,
 ): void {
   for (const task of draft.workflow.tasks) {
-    if (!isTerminalTask(draft.statusOf(task))) draft.change(task, { status: 'CANCELED', endTime: context.now });
+    if (!isTerminalTask(draft.statusOf(task)))
+      draft.change(task, { status: 'CANCELED', endTime: context.now });
   }
   draft.schedule.length = 0;
   draft.nextCheckAt = undefined;

@@ -8,7 +8,13 @@ import { withInputTemplate } from './definitions/workflow-def.js';
 import { chooseDomain } from './domains.js';
 import { endWorkflow } from './ending.js';
 import { nextAttempt, type DeciderContext } from './mappers/task-mapper.js';
-import { isTerminalTask, isTerminalWorkflow, type FullWorkflowDef, type TaskModel, type WorkflowModel } from './model.js';
+import {
+  isTerminalTask,
+  isTerminalWorkflow,
+  type FullWorkflowDef,
+  type TaskModel,
+  type WorkflowModel,
+} from './model.js';
 import type { Sweeper } from './sweeper.js';
 import type { TaskBoard } from './task-board.js';
 
@@ -160,12 +166,14 @@ export class Executions {
 
   #apply(workflow: WorkflowModel, decision: Decision): void {
     for (const [task, change] of decision.changes) {
-      const isFirstUpdate = task.updateTime === 0 && change.status !== undefined && isTerminalTask(change.status);
+      const isFirstUpdate =
+        task.updateTime === 0 && change.status !== undefined && isTerminalTask(change.status);
       this.#board.change(task, isFirstUpdate ? { ...change, updateTime: this.#clock.now() } : change);
     }
     for (const task of decision.schedule) this.#schedule(workflow, task);
     if (decision.end !== undefined) this.#end(workflow, decision.end);
-    else if (decision.nextCheckAt !== undefined) this.#sweeper?.checkBy(workflow.workflowId, decision.nextCheckAt);
+    else if (decision.nextCheckAt !== undefined)
+      this.#sweeper?.checkBy(workflow.workflowId, decision.nextCheckAt);
     if (decision.changes.size > 0 || decision.schedule.length > 0) {
       this.#store.updateWorkflow(workflow, { updateTime: this.#clock.now() });
     }

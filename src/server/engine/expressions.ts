@@ -16,7 +16,10 @@ export function substitute(value: unknown, resolve: Resolver): unknown {
   return substituteMap(value as Record<string, unknown>, resolve);
 }
 
-export function substituteMap(map: Readonly<Record<string, unknown>>, resolve: Resolver): Record<string, unknown> {
+export function substituteMap(
+  map: Readonly<Record<string, unknown>>,
+  resolve: Resolver,
+): Record<string, unknown> {
   const result: Record<string, unknown> = {};
   for (const [key, item] of Object.entries(map)) {
     // An own property also for `__proto__`, which an assignment would not make.
@@ -38,7 +41,9 @@ function substituteText(text: string, resolve: Resolver): unknown {
     return evaluate(first.expression, resolve) ?? null;
   }
   return segments
-    .map((segment) => ('literal' in segment ? segment.literal : toText(evaluate(segment.expression, resolve))))
+    .map((segment) =>
+      'literal' in segment ? segment.literal : toText(evaluate(segment.expression, resolve)),
+    )
     .join('');
 }
 

@@ -27,7 +27,8 @@ const FUNCTIONS = {
 type PathFunction = keyof typeof FUNCTIONS;
 
 const NAME = /[^.[\]()]+/y;
-const BRACKET = /\[\s*(\*|-?\d+(?:\s*,\s*-?\d+)*|-?\d*\s*:\s*-?\d*|'[^']*'(?:\s*,\s*'[^']*')*|"[^"]*"(?:\s*,\s*"[^"]*")*)\s*\]/y;
+const BRACKET =
+  /\[\s*(\*|-?\d+(?:\s*,\s*-?\d+)*|-?\d*\s*:\s*-?\d*|'[^']*'(?:\s*,\s*'[^']*')*|"[^"]*"(?:\s*,\s*"[^"]*")*)\s*\]/y;
 
 /**
  * Compiles a path such as `ref.output.items[0]['a b']..x[*].length()`. Filters (`[?(…)]`) are not there.
@@ -71,7 +72,10 @@ export function parseJsonPath(text: string): JsonPath | undefined {
 function parseBracket(inner: string): Step {
   if (inner === '*') return { kind: 'wildcard' };
   if (inner.startsWith("'") || inner.startsWith('"')) {
-    return { kind: 'names', names: [...inner.matchAll(/'([^']*)'|"([^"]*)"/g)].map((m) => m[1] ?? m[2] ?? '') };
+    return {
+      kind: 'names',
+      names: [...inner.matchAll(/'([^']*)'|"([^"]*)"/g)].map((m) => m[1] ?? m[2] ?? ''),
+    };
   }
   if (inner.includes(':')) {
     const [from, to] = inner.split(':').map((part) => (part.trim() === '' ? undefined : Number(part)));

@@ -29,13 +29,17 @@ export class LongPolls {
   /**
    * Takes up to `count` messages off a queue. When `signal` aborts, what was taken goes back and the answer is empty.
    */
-  async collect(queue: string, count: number, timeoutMs: number, signal: AbortSignal): Promise<QueueMessage[]> {
+  async collect(
+    queue: string,
+    count: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<QueueMessage[]> {
     const messages: QueueMessage[] = [];
     this.#take(queue, count, messages);
     if (messages.length >= count || timeoutMs <= 0 || this.#isClosed) return messages;
     await this.#wait(queue, count, timeoutMs, messages, signal);
-    // One turn of the loop, so that a hang-up that has already arrived is seen before tasks are given away.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await oneTurnOfTheLoop();
     if (signal.aborted || this.#isClosed) {
       for (const message of messages.splice(0)) this.#store.pushMessage(queue, message);
       this.wake(queue);
@@ -64,12 +68,8 @@ export class LongPolls {
   }
 
   #take(queue: string, count: number, into: QueueMessage[]): void {
-    const now = this.#clock.now();
-    while (into.length < count) {
-      const message = this.#store.popMessage(queue, now);
-      if (message === undefined) return;
-      into.push(message);
-    }
+    if (into.length < count)
+      into.push(...this.#store.popMessages(queue, count - into.length, this.#clock.now()));
   }
 
   #wait(
@@ -116,4 +116,12 @@ export class LongPolls {
     this.#wakeUps.get(queue)?.cancel();
     this.#wakeUps.delete(queue);
   }
+}
+
+/**
+ * Lets the event loop read from its sockets once, so that a hang-up that has arrived already is known before tasks
+ * are given away. The first step only ends the turn that is under way.
+ */
+async function oneTurnOfTheLoop(): Promise<void> {
+  for (let step = 0; step < 2; step++) await new Promise<void>((resolve) => setImmediate(resolve));
 }

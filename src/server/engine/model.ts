@@ -1,4 +1,11 @@
-import type { JsonObject, TaskDef, TaskStatus, WorkflowDef, WorkflowStatus, WorkflowTask } from '../../conductor/types.js';
+import type {
+  JsonObject,
+  TaskDef,
+  TaskStatus,
+  WorkflowDef,
+  WorkflowStatus,
+  WorkflowTask,
+} from '../../conductor/types.js';
 
 /** A task definition with every default filled in. */
 export type FullTaskDef = TaskDef &

@@ -1,4 +1,4 @@
-import { Heap } from '../store/heap.js';
+import { Heap } from '../../core/heap.js';
 import type { Clock } from './clock.js';
 
 interface Entry {

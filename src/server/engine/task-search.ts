@@ -38,7 +38,9 @@ type Field = keyof typeof FIELDS;
 export function searchTasks(store: Store, request: SearchRequest): SearchResult<TaskModel> {
   const conditions = parseQuery(request.query);
   const exact = (field: Field): string | undefined => {
-    const condition = conditions.find((c) => c.field === field && c.operator === '=' && !c.values[0]!.includes('*'));
+    const condition = conditions.find(
+      (c) => c.field === field && c.operator === '=' && !c.values[0]!.includes('*'),
+    );
     return condition?.values[0];
   };
   const candidates = store.findTasks({
@@ -49,7 +51,8 @@ export function searchTasks(store: Store, request: SearchRequest): SearchResult<
   });
   const found: TaskModel[] = [];
   for (const task of candidates) {
-    if (conditions.every((condition) => meets(task, condition)) && contains(task, request.freeText)) found.push(task);
+    if (conditions.every((condition) => meets(task, condition)) && contains(task, request.freeText))
+      found.push(task);
   }
   sortTasks(found, request.sort);
   return { totalHits: found.length, results: found.slice(request.start, request.start + request.size) };

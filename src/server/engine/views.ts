@@ -55,7 +55,11 @@ function queueWaitTime(task: Readonly<TaskModel>, now: number): number {
   return Math.max(0, now - (task.updateTime + task.callbackAfterSeconds * 1000));
 }
 
-export function workflowView(workflow: Readonly<WorkflowModel>, now: number, includeTasks: boolean): Workflow {
+export function workflowView(
+  workflow: Readonly<WorkflowModel>,
+  now: number,
+  includeTasks: boolean,
+): Workflow {
   const view = {
     ownerApp: '',
     createTime: workflow.createTime,

@@ -17,6 +17,9 @@ export class HttpServer {
   readonly #server: Server;
   /** Connections whose last answer gave out tasks; the next request on them shows that it arrived. */
   readonly #watched = new WeakMap<Socket, () => void>();
+  /** Requests that have not been answered to the end. */
+  #active = 0;
+  #onIdle: (() => void) | undefined;
   #isClosing = false;
 
   constructor(router: Router) {
@@ -36,21 +39,30 @@ export class HttpServer {
     });
   }
 
-  /** Stops listening and closes all connections, those with an answer under way last. */
+  /** Stops listening, waits a moment for the answers under way, and closes all connections. */
   async close(): Promise<void> {
     this.#isClosing = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeIdleConnections();
-    await within(closed, CLOSE_GRACE_MS);
+    const answered = new Promise<void>((resolve) => (this.#onIdle = resolve));
+    if (this.#active > 0) await within(answered, CLOSE_GRACE_MS);
     this.#server.closeAllConnections();
     await closed;
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#watched.get(incoming.socket)?.();
+    this.#active += 1;
     const hungUp = new AbortController();
-    response.once('close', () => {
+    const hangUp = (): void => {
       if (!response.writableFinished) hungUp.abort();
+    };
+    // The end of what the client sends comes some turns of the loop before the response's own `close`.
+    incoming.socket.once('end', hangUp);
+    response.once('close', () => {
+      incoming.socket.off('end', hangUp);
+      hangUp();
+      this.#active -= 1;
+      if (this.#active === 0) this.#onIdle?.();
     });
     let reply: Reply;
     try {
@@ -74,26 +86,39 @@ export class HttpServer {
     const stop = (): void => {
       hungUp.removeEventListener('abort', lost);
       socket.off('error', lost);
+      socket.off('close', stopLater);
       this.#watched.delete(socket);
     };
+    // A broken connection aborts `hungUp` on its close, which comes after that of the socket.
+    const stopLater = (): void => void setImmediate(stop);
     const lost = (): void => {
       stop();
       onLost();
     };
     hungUp.addEventListener('abort', lost, { once: true });
     socket.once('error', lost);
-    // A broken connection aborts `hungUp` on its close, which comes after this one.
-    socket.once('close', () => setImmediate(stop));
+    socket.once('close', stopLater);
     this.#watched.set(socket, stop);
   }
 
   async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<Reply> {
     const method = incoming.method ?? 'GET';
-    const [path = '/', query = ''] = split(incoming.url ?? '/');
+    const [path, query] = split(incoming.url ?? '/');
     const rawBody = await readBody(incoming);
     if (method === 'OPTIONS') return EMPTY;
     const { handler, params } = this.#router.find(method, path);
-    return handler(new ApiRequest({ method, path, query: new URLSearchParams(query), params, signal, rawBody }));
+    const contentType = incoming.headers['content-type'];
+    return handler(
+      new ApiRequest({
+        method,
+        path,
+        query: new URLSearchParams(query),
+        params,
+        signal,
+        contentType,
+        rawBody,
+      }),
+    );
   }
 
   #write(incoming: IncomingMessage, response: ServerResponse, reply: Reply): void {

@@ -9,6 +9,7 @@ export class ApiRequest {
   readonly params: Readonly<Record<string, string>>;
   /** Aborts when the client hangs up before it has its answer. */
   readonly signal: AbortSignal;
+  readonly #contentType: string | undefined;
   readonly #rawBody: string;
 
   constructor(fields: {
@@ -17,6 +18,7 @@ export class ApiRequest {
     query: URLSearchParams;
     params: Readonly<Record<string, string>>;
     signal: AbortSignal;
+    contentType: string | undefined;
     rawBody: string;
   }) {
     this.method = fields.method;
@@ -24,6 +26,7 @@ export class ApiRequest {
     this.query = fields.query;
     this.params = fields.params;
     this.signal = fields.signal;
+    this.#contentType = fields.contentType;
     this.#rawBody = fields.rawBody;
   }
 
@@ -37,8 +40,16 @@ export class ApiRequest {
     return this.#rawBody;
   }
 
-  /** The body as JSON. @throws ApiError 500 when it is missing, `null` or malformed, as on the real server */
+  /**
+   * The body as JSON.
+   *
+   * @throws ApiError 500, as on the real server, when it is not declared as JSON, missing, `null` or malformed
+   */
   json(): unknown {
+    const contentType = this.#contentType ?? 'application/octet-stream';
+    if (!/^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(contentType)) {
+      throw internal(`Content-Type '${contentType}' is not supported`);
+    }
     const raw = this.text;
     let value: unknown;
     try {

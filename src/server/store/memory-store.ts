@@ -120,8 +120,8 @@ export class MemoryStore extends Store {
     found.push(message);
   }
 
-  override popMessage(queue: string, now: number): QueueMessage | undefined {
-    return this.#queues.get(queue)?.pop(now);
+  override popMessages(queue: string, count: number, now: number): QueueMessage[] {
+    return this.#queues.get(queue)?.pop(count, now) ?? [];
   }
 
   override removeMessage(queue: string, taskId: string): boolean {

@@ -51,7 +51,8 @@ export abstract class Store {
 
   // Queues
   abstract pushMessage(queue: string, message: QueueMessage): void;
-  abstract popMessage(queue: string, now: number): QueueMessage | undefined;
+  /** Takes up to `count` messages that are due: higher priority first, then what was due and made first. */
+  abstract popMessages(queue: string, count: number, now: number): QueueMessage[];
   abstract removeMessage(queue: string, taskId: string): boolean;
   abstract nextDeliverAt(queue: string, now: number): number | undefined;
   abstract queueSize(queue: string): number;

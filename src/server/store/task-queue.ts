@@ -1,4 +1,4 @@
-import { Heap } from './heap.js';
+import { Heap } from '../../core/heap.js';
 
 /** One message of a queue: a task that waits for a worker. */
 export interface QueueMessage {
@@ -47,16 +47,21 @@ export class TaskQueue {
     return true;
   }
 
-  /** Takes the first message that is due, or `undefined`. */
-  pop(now: number): QueueMessage | undefined {
+  /**
+   * Takes up to `count` messages that are due. Which ones is a matter of priority; among themselves they come in the
+   * order of their creation, as the real server's do.
+   */
+  pop(count: number, now: number): QueueMessage[] {
     this.#promote(now);
-    for (;;) {
+    const taken: Entry[] = [];
+    while (taken.length < count) {
       const entry = this.#due.pop();
-      if (entry === undefined) return undefined;
+      if (entry === undefined) break;
       if (entry.isGone) continue;
       this.#entries.delete(entry.taskId);
-      return entry;
+      taken.push(entry);
     }
+    return taken.sort((a, b) => a.created - b.created);
   }
 
   /** When the next message is due: at most `now` if one is, `undefined` for an empty queue. */

@@ -106,6 +106,9 @@ export class Catalogue {
   /** A definition as a new workflow runs it: with the definition of each task, registered or ad hoc. */
   bind(def: FullWorkflowDef): FullWorkflowDef {
     refuseUnsupported(def);
-    return bindTaskDefs(def, (task) => this.#store.getTaskDef(task.name) ?? adHocTaskDef(task.name, task.type));
+    return bindTaskDefs(
+      def,
+      (task) => this.#store.getTaskDef(task.name) ?? adHocTaskDef(task.name, task.type),
+    );
   }
 }

@@ -36,7 +36,8 @@ export function readBoolean(body: JsonObject, key: string, absent: boolean): boo
 export function readString(body: JsonObject, key: string): string | undefined {
   const value = body[key];
   if (value === undefined || value === null) return undefined;
-  if (typeof value === 'object') throw internal(`JSON parse error: ${key} must be a string, got ${kindOf(value)}`);
+  if (typeof value === 'object')
+    throw internal(`JSON parse error: ${key} must be a string, got ${kindOf(value)}`);
   return String(value);
 }
 
@@ -50,7 +51,11 @@ export function readStrings(body: JsonObject, key: string): string[] {
   return value === undefined || value === null ? [] : readArray(value, key).map(String);
 }
 
-export function readOneOf<T extends string>(body: JsonObject, key: string, values: readonly T[]): T | undefined {
+export function readOneOf<T extends string>(
+  body: JsonObject,
+  key: string,
+  values: readonly T[],
+): T | undefined {
   const value = body[key];
   if (value === undefined || value === null) return undefined;
   if (values.includes(value as T)) return value as T;
@@ -61,7 +66,9 @@ export function readOneOf<T extends string>(body: JsonObject, key: string, value
 
 /** The fields of `body` that have a value: the real server writes no `null` properties. */
 export function withoutNulls(body: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null && value !== undefined));
+  return Object.fromEntries(
+    Object.entries(body).filter(([, value]) => value !== null && value !== undefined),
+  );
 }
 
 function kindOf(value: unknown): string {

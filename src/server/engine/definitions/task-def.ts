@@ -22,7 +22,14 @@ export function readTaskDef(value: unknown): FullTaskDef {
   const pollTimeoutSeconds = readOptionalInt(body, 'pollTimeoutSeconds');
   const concurrentExecLimit = readOptionalInt(body, 'concurrentExecLimit');
   return {
-    ...pick(body, ['description', 'ownerEmail', 'ownerApp', 'isolationGroupId', 'executionNameSpace', 'baseType']),
+    ...pick(body, [
+      'description',
+      'ownerEmail',
+      'ownerApp',
+      'isolationGroupId',
+      'executionNameSpace',
+      'baseType',
+    ]),
     ...pick(body, ['inputSchema', 'outputSchema', 'createdBy', 'updatedBy']),
     createTime: readInt(body, 'createTime', 0),
     updateTime: readInt(body, 'updateTime', 0),
@@ -70,7 +77,12 @@ export function taskDefErrors(def: FullTaskDef, path: string): ValidationError[]
     1,
     `TaskDef responseTimeoutSeconds: ${def.responseTimeoutSeconds} should be minimum 1 second`,
   );
-  for (const key of ['pollTimeoutSeconds', 'totalTimeoutSeconds', 'maxRetryDelaySeconds', 'backoffJitterMs'] as const) {
+  for (const key of [
+    'pollTimeoutSeconds',
+    'totalTimeoutSeconds',
+    'maxRetryDelaySeconds',
+    'backoffJitterMs',
+  ] as const) {
     least(key, 0, `TaskDef ${key}: 0 must be >= 0`);
   }
   least('backoffScaleFactor', 1, 'Backoff scale factor. Applicable for LINEAR_BACKOFF');

@@ -5,10 +5,16 @@ import type { FullWorkflowDef, FullWorkflowTask } from '../model.js';
 import type { Environment } from '../references.js';
 
 /** Everything that is wrong with a workflow definition. `path` says where it stands in the request. */
-export function workflowDefErrors(def: FullWorkflowDef, path: string, environment: Environment): ValidationError[] {
+export function workflowDefErrors(
+  def: FullWorkflowDef,
+  path: string,
+  environment: Environment,
+): ValidationError[] {
   const errors: ValidationError[] = [];
-  if (def.name === '') errors.push({ path: `${path}.name`, message: 'WorkflowDef name cannot be null or empty' });
-  if (def.tasks.length === 0) errors.push({ path: `${path}.tasks`, message: 'WorkflowTask list cannot be empty' });
+  if (def.name === '')
+    errors.push({ path: `${path}.name`, message: 'WorkflowDef name cannot be null or empty' });
+  if (def.tasks.length === 0)
+    errors.push({ path: `${path}.tasks`, message: 'WorkflowTask list cannot be empty' });
   if (def.schemaVersion !== 2) {
     errors.push({
       path: `${path}.schemaVersion`,
@@ -31,7 +37,8 @@ export function workflowDefErrors(def: FullWorkflowDef, path: string, environmen
 
 function nameErrors(task: FullWorkflowTask, path: string): ValidationError[] {
   const errors: ValidationError[] = [];
-  if (task.name === '') errors.push({ path: `${path}.name`, message: 'WorkflowTask name cannot be empty or null' });
+  if (task.name === '')
+    errors.push({ path: `${path}.name`, message: 'WorkflowTask name cannot be empty or null' });
   if (task.taskReferenceName === '') {
     errors.push({
       path: `${path}.taskReferenceName`,
@@ -68,7 +75,8 @@ function parameterErrors(
       if (!('expression' in segment) || segment.expression.includes('${')) return [];
       const problem = expressionProblem(segment.expression, known, environment);
       if (problem === undefined) return [];
-      if (problem === 'malformed') return [`key: ${key} input parameter value: ${segment.expression} is not valid`];
+      if (problem === 'malformed')
+        return [`key: ${key} input parameter value: ${segment.expression} is not valid`];
       return [
         `taskReferenceName: ${problem.unknown} for given task: ${task.name} input value: ${key} of input parameter: ${parameters} is not defined in workflow definition.`,
       ];

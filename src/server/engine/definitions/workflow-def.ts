@@ -101,7 +101,10 @@ export function bindTaskDefs(
   def: FullWorkflowDef,
   lookUp: (task: FullWorkflowTask) => FullTaskDef,
 ): FullWorkflowDef {
-  return { ...def, tasks: def.tasks.map((task) => ({ ...task, taskDefinition: task.taskDefinition ?? lookUp(task) })) };
+  return {
+    ...def,
+    tasks: def.tasks.map((task) => ({ ...task, taskDefinition: task.taskDefinition ?? lookUp(task) })),
+  };
 }
 
 /** Adds what the template has and the input lacks; an empty input stays empty. */

@@ -13,7 +13,11 @@ export interface DeciderContext {
 
 /** Turns one task of a definition into the tasks that are scheduled for it. One for each task type. */
 export abstract class TaskMapper {
-  abstract map(workflow: Readonly<WorkflowModel>, task: FullWorkflowTask, context: DeciderContext): TaskModel[];
+  abstract map(
+    workflow: Readonly<WorkflowModel>,
+    task: FullWorkflowTask,
+    context: DeciderContext,
+  ): TaskModel[];
 }
 
 /** A task that workers poll: SIMPLE, and every type that the server does not know. */
@@ -26,7 +30,11 @@ export class WorkerTaskMapper extends TaskMapper {
     this.#typeOf = typeOf;
   }
 
-  override map(workflow: Readonly<WorkflowModel>, task: FullWorkflowTask, context: DeciderContext): TaskModel[] {
+  override map(
+    workflow: Readonly<WorkflowModel>,
+    task: FullWorkflowTask,
+    context: DeciderContext,
+  ): TaskModel[] {
     const taskId = context.newId();
     return [
       {

@@ -11,7 +11,11 @@ export function metadataRoutes({ catalogue }: Engine): Route[] {
     ['PUT', '/api/metadata/taskdefs', done((request) => catalogue.updateTaskDef(request.json()))],
     ['GET', '/api/metadata/taskdefs', () => json(catalogue.taskDefs())],
     ['GET', '/api/metadata/taskdefs/{name}', (request) => json(catalogue.taskDef(request.param('name')))],
-    ['DELETE', '/api/metadata/taskdefs/{name}', done((request) => catalogue.deleteTaskDef(request.param('name')))],
+    [
+      'DELETE',
+      '/api/metadata/taskdefs/{name}',
+      done((request) => catalogue.deleteTaskDef(request.param('name'))),
+    ],
     [
       'POST',
       '/api/metadata/workflow',
@@ -30,7 +34,11 @@ export function metadataRoutes({ catalogue }: Engine): Route[] {
     ],
     ['GET', '/api/metadata/workflow', () => json(catalogue.workflowDefs())],
     ['GET', '/api/metadata/workflow/names', () => json(names(catalogue.workflowDefs()))],
-    ['GET', '/api/metadata/workflow/names-and-versions', () => json(versionsByName(catalogue.workflowDefs()))],
+    [
+      'GET',
+      '/api/metadata/workflow/names-and-versions',
+      () => json(versionsByName(catalogue.workflowDefs())),
+    ],
     ['GET', '/api/metadata/workflow/latest-versions', () => json(latest(catalogue.workflowDefs()))],
     [
       'GET',

@@ -31,7 +31,9 @@ function size(engine: Engine, request: ApiRequest): Reply {
 }
 
 function allSizes(engine: Engine): Record<string, number> {
-  const entries = engine.store.queueNames().map((name): [string, number] => [name, engine.store.queueSize(name)]);
+  const entries = engine.store
+    .queueNames()
+    .map((name): [string, number] => [name, engine.store.queueSize(name)]);
   entries.push([DECIDER_QUEUE, engine.store.countOpenWorkflows()]);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

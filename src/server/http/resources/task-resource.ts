@@ -1,5 +1,12 @@
 import type { TaskExecLog } from '../../../conductor/types.js';
-import { ApiError, badRequest, internal, notFound, throwInvalid, type ValidationError } from '../../engine/api-error.js';
+import {
+  ApiError,
+  badRequest,
+  internal,
+  notFound,
+  throwInvalid,
+  type ValidationError,
+} from '../../engine/api-error.js';
 import {
   readArray,
   readBoolean,
@@ -36,8 +43,8 @@ export function taskRoutes(engine: Engine): Route[] {
     ['POST', '/api/tasks/{taskId}/log', (request) => addLog(engine, request)],
     ['GET', '/api/tasks/{taskId}/log', (request) => getLogs(engine, request)],
     ['GET', '/api/tasks/{taskId}', (request) => getTask(engine, request)],
-    ['GET', '/api/tasks/search', (request) => search(engine, request, taskSummary)],
-    ['GET', '/api/tasks/search-v2', (request) => search(engine, request, taskView)],
+    ['GET', '/api/tasks/search', (request) => searchAndShow(engine, request, taskSummary)],
+    ['GET', '/api/tasks/search-v2', (request) => searchAndShow(engine, request, taskView)],
   ];
 }
 
@@ -109,7 +116,10 @@ async function updateAndPoll(engine: Engine, request: ApiRequest): Promise<Reply
 function missingIds(result: TaskUpdate): ValidationError[] {
   const errors: ValidationError[] = [];
   if (result.workflowInstanceId === '') {
-    errors.push({ path: 'updateTask.arg0.workflowInstanceId', message: 'Workflow Id cannot be null or empty' });
+    errors.push({
+      path: 'updateTask.arg0.workflowInstanceId',
+      message: 'Workflow Id cannot be null or empty',
+    });
   }
   if (result.taskId === '') {
     errors.push({ path: 'updateTask.arg0.taskId', message: 'Task ID cannot be null or empty' });
@@ -129,8 +139,10 @@ function readResult(value: unknown): TaskUpdate {
     workerId: readString(body, 'workerId'),
     subWorkflowId: readString(body, 'subWorkflowId'),
     externalOutputPayloadStoragePath: readString(body, 'externalOutputPayloadStoragePath'),
-    executionMetadata: body['executionMetadata'] === undefined ? undefined : readMap(body, 'executionMetadata'),
-    logs: body['logs'] === undefined || body['logs'] === null ? [] : readArray(body['logs'], 'logs').map(readLog),
+    executionMetadata:
+      body['executionMetadata'] === undefined ? undefined : readMap(body, 'executionMetadata'),
+    logs:
+      body['logs'] === undefined || body['logs'] === null ? [] : readArray(body['logs'], 'logs').map(readLog),
     extendLease: readBoolean(body, 'extendLease', false),
   };
 }
@@ -142,7 +154,11 @@ function readLog(value: unknown): TaskExecLog {
 }
 
 function addLog(engine: Engine, request: ApiRequest): Reply {
-  engine.store.addLog({ log: request.text, taskId: request.param('taskId'), createdTime: engine.clock.now() });
+  engine.store.addLog({
+    log: request.text,
+    taskId: request.param('taskId'),
+    createdTime: engine.clock.now(),
+  });
   return EMPTY;
 }
 
@@ -158,16 +174,20 @@ function getTask(engine: Engine, request: ApiRequest): Reply {
   return json(taskView(task, engine.clock.now()));
 }
 
-function search(engine: Engine, request: ApiRequest, show: typeof taskView | typeof taskSummary): Reply {
-  const search: SearchRequest = {
+function searchAndShow(
+  engine: Engine,
+  request: ApiRequest,
+  show: typeof taskView | typeof taskSummary,
+): Reply {
+  const asked: SearchRequest = {
     query: request.optional('query') ?? '',
     freeText: request.optional('freeText') ?? '*',
     sort: request.optional('sort') ?? '',
     start: request.int('start', 0),
     size: request.int('size', 100),
   };
-  if (search.start < 0 || search.size < 0) throw new ApiError(500, 'start and size must not be negative');
-  const { totalHits, results } = searchTasks(engine.store, search);
+  if (asked.start < 0 || asked.size < 0) throw new ApiError(500, 'start and size must not be negative');
+  const { totalHits, results } = searchTasks(engine.store, asked);
   const now = engine.clock.now();
   return json({ totalHits, results: results.map((task) => show(task, now)) });
 }

@@ -1,5 +1,11 @@
 import { badRequest, notFound, throwInvalid, type ValidationError } from '../../engine/api-error.js';
-import { readInt, readMap, readObject, readOptionalInt, readString } from '../../engine/definitions/fields.js';
+import {
+  readInt,
+  readMap,
+  readObject,
+  readOptionalInt,
+  readString,
+} from '../../engine/definitions/fields.js';
 import type { Engine } from '../../engine/engine.js';
 import type { FullWorkflowDef } from '../../engine/model.js';
 import { taskView, workflowView } from '../../engine/views.js';
@@ -13,12 +19,16 @@ const MAX_PRIORITY = 99;
 export function workflowRoutes(engine: Engine): Route[] {
   const { executions } = engine;
   return [
-    ['POST', '/api/workflow', (request) => start(engine, request)],
+    ['POST', '/api/workflow', (request) => startByRequest(engine, request)],
     ['POST', '/api/workflow/{name}', (request) => startByName(engine, request)],
     ['GET', '/api/workflow/{id}', (request) => getWorkflow(engine, request)],
     ['GET', '/api/workflow/{id}/status', (request) => getStatus(engine, request)],
     ['GET', '/api/workflow/{id}/tasks', (request) => getTasks(engine, request)],
-    ['DELETE', '/api/workflow/{id}', order((id, request) => executions.terminate(id, request.optional('reason')))],
+    [
+      'DELETE',
+      '/api/workflow/{id}',
+      order((id, request) => executions.terminate(id, request.optional('reason'))),
+    ],
     ['PUT', '/api/workflow/{id}/pause', order((id) => executions.pause(id))],
     ['PUT', '/api/workflow/{id}/resume', order((id) => executions.resume(id))],
     ['POST', '/api/workflow/{id}/retry', order((id) => executions.retry(id), NO_CONTENT)],
@@ -26,20 +36,24 @@ export function workflowRoutes(engine: Engine): Route[] {
   ];
 }
 
-function order(act: (id: string, request: ApiRequest) => void, reply = EMPTY): (request: ApiRequest) => Reply {
+function order(
+  act: (id: string, request: ApiRequest) => void,
+  reply = EMPTY,
+): (request: ApiRequest) => Reply {
   return (request) => {
     act(request.param('id'), request);
     return reply;
   };
 }
 
-function start(engine: Engine, request: ApiRequest): Reply {
+function startByRequest(engine: Engine, request: ApiRequest): Reply {
   const body = readObject(request.json(), 'a request to start a workflow');
   const name = readString(body, 'name') ?? '';
   const version = readOptionalInt(body, 'version');
   const priority = readInt(body, 'priority', 0);
   const errors: ValidationError[] = [];
-  if (name === '') errors.push({ path: 'startWorkflow.arg0.name', message: 'Workflow name cannot be null or empty' });
+  if (name === '')
+    errors.push({ path: 'startWorkflow.arg0.name', message: 'Workflow name cannot be null or empty' });
   if (priority < 0 || priority > MAX_PRIORITY) {
     errors.push({
       path: 'startWorkflow.arg0.priority',
@@ -60,7 +74,9 @@ function start(engine: Engine, request: ApiRequest): Reply {
       input: readMap(body, 'input'),
       correlationId: readString(body, 'correlationId'),
       priority,
-      taskToDomain: Object.fromEntries(Object.entries(taskToDomain).map(([type, value]) => [type, String(value)])),
+      taskToDomain: Object.fromEntries(
+        Object.entries(taskToDomain).map(([type, value]) => [type, String(value)]),
+      ),
       createdBy: readString(body, 'createdBy'),
       idempotencyKey: readString(body, 'idempotencyKey'),
     }),
@@ -113,10 +129,10 @@ function getTasks(engine: Engine, request: ApiRequest): Reply {
   const { tasks } = engine.executions.get(request.param('id'));
   const statuses = request.query.getAll('status').flatMap((value) => value.split(','));
   const wanted = statuses.length === 0 ? tasks : tasks.filter((task) => statuses.includes(task.status));
-  const start = request.int('start', 0);
+  const from = request.int('start', 0);
   const now = engine.clock.now();
   return json({
     totalHits: wanted.length,
-    results: wanted.slice(start, start + request.int('count', 15)).map((task) => taskView(task, now)),
+    results: wanted.slice(from, from + request.int('count', 15)).map((task) => taskView(task, now)),
   });
 }

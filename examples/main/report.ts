@@ -1,0 +1,45 @@
+import { formatTable, type OrchestratorStatus, type Task, type Workflow } from 'tutti';
+
+const RESULT_LENGTH = 50;
+
+/** One row for each task: what it was, which worker process executed it, and what came of it. */
+export function taskTable(workflows: readonly Workflow[], status: OrchestratorStatus): string {
+  const rows = workflows.flatMap((workflow) =>
+    workflow.tasks.map((task) => {
+      const worker = findWorker(task, status);
+      return [
+        String(workflow.input['order']),
+        task.taskDefName,
+        task.referenceTaskName,
+        worker?.name ?? '-',
+        String(worker?.pid ?? '-'),
+        task.status,
+        String(task.endTime - task.startTime),
+        shorten(JSON.stringify(task.outputData)),
+      ];
+    }),
+  );
+  return formatTable(['order', 'task', 'reference', 'worker', 'pid', 'status', 'ms', 'result'], rows);
+}
+
+/** Names of the workers that have executed none of these tasks. */
+export function idleWorkers(workflows: readonly Workflow[], status: OrchestratorStatus): string[] {
+  const busy = new Set(workflows.flatMap((workflow) => workflow.tasks.map((task) => task.workerId)));
+  return status.slots
+    .flatMap((slot) => slot.workers)
+    .filter((worker) => !busy.has(worker.workerId))
+    .map((worker) => worker.key);
+}
+
+/** The server knows who executed a task by an id that is unique to each worker process. */
+function findWorker(task: Task, status: OrchestratorStatus): { name: string; pid: number } | undefined {
+  for (const { pid, workers } of status.slots) {
+    const worker = workers.find(({ workerId }) => workerId !== undefined && workerId === task.workerId);
+    if (worker !== undefined && pid !== undefined) return { name: worker.key.split(':').at(-1)!, pid };
+  }
+  return undefined;
+}
+
+function shorten(text: string): string {
+  return text.length <= RESULT_LENGTH ? text : `${text.slice(0, RESULT_LENGTH - 1)}…`;
+}

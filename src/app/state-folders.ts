@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import { homedir, tmpdir, userInfo } from 'node:os';
+import { basename, extname, join } from 'node:path';
+import type { Environment } from './config.js';
+
+/**
+ * Folders in which an application may keep what must survive it (its outbox), the best first: one for each main file
+ * and server address, so that results never go to another server.
+ *
+ * `TUTTI_STATE_DIR`, else the user's state folder (`XDG_STATE_HOME`, `~/.local/state`), else the temporary folder.
+ */
+export function stateFolders(entry: string, serverUrl: string, env: Environment): string[] {
+  const hash = createHash('sha256').update(`${entry}\n${serverUrl}`).digest('hex').slice(0, 12);
+  const name = `${basename(entry, extname(entry)).replace(/[^\w.-]/g, '_')}-${hash}`;
+  const chosen = env['TUTTI_STATE_DIR'];
+  if (chosen !== undefined && chosen !== '') return [join(chosen, name)];
+  const state = env['XDG_STATE_HOME'];
+  const user = state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state');
+  return [join(user, 'tutti', name), join(temporaryFolder(), name)];
+}
+
+/** The folder of a server that lives only as long as this process: its tasks end with it. */
+export function temporaryStateFolder(): string {
+  return join(temporaryFolder(), `embedded-${process.pid}-${Date.now().toString(36)}`);
+}
+
+/** With the user in its name: a folder that belongs to somebody else could not be written. */
+function temporaryFolder(): string {
+  return join(tmpdir(), `tutti-${userInfo().uid}`);
+}

@@ -1,0 +1,146 @@
+import { hostname } from 'node:os';
+import type { Logger } from '../core/logger.js';
+import type { TaskClient } from '../conductor/task-client.js';
+import { Delivery } from '../worker/delivery.js';
+import { ExclusiveGate } from '../worker/exclusive-gate.js';
+import { Outbox } from '../worker/outbox.js';
+import { OutboxStore } from '../worker/outbox-store.js';
+import { PollLoop } from '../worker/poll-loop.js';
+import { TaskRunner } from '../worker/task-runner.js';
+import type { ChannelReporter } from './channel-reporter.js';
+import type { HostedWorker } from './hosted-worker.js';
+import type { LoopReport, ReadyWorker } from './messages.js';
+import type { ProcessMarker } from './process-launcher.js';
+
+/** How long leaving waits for the results that are just on their way; the rest is on disk. */
+const OUTBOX_CLOSE_MS = 2_000;
+
+/** The poll loops of a worker process, with what they share: client, outbox, and the gate for suspect tasks. */
+export class WorkerLoops {
+  readonly #marker: ProcessMarker;
+  readonly #client: TaskClient;
+  readonly #logger: Logger;
+  readonly #reporter: ChannelReporter;
+  readonly #gate = new ExclusiveGate();
+  readonly #store: OutboxStore;
+  readonly #outbox: Outbox;
+  #loops: readonly PollLoop[] = [];
+
+  constructor(options: {
+    marker: ProcessMarker;
+    client: TaskClient;
+    logger: Logger;
+    reporter: ChannelReporter;
+  }) {
+    this.#marker = options.marker;
+    this.#client = options.client;
+    this.#logger = options.logger;
+    this.#reporter = options.reporter;
+    this.#store = new OutboxStore(
+      options.marker.outboxFolder ?? '',
+      options.marker.incarnation,
+      options.logger,
+    );
+    this.#outbox = new Outbox({
+      store: this.#store,
+      client: options.client,
+      logger: options.logger,
+      onSettled: ({ body }, end) => options.reporter.finished(body.taskId, end),
+    });
+  }
+
+  /** Makes a loop for each worker. @returns what the orchestrator is told of them */
+  add(workers: readonly HostedWorker[]): ReadyWorker[] {
+    this.#loops = workers.map((worker, index) => this.#makeLoop(worker, index));
+    return workers.map((worker) => ({
+      key: worker.key,
+      taskType: worker.taskType,
+      workerId: this.#workerId(worker),
+      pollInterval: worker.pollInterval,
+    }));
+  }
+
+  /** Polls until {@link stop}; resolves when every task has ended and its result is delivered or on disk. */
+  async run(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.run()));
+  }
+
+  stop(): void {
+    for (const loop of this.#loops) loop.stop();
+  }
+
+  abortTasks(reason: string): void {
+    for (const loop of this.#loops) loop.abortTasks(reason);
+  }
+
+  cancel(ref: number, reason: string): void {
+    const taskId = this.#reporter.taskIdOf(ref);
+    if (taskId !== undefined) for (const loop of this.#loops) loop.cancel(taskId, reason);
+  }
+
+  extendLeases(maxSeconds: number): void {
+    for (const loop of this.#loops) loop.extendLeases(maxSeconds);
+  }
+
+  /** A poll was dropped by {@link stop}. */
+  get hasDroppedPoll(): boolean {
+    return this.#loops.some((loop) => loop.hasDroppedPoll);
+  }
+
+  /** How many tasks are running. */
+  get inFlight(): number {
+    return this.#loops.reduce((sum, loop) => sum + loop.inFlight, 0);
+  }
+
+  reports(): LoopReport[] {
+    return this.#loops.map(({ stats: { polls, lastPollAt, lastPollError, failuresInARow } }) => ({
+      polls,
+      lastPollAt,
+      lastPollError,
+      failuresInARow,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#outbox.close(OUTBOX_CLOSE_MS);
+    await this.#client.close();
+  }
+
+  #makeLoop(worker: HostedWorker, index: number): PollLoop {
+    const client = this.#client;
+    const logger = this.#logger.child({ worker: worker.key });
+    const workerId = this.#workerId(worker);
+    const reporter = this.#reporter.forWorker(index);
+    return new PollLoop({
+      taskType: worker.taskType,
+      domain: worker.domain,
+      workerId,
+      concurrency: worker.concurrency,
+      pollIntervalMs: worker.pollInterval,
+      isPaused: worker.isPaused,
+      client,
+      runner: new TaskRunner({
+        source: worker.source,
+        workerId,
+        logger,
+        executionTimeout: worker.executionTimeout,
+        onProgress: (taskId, progress) => reporter.progress(taskId, progress),
+      }),
+      delivery: new Delivery({
+        client,
+        logger,
+        outbox: this.#outbox,
+        durableStore: worker.isDurable ? this.#store : undefined,
+        onUncertain: () => reporter.uncertain(),
+      }),
+      reporter,
+      gate: this.#gate,
+      logger,
+    });
+  }
+
+  /** Unique to this start of the process: the tasks of a dead process can be found by it. */
+  #workerId(worker: HostedWorker): string {
+    return `${worker.workerIdPrefix ?? hostname()}-${process.pid}-${this.#marker.incarnation}`;
+  }
+}

@@ -1,0 +1,83 @@
+import { backoffDelay, type BackoffOptions } from '../core/backoff.js';
+import { describeThrown, HttpError } from '../core/errors.js';
+import type { TaskClient } from '../conductor/task-client.js';
+import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
+import type { Task } from '../conductor/types.js';
+import { findUnserialisable } from './unserialisable.js';
+
+const RETRY: BackoffOptions = { initialMs: 100, maxMs: 10_000 };
+const AUTH_RETRY: BackoffOptions = { initialMs: 1_000, maxMs: 60_000 };
+
+/** What to do about a failed update. */
+export type DeliveryVerdict = 'retry' | 'retry-auth' | 'refused' | 'unknown-task';
+
+/** Sorts the failures of an update: which may pass, and which cannot get better. */
+export function deliveryVerdict(error: unknown): DeliveryVerdict {
+  if (!(error instanceof HttpError)) return 'refused';
+  if (error.code === 'HTTP_AUTH') return 'retry-auth';
+  // HTML or cut-off JSON with status 200: a proxy or load balancer speaks in place of the server.
+  if (error.code === 'HTTP_BODY' || error.isRetryable) return 'retry';
+  return error.status === 404 && error.message.includes('No such task') ? 'unknown-task' : 'refused';
+}
+
+/** Milliseconds before the next try, after so many failed ones. `Retry-After` is obeyed. */
+export function retryDelay(error: unknown, failures: number): number {
+  const asked = error instanceof HttpError ? (error.retryAfterMs ?? 0) : 0;
+  const options = deliveryVerdict(error) === 'retry-auth' ? AUTH_RETRY : RETRY;
+  return Math.max(asked, backoffDelay(failures, options));
+}
+
+/** How one try to bring a result to the server ended. */
+export type SendOutcome =
+  | { readonly kind: 'accepted'; readonly status: TaskResultStatus; readonly next: Task | undefined }
+  /** May succeed later. `body` is what has to be sent then. */
+  | { readonly kind: 'retry'; readonly body: TaskResultBody; readonly error: unknown }
+  /** Will never succeed. */
+  | { readonly kind: 'refused'; readonly error: unknown };
+
+/** Told of a result whose payload is lost, so that it can be logged. */
+export type OnPayloadLost = (result: TaskResultBody, error: unknown) => void;
+
+/**
+ * One try to bring a result to the server. A result that the server can never take is replaced, in the same try, by a
+ * failure without payload, so that its task does not hang until its lease ends.
+ *
+ * @param chain - also ask for the next task of the same type
+ */
+export async function sendResult(
+  client: TaskClient,
+  result: TaskResultBody,
+  chain: boolean,
+  onPayloadLost: OnPayloadLost,
+): Promise<SendOutcome> {
+  let body = result;
+  for (;;) {
+    try {
+      if (chain) return { kind: 'accepted', status: body.status, next: await client.updateAndPoll(body) };
+      await client.update(body);
+      return { kind: 'accepted', status: body.status, next: undefined };
+    } catch (error) {
+      const verdict = deliveryVerdict(error);
+      if (verdict === 'retry' || verdict === 'retry-auth') return { kind: 'retry', body, error };
+      if (verdict === 'unknown-task' || body !== result) return { kind: 'refused', error };
+      onPayloadLost(result, error);
+      body = substitute(result, error);
+    }
+  }
+}
+
+function substitute(result: TaskResultBody, error: unknown): TaskResultBody {
+  const path = error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
+  const reason =
+    path === undefined
+      ? `the server refused the result (${result.status}): ${describeThrown(error)}`
+      : `the output cannot be written as JSON: ${path}`;
+  return {
+    taskId: result.taskId,
+    workflowInstanceId: result.workflowInstanceId,
+    ...(result.workerId === undefined ? {} : { workerId: result.workerId }),
+    status: TaskResultStatus.FAILED_WITH_TERMINAL_ERROR,
+    reasonForIncompletion: reason,
+    outputData: {},
+  };
+}

@@ -1,0 +1,220 @@
+import type { Logger } from '../core/logger.js';
+import type { TaskClient } from '../conductor/task-client.js';
+import type { TaskResultBody } from '../conductor/task-result.js';
+import type { Task } from '../conductor/types.js';
+import type { Delivered, Delivery, Receipt } from './delivery.js';
+import type { ExclusiveGate } from './exclusive-gate.js';
+import { poisonRecord } from './poison.js';
+import type { ReportedTask, TaskReporter } from './task-reporter.js';
+import type { RunningTask, TaskRunner } from './task-runner.js';
+
+export interface TaskSlotsOptions {
+  readonly workerId: string;
+  readonly concurrency: number;
+  readonly client: TaskClient;
+  readonly runner: TaskRunner;
+  readonly delivery: Delivery;
+  readonly reporter: TaskReporter;
+  /** Shared by all workers of the process. */
+  readonly gate: ExclusiveGate;
+  readonly logger: Logger;
+  readonly isPaused: () => boolean;
+  /** A slot is free again. */
+  readonly onFreed: () => void;
+}
+
+/**
+ * The places in which one worker's tasks run, `concurrency` of them. A task that comes with the answer to an update
+ * takes over the place of the task before.
+ */
+export class TaskSlots {
+  readonly #options: TaskSlotsOptions;
+  readonly #running = new Map<string, RunningTask>();
+  readonly #cancelled = new Set<string>();
+  readonly #whenEmpty: (() => void)[] = [];
+  #taken = 0;
+  #isStopping = false;
+  /** The queue is probably not empty: then it pays to ask for the next task with each update. */
+  isBusy = false;
+
+  constructor(options: TaskSlotsOptions) {
+    this.#options = options;
+  }
+
+  get free(): number {
+    return this.#options.concurrency - this.#taken;
+  }
+
+  get inFlight(): number {
+    return this.#running.size;
+  }
+
+  /** Keeps places for what a poll may bring. */
+  reserve(count: number): void {
+    this.#taken += count;
+  }
+
+  release(count: number): void {
+    this.#taken -= count;
+  }
+
+  /** Reports the tasks and starts them; resolves when all have been started, not when they have ended. */
+  async begin(polled: readonly Task[]): Promise<void> {
+    const receivedAt = Date.now();
+    this.#taken += polled.length;
+    const tasks = await this.#withoutDuplicates(polled);
+    if (tasks.length === 0) return;
+    // Suspects close the gate behind them: the others go first.
+    tasks.sort((a, b) => deathsOf(a) - deathsOf(b));
+    await this.#options.reporter.started(tasks.map((task) => this.#toReport(task)));
+    for (const task of tasks) void this.#occupy(task, receivedAt);
+  }
+
+  /** From now on nothing begins: tasks that come are given back. Running ones go on. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  abortAll(reason: string): void {
+    for (const running of this.#running.values()) running.abort(reason);
+  }
+
+  /** Ends a task that is over on the server; its result is dropped. */
+  cancel(taskId: string, reason: string): void {
+    const running = this.#running.get(taskId);
+    if (running === undefined) return;
+    this.#cancelled.add(taskId);
+    running.abort(reason);
+  }
+
+  /** Tells the server that the tasks with leases up to so many seconds are still being worked on. */
+  extendLeases(maxSeconds: number): void {
+    for (const { task } of this.#running.values()) {
+      const isShort = task.responseTimeoutSeconds > 0 && task.responseTimeoutSeconds <= maxSeconds;
+      if (isShort) void this.#options.client.extendLease(task).catch(() => undefined);
+    }
+  }
+
+  /** Resolves when no task is left. */
+  async emptied(): Promise<void> {
+    if (this.#taken > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #toReport(task: Task): ReportedTask {
+    const deaths = deathsOf(task);
+    const begins = deaths === 0 && !this.#options.gate.isClosed && !this.#isStopping;
+    return { task, limitMs: this.#options.runner.limitOf(task), deaths, begins };
+  }
+
+  /** Only a task that was handed out before can be running already; every other is spared the question. */
+  async #withoutDuplicates(tasks: readonly Task[]): Promise<Task[]> {
+    const kept: Task[] = [];
+    for (const task of tasks) {
+      const isNew = task.pollCount <= 1 && task.retryCount === 0;
+      if (isNew || (await this.#options.reporter.mayRun(task))) {
+        kept.push(task);
+        continue;
+      }
+      this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', {
+        taskId: task.taskId,
+      });
+      this.#freeOne();
+    }
+    return kept;
+  }
+
+  /** One place, from a task to its last chained successor. */
+  async #occupy(first: Task, receivedAt: number): Promise<void> {
+    let task: Task | undefined = first;
+    let cameAt = receivedAt;
+    while (task !== undefined) {
+      const next: Task | undefined = await this.#runOne(task, {
+        receivedAt: cameAt,
+        responseTimeoutSeconds: task.responseTimeoutSeconds,
+      });
+      cameAt = Date.now();
+      task = next === undefined ? undefined : (await this.#withoutDuplicates([next]))[0];
+      // A duplicate has freed the place already.
+      if (next !== undefined && task === undefined) return;
+      if (task !== undefined) await this.#options.reporter.started([this.#toReport(task)]);
+    }
+    this.#freeOne();
+  }
+
+  #freeOne(): void {
+    this.#taken--;
+    this.#options.onFreed();
+    if (this.#taken === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
+  }
+
+  async #runOne(task: Task, receipt: Receipt): Promise<Task | undefined> {
+    const { gate } = this.#options;
+    const isSuspect = deathsOf(task) > 0;
+    const waiting = isSuspect ? gate.enterExclusive() : gate.enterShared();
+    if (waiting !== undefined) {
+      await waiting;
+      if (!this.#isStopping) await this.#options.reporter.begun(task.taskId);
+    }
+    const leave = (): void => (isSuspect ? gate.leaveExclusive() : gate.leaveShared());
+    if (this.#isStopping) {
+      leave();
+      return await this.#handBack(task);
+    }
+    const running = this.#options.runner.start(task);
+    this.#running.set(task.taskId, running);
+    const result = await running.result;
+    const next = await this.#report(task, running, result, receipt);
+    await running.ended;
+    this.#running.delete(task.taskId);
+    this.#cancelled.delete(task.taskId);
+    // Not before its result is delivered: a suspect that is alone must be alone in the ledger as well.
+    leave();
+    return next;
+  }
+
+  async #report(
+    task: Task,
+    running: RunningTask,
+    result: TaskResultBody,
+    receipt: Receipt,
+  ): Promise<Task | undefined> {
+    const { delivery, reporter, logger } = this.#options;
+    if (this.#cancelled.delete(task.taskId)) {
+      logger.warn('the result of a task is dropped: the task is over on the server', { taskId: task.taskId });
+      reporter.finished(task.taskId, 'CANCELLED');
+      return undefined;
+    }
+    // The server may hand it out again before the end of this copy is told.
+    if (result.status === 'IN_PROGRESS') await reporter.releasing(task.taskId);
+    const isChaining = running.hasEnded && this.#mayChain(receipt);
+    const delivered = await delivery.deliver(result, isChaining, receipt);
+    this.#told(task, delivered);
+    if (isChaining) this.isBusy = delivered.next !== undefined;
+    return delivered.next;
+  }
+
+  #told(task: Task, { end }: Delivered): void {
+    if (end === 'STORED') this.#options.reporter.stored(task.taskId);
+    else this.#options.reporter.finished(task.taskId, end);
+  }
+
+  async #handBack(task: Task): Promise<undefined> {
+    await this.#options.reporter.releasing(task.taskId);
+    this.#told(task, await this.#options.delivery.handBack(task, this.#options.workerId));
+  }
+
+  /** While idle, asking for the next task would only keep the place waiting at the server. */
+  #mayChain({ receivedAt, responseTimeoutSeconds }: Receipt): boolean {
+    const { client, isPaused, gate } = this.#options;
+    const mayHaveLapsed =
+      responseTimeoutSeconds > 0 && Date.now() - receivedAt >= responseTimeoutSeconds * 1_000;
+    return (
+      this.isBusy && client.canChain && !this.#isStopping && !gate.isClosed && !mayHaveLapsed && !isPaused()
+    );
+  }
+}
+
+/** How many processes have died with earlier attempts of the task. */
+function deathsOf(task: Task): number {
+  return task.retryCount === 0 ? 0 : poisonRecord(task.reasonForIncompletion).deaths;
+}

@@ -1,0 +1,208 @@
+import { describe, expect, test } from 'vitest';
+import { appProcesses, type AppProcess } from '../support/app-process.js';
+import { serverOfEachTest } from '../support/task-server.js';
+
+const server = serverOfEachTest('act', 'other', 'hangs');
+const start = appProcesses();
+
+describe('a signal', () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s lets tasks finish that wait or compute, and ends with code 0',
+    async (signal) => {
+      const app = start('app', { serverUrl: server().url, workers: ['act', 'other'] });
+      await app.ready();
+      const sleeping = await server().run('act', { action: 'sleep', ms: 1_200 });
+      const computing = await server().run('other', { action: 'busy', ms: 1_200 });
+      await app.began(sleeping);
+      await app.began(computing);
+      app.signal(signal);
+      await app.wrote(`${signal}: stopping`);
+      expect(await app.ended()).toEqual({ code: 0, signal: null });
+      expect(app.stdout).toContain('joined');
+      expect((await server().task(sleeping)).status).toBe('COMPLETED');
+      expect((await server().task(computing)).status).toBe('COMPLETED');
+    },
+  );
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s to the whole group is the same', async (signal) => {
+    const app = start('app', { serverUrl: server().url, workers: ['act', 'other'], detached: true });
+    await app.ready();
+    const sleeping = await server().run('act', { action: 'sleep', ms: 1_000 });
+    const computing = await server().run('other', { action: 'busy', ms: 1_000 });
+    await app.began(sleeping);
+    await app.began(computing);
+    app.signalGroup(signal);
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect((await server().task(sleeping)).status).toBe('COMPLETED');
+    expect((await server().task(computing)).status).toBe('COMPLETED');
+  });
+
+  test('a worker process that gets one directly goes on', async () => {
+    const app = start('app', { serverUrl: server().url });
+    await app.ready();
+    const pid = await app.workerPid('act');
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
+    const taskId = await server().run('act', { action: 'echo' });
+    expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
+  test('a task that outlives the grace period is told, then killed and reported', async () => {
+    const app = start('app', { serverUrl: server().url, bootstrap: { stopGrace: 2_000 } });
+    await app.ready();
+    const obedient = await server().run('act', { action: 'obey' });
+    const stubborn = await server().run('act', { action: 'never' });
+    await app.began(obedient);
+    await app.began(stubborn);
+    app.signal('SIGTERM');
+    expect(await app.ended()).toEqual({ code: 1, signal: null });
+    expect(app.stdout).toContain(`aborted ${obedient}`);
+    const told = await server().task(obedient);
+    expect(told.status).toBe('COMPLETED');
+    expect(told.outputData['obeyed']).toContain('grace period is nearly over');
+    const failed = await server().task(stubborn);
+    expect(failed.status).toBe('FAILED');
+    expect(failed.reasonForIncompletion).toMatch(/act:ActWorker#1 \(pid \d+\) was killed: .*2000 ms/);
+  });
+
+  test('blocked and stopped processes are killed at the end of the grace period', async () => {
+    const app = start('app', {
+      serverUrl: server().url,
+      workers: ['act', 'other'],
+      bootstrap: { stopGrace: 1_000 },
+    });
+    await app.ready();
+    const blocked = await server().run('act', { action: 'exec' });
+    await app.began(blocked);
+    process.kill(await app.workerPid('other'), 'SIGSTOP');
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(1);
+    expect((await server().task(blocked)).status).toBe('FAILED');
+    await app.allGone();
+  });
+
+  test('a second signal ends everything at once', async () => {
+    const app = start('app', { serverUrl: server().url, bootstrap: { stopGrace: 600_000 } });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'never' });
+    await app.began(taskId);
+    app.signal('SIGTERM');
+    await app.wrote('SIGTERM: stopping');
+    // Two signals within a moment count as one: repeated until it counts.
+    await app.until(() => {
+      const isTaken = app.stderr.includes('SIGINT again: ending everything at once');
+      if (!isTaken) app.signal('SIGINT');
+      return isTaken;
+    }, 'the second signal to count');
+    expect(await app.ended()).toEqual({ code: 1, signal: null });
+    const { status, reasonForIncompletion } = await server().task(taskId);
+    expect(status).toBe('FAILED');
+    expect(reasonForIncompletion).toContain('a second signal (SIGINT)');
+  });
+
+  test('while processes start, it ends them', async () => {
+    const app = start('app', { serverUrl: server().url, workers: ['act', 'hangs'], bootstrap: { stopGrace: 1_000 } });
+    await app.until(() => app.alive().length >= 3, 'the worker processes to be started');
+    app.signal('SIGTERM');
+    const { code } = await app.ended();
+    expect([0, 1]).toContain(code);
+    await app.allGone();
+  });
+});
+
+describe('`signals: false`', () => {
+  test('leaves signals and exit code to the program', async () => {
+    const app = start('app', {
+      serverUrl: server().url,
+      listens: true,
+      bootstrap: { signals: false, stopGrace: 1_000 },
+    });
+    await app.ready();
+    app.signal('SIGTERM');
+    await app.wrote('own SIGTERM');
+    const taskId = await server().run('act', { action: 'echo' });
+    await server().has(taskId, 'COMPLETED');
+    expect((await app.status()).state).toBe('running');
+
+    const stubborn = await server().run('act', { action: 'never' });
+    await app.began(stubborn);
+    app.askToStop();
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect((await server().task(stubborn)).status).toBe('FAILED');
+  });
+});
+
+describe('stop()', () => {
+  test('finishes what runs, resolves join() and lets the program end', async () => {
+    const app = start('app', { serverUrl: server().url });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'sleep', ms: 800 });
+    await app.began(taskId);
+    app.askToStop();
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect(app.stdout).toContain('joined');
+    expect((await server().task(taskId)).status).toBe('COMPLETED');
+  });
+
+  test('leaves no listener behind; disposing stops; the program can start again', async () => {
+    const app = start('lifecycle', { serverUrl: server().url });
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    const own = app.stdout.split('\n').filter((line) => /^(in use|after|third|again)/.test(line));
+    // The first lines come from the worker processes as well, which run the same file.
+    const before = /before: (.*)/.exec(app.stdout)?.[1];
+    expect(before).toContain('SIGTERM 0');
+    expect(own).toEqual([
+      'in use: running, SIGTERM 1',
+      `after: ${before}`,
+      'third: ILLEGAL_STATE',
+      `again: stopped; ${before}`,
+    ]);
+  });
+
+  test('hands back what a poll in flight brings', async () => {
+    // As Conductor: dropping the poll would lose its task, so it is awaited.
+    server().hidesAbortablePolls = true;
+    const app = start('app', { serverUrl: server().url, env: { CONDUCTOR_LOG_LEVEL: 'debug' } });
+    await app.ready();
+    await longPollOf(app);
+    app.signal('SIGTERM');
+    await app.wrote(/worker process state.*draining/);
+    const taskId = await server().run('act', { action: 'echo' });
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect(app.hasBegun(taskId)).toBe(false);
+    expect(server().updatesOf(taskId)).toMatchObject([{ status: 'IN_PROGRESS', callbackAfterSeconds: 0 }]);
+    expect(await server().queued('act')).toBe(1);
+  });
+
+  test('hands back the task that comes with the answer to an update', async () => {
+    const first = await server().run('act', { action: 'echo' });
+    const second = await server().run('act', { action: 'echo' });
+    const release = server().hold('/tasks/update-v2');
+    const app = start('app', {
+      serverUrl: server().url,
+      env: { CONDUCTOR_WORKER_ACT_CONCURRENCY: '1', CONDUCTOR_LOG_LEVEL: 'debug' },
+    });
+    await app.ready();
+    await server().has(second, 'IN_PROGRESS');
+    app.signal('SIGTERM');
+    await app.wrote(/worker process state.*draining/);
+    release();
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect((await server().task(first)).status).toBe('COMPLETED');
+    expect(app.hasBegun(second)).toBe(false);
+    expect(server().updatesOf(second)).toMatchObject([{ status: 'IN_PROGRESS', callbackAfterSeconds: 0 }]);
+    expect(await server().queued('act')).toBe(1);
+  });
+});
+
+/** Waits until a long poll is under way. */
+async function longPollOf(app: AppProcess): Promise<void> {
+  await app.until(
+    () =>
+      server()
+        .of('/tasks/poll/batch/')
+        .some((poll) => poll.status === undefined && Number(poll.query.get('timeout')) > 1_000),
+    'a long poll',
+  );
+}

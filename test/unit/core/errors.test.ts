@@ -1,0 +1,109 @@
+import { describe, expect, it, test } from 'vitest';
+import {
+  ConfigurationError,
+  describeThrown,
+  HttpError,
+  IllegalStateError,
+  stackOf,
+  TuttiError,
+} from '../../../src/core/errors.js';
+import { angryProxy, thrownValues } from '../../support/hostile-values.js';
+
+describe('describeThrown', () => {
+  test.each(thrownValues())('gives a readable text for %s', (_title, value) => {
+    const text = describeThrown(value);
+    expect(text).toBeTypeOf('string');
+    expect(text.trim()).not.toBe('');
+  });
+
+  test.each<[string, unknown, string]>([
+    ['the message of an error', new TypeError('no such thing'), 'no such thing'],
+    ['the name of an error without message', new TypeError(''), 'TypeError'],
+    ['a string as it is', 'plain', 'plain'],
+    ['a word for undefined', undefined, 'undefined was thrown'],
+    ['a word for null', null, 'null was thrown'],
+    ['the message of any object', { message: 'hello' }, 'hello'],
+    ['JSON for an object without message', { code: 7 }, '{"code":7}'],
+    ['a number', 42, '42'],
+    ['a BigInt', 42n, '42'],
+  ])('gives %s', (_title, value, text) => {
+    expect(describeThrown(value)).toBe(text);
+  });
+});
+
+describe('stackOf', () => {
+  test.each(thrownValues())('gives a readable text for %s', (_title, value) => {
+    const text = stackOf(value);
+    expect(text).toBeTypeOf('string');
+    expect(text.trim()).not.toBe('');
+  });
+
+  it('has the stacks of the causes', () => {
+    const error = new Error('outer', { cause: new Error('middle', { cause: 'the root' }) });
+    const text = stackOf(error);
+    expect(text).toMatch(/Error: outer[\s\S]*caused by: Error: middle[\s\S]*caused by: the root$/);
+  });
+
+  it('ends where causes go round in a circle', () => {
+    const [a, b] = [new Error('a'), new Error('b')];
+    a.cause = b;
+    b.cause = a;
+    expect(stackOf(a).match(/caused by/g)).toHaveLength(1);
+  });
+});
+
+describe('TuttiError', () => {
+  it('is recognised by its brand, also when it comes from another copy of the package', () => {
+    const foreign = Object.assign(new Error('x'), { code: 'HTTP_AUTH' });
+    Object.defineProperty(foreign, Symbol.for('tutti:error'), { value: true });
+    expect(TuttiError.is(foreign)).toBe(true);
+    expect(TuttiError.is(foreign, 'HTTP_AUTH')).toBe(true);
+    expect(TuttiError.is(foreign, 'HTTP_BODY')).toBe(false);
+  });
+
+  test.each(thrownValues())('does not take %s for one of its own', (_title, value) => {
+    expect(TuttiError.is(value)).toBe(false);
+  });
+
+  it('keeps code, cause, details and the name of the subclass', () => {
+    const cause = new Error('why');
+    const error = new ConfigurationError('CONFIG_INVALID', 'wrong', { cause, details: { key: 'x' } });
+    expect(error).toMatchObject({ name: 'ConfigurationError', code: 'CONFIG_INVALID', cause });
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      name: 'ConfigurationError',
+      code: 'CONFIG_INVALID',
+      message: 'wrong',
+      details: { key: 'x' },
+    });
+  });
+
+  it('names both states of an illegal move', () => {
+    expect(new IllegalStateError('orchestrator', 'stopped', 'running').message).toBe(
+      'orchestrator cannot go from "stopped" to "running"',
+    );
+  });
+});
+
+describe('HttpError.isRetryable', () => {
+  test.each<[number | undefined, boolean]>([
+    [undefined, true],
+    [200, true],
+    [400, false],
+    [401, false],
+    [403, false],
+    [404, false],
+    [408, true],
+    [409, false],
+    [425, true],
+    [429, true],
+    [500, true],
+    [503, true],
+  ])('status %s: %s', (status, isRetryable) => {
+    const error = new HttpError('HTTP_STATUS', 'x', { method: 'GET', path: '/', status });
+    expect(error.isRetryable).toBe(isRetryable);
+  });
+});
+
+it('hostile values are hostile', () => {
+  expect(() => String((angryProxy() as { message?: string }).message)).toThrow('must not be touched');
+});

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const SOURCES = fileURLToPath(new URL('../../../src/server/', import.meta.url));
+
+/** What a file loads when it is imported, types and dynamic imports left out. */
+function loadedBy(file: string): string[] {
+  const text = readFileSync(SOURCES + file, 'utf8');
+  return [...text.matchAll(/^(?:import|export) (?!type )[^;]*? from '([^']+)';$/gm)].map((match) => match[1]!);
+}
+
+describe('the description of a server', () => {
+  it('loads nothing of the server, since every worker process holds one', () => {
+    expect(loadedBy('index.ts')).toEqual(['./embedded-server.js']);
+    expect(loadedBy('embedded-server.ts')).toEqual(['../core/logger.js', '../core/options.js']);
+    expect(loadedBy('server-runtime.ts')).toContain('./engine/engine.js');
+  });
+});
