@@ -18,7 +18,6 @@
 export { bootstrap } from './app/bootstrap.js';
 export type { BootstrapOptions, ServerDescription } from './app/bootstrap-options.js';
 export { formatTable } from './app/table.js';
-export { AxiosTransport } from './conductor/axios-transport.js';
 export { createConductorClients, createTaskClient } from './conductor/conductor-clients.js';
 export type { ClientOptions, ConductorClients } from './conductor/conductor-clients.js';
 export type { ConductorConnection, HttpOptions } from './conductor/http-options.js';
@@ -50,7 +49,11 @@ export type { ErrorCode, TuttiErrorOptions } from './core/errors.js';
 export { ConsoleLogger, Logger } from './core/logger.js';
 export type { LogFields, LogLevel } from './core/logger.js';
 export { cancellationFlag } from './native/cancellation-flag.js';
-export type { NativeFunctionTable, NativeLibraryOptions, NativeTableType } from './native/library-definition.js';
+export type {
+  NativeFunctionTable,
+  NativeLibraryOptions,
+  NativeTableType,
+} from './native/library-definition.js';
 export {
   closeNativeLibrary,
   isNativeLibrary,

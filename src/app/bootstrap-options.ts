@@ -37,7 +37,7 @@ export interface BootstrapOptions {
   readonly keySecret?: string;
   /** Headers, proxy, TLS and time limits of all requests. */
   readonly http?: Omit<ConductorConnection, 'serverUrl' | 'keyId' | 'keySecret'>;
-  /** Carries polls and updates. @defaultValue undici; `(options) => new AxiosTransport(options)` for axios */
+  /** Carries polls and updates. @defaultValue undici; `(options) => new AxiosTransport(options)` of `tutti/axios` for axios */
   readonly transport?: (options: HttpOptions) => Transport;
   /** @defaultValue lines on standard error */
   readonly logger?: Logger;

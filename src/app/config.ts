@@ -51,7 +51,10 @@ const logger: OptionRule = {
   expected: 'a Logger',
   test: (value) => typeof (value as { log?: unknown } | null)?.log === 'function',
 };
-const url: OptionRule = { expected: 'a URL', test: (value) => value instanceof URL };
+const entry: OptionRule = {
+  expected: 'a path or a file: URL',
+  test: (value) => entryPath(value) !== undefined,
+};
 const globs: OptionRule = {
   expected: 'an array of non-empty strings',
   test: (value) => Array.isArray(value) && value.every((entry) => typeof entry === 'string' && entry !== ''),
@@ -72,7 +75,7 @@ export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, Opt
   autoStart: rules.boolean,
   signals: rules.boolean,
   onStartupFailure: oneOf('stop', 'continue'),
-  entry: either(rules.string, url),
+  entry,
   readyTimeout: integer(1, 3_600_000),
   stopGrace: integer(0, 86_400_000),
   orphanGrace: integer(0, 600_000),
@@ -113,7 +116,7 @@ export function resolveConfig(
     connection: { ...options.http, ...connectionFrom(options, env) },
     transport: options.transport,
     server: present(env['CONDUCTOR_SERVER_URL']) === undefined ? options.server : undefined,
-    discover: typeof options.discover === 'string' ? [options.discover] : (options.discover ?? []),
+    discover: discoverPatterns(options.discover),
     logger: options.logger ?? new ConsoleLogger(logLevelFrom(options, env, problems)),
     autoStart: options.autoStart ?? true,
     handlesSignals: options.signals ?? true,
@@ -122,7 +125,7 @@ export function resolveConfig(
     readyTimeoutMs: numbers.readyTimeout ?? 60_000,
     stopGraceMs: numbers.stopGrace ?? 25_000,
     orphanGraceMs: numbers.orphanGrace ?? 5_000,
-    restart: { ...RESTART_DEFAULTS, ...options.restart },
+    restart: { ...RESTART_DEFAULTS, ...withoutUndefined(options.restart) },
   };
   return { config: Object.freeze(config), problems };
 }
@@ -150,7 +153,7 @@ function numbersFrom(
     if (text === undefined) continue;
     const key = option as keyof typeof NUMBER_VARIABLES;
     const rule = BOOTSTRAP_OPTION_RULES[key];
-    if (rule.test(Number(text))) numbers[key] = Number(text);
+    if (text.trim() !== '' && rule.test(Number(text))) numbers[key] = Number(text);
     else problems.push(`environment: expected ${variable} to be ${rule.expected}, got ${show(text)}`);
   }
   return numbers;
@@ -166,10 +169,26 @@ function logLevelFrom(options: BootstrapOptions, env: Environment, problems: str
   return 'info';
 }
 
-function entryPath(entry: string | URL | undefined): string | undefined {
-  if (entry === undefined) return undefined;
-  if (entry instanceof URL) return fileURLToPath(entry);
-  return entry.startsWith('file:') ? fileURLToPath(entry) : resolve(entry);
+function discoverPatterns(discover: BootstrapOptions['discover']): readonly string[] {
+  if (discover === undefined || !BOOTSTRAP_OPTION_RULES.discover.test(discover)) return [];
+  return typeof discover === 'string' ? [discover] : discover;
+}
+
+/** The absolute path; `undefined` for what is neither a path nor the URL of a file. */
+function entryPath(entry: unknown): string | undefined {
+  try {
+    if (entry instanceof URL) return fileURLToPath(entry);
+    if (typeof entry !== 'string' || entry === '') return undefined;
+    return entry.startsWith('file:') ? fileURLToPath(entry) : resolve(entry);
+  } catch {
+    return undefined;
+  }
+}
+
+function withoutUndefined<T extends object>(options: T | undefined): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
 }
 
 /** An empty variable counts as absent. */

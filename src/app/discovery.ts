@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/errors.js';
-import { matchingFiles } from './discovery-files.js';
 import type { DiscoveryAnswer } from './discovery-process.js';
+import { DISCOVERY_PROCESS } from './role.js';
 import type { WorkerDescription } from './worker-catalog.js';
 
 /** All files together must be imported in this time. */
@@ -20,6 +19,7 @@ export async function discoverWorkers(
   root: string,
 ): Promise<WorkerDescription[]> {
   if (patterns.length === 0) return [];
+  const { matchingFiles } = await import('./discovery-files.js');
   const files = await matchingFiles(patterns, root);
   const quoted = patterns.map((pattern) => `'${pattern}'`).join(', ');
   if (files.length === 0) {
@@ -50,7 +50,7 @@ function importInProcess(
   files: readonly string[],
   root: string,
 ): Promise<{ workers: WorkerDescription[]; problems: string[] }> {
-  const child = fork(fileURLToPath(new URL('discovery-process.js', import.meta.url)), {
+  const child = fork(DISCOVERY_PROCESS, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const workers: WorkerDescription[] = [];

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/errors.js';
 import { isClusterChild } from '../orchestrator/cluster-child.js';
 import type { Environment } from './config.js';
@@ -10,6 +11,9 @@ export interface ProcessFacts {
   readonly env: Environment;
   readonly isClusterChild: boolean;
 }
+
+/** The main file of the process in which `discover` imports unknown files. */
+export const DISCOVERY_PROCESS = fileURLToPath(new URL('discovery-process.js', import.meta.url));
 
 export function currentProcess(): ProcessFacts {
   return { argv1: process.argv[1], env: process.env, isClusterChild: isClusterChild() };
@@ -26,6 +30,12 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
     throw unclear(
       "this process is a cluster child of another program (PM2's cluster mode, for example), which cannot fork worker processes",
       'start the program in fork mode; Tutti makes the processes',
+    );
+  }
+  if (facts.argv1 === DISCOVERY_PROCESS) {
+    throw unclear(
+      'a file that `discover` matches calls bootstrap() while it is imported',
+      'let the patterns match the files with workers only, not the main file',
     );
   }
   if (entry !== undefined) return entry;
@@ -56,16 +66,13 @@ function testRunner({ env, argv1 }: ProcessFacts): string | undefined {
   return undefined;
 }
 
-/** Through npm's links and without an extension, the way Node itself starts it. */
+/** Through npm's links, without an extension, a folder: the way Node itself finds the file that it starts. */
 function realPath(file: string): string {
-  for (const candidate of [file, `${file}.js`, `${file}/index.js`]) {
-    try {
-      return realpathSync(candidate);
-    } catch {
-      // The next form.
-    }
+  try {
+    return createRequire(import.meta.url).resolve(file);
+  } catch {
+    return file;
   }
-  return file;
 }
 
 function unclear(what: string, fix: string): ConfigurationError {

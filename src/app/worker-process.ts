@@ -2,14 +2,16 @@ import { pathToFileURL } from 'node:url';
 import { throwProblems, rules } from '../core/options.js';
 import type { Logger } from '../core/logger.js';
 import { describeThrown } from '../core/errors.js';
+import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
+import { recordNativeCalls } from '../native/call-trace.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
 import { WorkerHost } from '../orchestrator/worker-host.js';
 import type { TaskWorker } from '../worker/task-worker.js';
 import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
-import type { Config, Environment } from './config.js';
+import { resolveConfig, type Environment } from './config.js';
 import { WorkerContainer, type BuiltWorker } from './container.js';
 import { idempotentSource } from './idempotent-source.js';
 import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
@@ -19,9 +21,10 @@ import { workerSettings } from './worker-settings.js';
 export async function runWorkerProcess(
   marker: ProcessMarker,
   options: BootstrapOptions,
-  config: Config,
   env: Environment,
 ): Promise<never> {
+  const { config } = resolveConfig(options, env);
+  recordNativeCalls(nativeCallFile(marker.incarnation));
   const logger = config.logger.child({ slot: marker.slot, pid: process.pid });
   const connection = { ...config.connection, serverUrl: marker.serverUrl };
   const host = new WorkerHost({

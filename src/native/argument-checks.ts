@@ -63,10 +63,15 @@ export const ARGUMENT_CHECKS: Readonly<Record<Exclude<ScalarName, 'void'>, Argum
     accepts: (v) => typeof v === 'number' && Number.isFinite(Math.fround(v)) === Number.isFinite(v),
     source: (v) => `typeof ${v} === 'number' && Number.isFinite(Math.fround(${v})) === Number.isFinite(${v})`,
   },
-  string: {
+  string: text(),
+  string16: text(),
+};
+
+function text(): ArgumentCheck {
+  return {
     // C would take the text as ending at the NUL.
     expected: 'a string without NUL characters, or null',
     accepts: (v) => v === null || (typeof v === 'string' && !v.includes('\0')),
     source: (v) => `(${v} === null || (typeof ${v} === 'string' && !${v}.includes('\\0')))`,
-  },
-};
+  };
+}

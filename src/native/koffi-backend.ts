@@ -1,31 +1,84 @@
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { LibraryHandle } from 'koffi';
-import { NativeBackend, type NativeFunction, type NativeHandle } from './backend.js';
-import type { NativeSignature } from './prototype.js';
-import type { ScalarName } from './scalar-types.js';
+import type { LibraryHandle, TypeObject } from 'koffi';
+import {
+  NativeBackend,
+  type AsyncNativeFunction,
+  type BackendCallback,
+  type LoweredSignature,
+  type LoweredType,
+  type NativeFunction,
+  type NativeHandle,
+} from './backend.js';
+import type { NativeType, RecordType } from './native-types.js';
+import { recordLayout } from './type-layout.js';
 
 type Koffi = typeof import('koffi');
+type AsyncFunction = NativeFunction & { async: (...args: unknown[]) => void };
 
 const require = createRequire(import.meta.url);
+let loaded: Koffi | undefined;
 
-/**
- * Calls native code by koffi. The package is loaded with the first library and not before (some 13 ms and 3 MB),
- * by `require`: a container that activates libraries can then stay synchronous.
- */
+/** The package is loaded with the first library and not before: some 13 ms and 3 MB. */
+function loadKoffi(): Koffi {
+  // By `require`: a container that activates libraries can then stay synchronous.
+  return (loaded ??= require('koffi') as Koffi);
+}
+
+/** Calls native code by koffi. */
 export class KoffiBackend extends NativeBackend {
   readonly name = 'koffi';
-  #koffi: Koffi | undefined;
+  readonly #copies = new Map<number, TypeObject>();
 
   open(file: string): NativeHandle {
-    this.#koffi ??= require('koffi') as Koffi;
-    return new KoffiHandle(this.#koffi.load(file));
+    return new KoffiHandle(loadKoffi(), loadKoffi().load(file));
+  }
+
+  callback({ result, parameters }: Omit<LoweredSignature, 'symbol'>, fn: NativeFunction): BackendCallback {
+    const koffi = loadKoffi();
+    const prototype = koffi.proto(
+      koffiType(koffi, result),
+      parameters.map((type) => koffiType(koffi, type)),
+    );
+    const address = koffi.register(fn, koffi.pointer(prototype));
+    return { address, release: () => koffi.unregister(address) };
+  }
+
+  errno(): number {
+    return loadKoffi().errno();
+  }
+
+  addressOf(bytes: ArrayBufferView): bigint {
+    // Small typed arrays live in the heap, where they move, until somebody asks for their buffer.
+    void bytes.buffer;
+    return loadKoffi().address(bytes);
+  }
+
+  read(address: bigint, length: number): Buffer {
+    if (length === 0) return Buffer.alloc(0);
+    const koffi = loadKoffi();
+    let type = this.#copies.get(length);
+    if (type === undefined) this.#copies.set(length, (type = koffi.array('uint8_t', length, 'Typed')));
+    const { buffer, byteOffset, byteLength } = koffi.decode(address, type) as Uint8Array<ArrayBuffer>;
+    return Buffer.from(buffer, byteOffset, byteLength);
+  }
+
+  bytes(address: bigint, length: number): Buffer {
+    return Buffer.from(loadKoffi().view(address, length));
+  }
+
+  text(address: bigint, encoding: 'utf8' | 'utf16'): string {
+    const { decode } = loadKoffi();
+    return encoding === 'utf8' ? decode.string(address) : decode.string16(address);
   }
 }
 
 class KoffiHandle implements NativeHandle {
+  readonly #koffi: Koffi;
   readonly #library: LibraryHandle;
 
-  constructor(library: LibraryHandle) {
+  constructor(koffi: Koffi, library: LibraryHandle) {
+    this.#koffi = koffi;
     this.#library = library;
   }
 
@@ -38,16 +91,135 @@ class KoffiHandle implements NativeHandle {
     }
   }
 
-  func({ symbol, result, parameters }: NativeSignature): NativeFunction {
-    const types = parameters.map(({ type }) => koffiType(type));
-    return this.#library.func(symbol, koffiType(result), types) as NativeFunction;
+  func(signature: LoweredSignature): NativeFunction {
+    const native = this.#native(signature);
+    const convert = this.#conversion(signature);
+    return convert === undefined ? native : (...args) => convert.result(native(...convert.args(args)));
+  }
+
+  asyncFunc(signature: LoweredSignature): AsyncNativeFunction {
+    const native = this.#native(signature);
+    const convert = this.#conversion(signature);
+    if (convert === undefined) return (args, done) => native.async(...args, done);
+    return (args, done) =>
+      native.async(...convert.args(args), (error: Error | null, value: unknown) =>
+        error === null ? done(null, convert.result(value)) : done(error, undefined),
+      );
   }
 
   close(): void {
     this.#library.unload();
   }
+
+  #native({ symbol, result, parameters, variadicFrom }: LoweredSignature): AsyncFunction {
+    const types = parameters.map((type) => koffiType(this.#koffi, type));
+    const declared = variadicFrom === undefined ? types : [...types.slice(0, variadicFrom), '...'];
+    return this.#library.func(symbol, koffiType(this.#koffi, result), declared) as AsyncFunction;
+  }
+
+  /** What stands between our values and koffi's: it takes records as objects, and variadic arguments with their types. */
+  #conversion({
+    result,
+    parameters,
+    variadicFrom,
+  }: LoweredSignature):
+    | { args: (values: unknown[] | readonly unknown[]) => unknown[]; result: (value: unknown) => unknown }
+    | undefined {
+    const koffi = this.#koffi;
+    if (
+      variadicFrom === undefined &&
+      typeof result === 'string' &&
+      parameters.every((type) => typeof type === 'string')
+    ) {
+      return undefined;
+    }
+    const records = parameters.map((type) =>
+      typeof type === 'string' ? undefined : recordType(koffi, type),
+    );
+    return {
+      args: (values) =>
+        values.flatMap((value, i) => {
+          const record = records[i];
+          const converted: unknown = record === undefined ? value : koffi.decode(value, record);
+          const isVariadic = variadicFrom !== undefined && i >= variadicFrom;
+          return isVariadic ? [koffiType(koffi, parameters[i]!), converted] : [converted];
+        }),
+      result: (value) => {
+        if (typeof result === 'string') return value;
+        const bytes = Buffer.alloc(recordLayout(result).size);
+        koffi.encode(bytes, recordType(koffi, result), value);
+        return bytes;
+      },
+    };
+  }
 }
 
-function koffiType(type: ScalarName): string {
-  return type === 'string' ? 'str' : type;
+function koffiType(koffi: Koffi, type: LoweredType): string | TypeObject {
+  if (typeof type !== 'string') return recordType(koffi, type);
+  if (type === 'pointer') return 'void *';
+  if (type === 'string') return 'str';
+  return type === 'string16' ? 'str16' : type;
+}
+
+const recordTypes = new WeakMap<RecordType, TypeObject>();
+
+function recordType(koffi: Koffi, record: RecordType): TypeObject {
+  let type = recordTypes.get(record);
+  if (type === undefined) {
+    const fields = Object.fromEntries(
+      record.fields.map((field) => [field.name, memberType(koffi, field.type)]),
+    );
+    type = record.kind === 'struct' ? koffi.struct(fields) : koffi.union(fields);
+    const { size } = recordLayout(record);
+    if (type.size !== size) {
+      throw new Error(
+        `koffi takes ${record.kind} ${record.name} for ${type.size} bytes, its layout has ${size}`,
+      );
+    }
+    recordTypes.set(record, type);
+  }
+  return type;
+}
+
+/** As raw as can be: pointers are addresses, characters are bytes. What they mean is decided elsewhere. */
+function memberType(koffi: Koffi, type: NativeType): string | TypeObject {
+  if (type === 'string' || type === 'string16') return 'void *';
+  if (typeof type === 'string') return type;
+  switch (type.kind) {
+    case 'struct':
+    case 'union':
+      return recordType(koffi, type);
+    case 'array':
+      return koffi.array(memberType(koffi, type.of), type.length, 'Array');
+    case 'enum':
+      return type.storage;
+    case 'pointer':
+    case 'function':
+    case 'opaque':
+      return 'void *';
+  }
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+
+/**
+ * The first `length` bytes of a new file as memory: what is written there is in the file, also when the process dies
+ * the moment after. `undefined` where the system has no `mmap`.
+ */
+export function mapNewFile(file: string, length: number): ArrayBuffer | undefined {
+  if (process.platform === 'win32') return undefined;
+  const koffi = loadKoffi();
+  const descriptor = openSync(file, 'wx+', 0o600);
+  try {
+    ftruncateSync(descriptor, length);
+    const mmap = koffi
+      .load(null)
+      .func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'long']) as NativeFunction;
+    const address = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, descriptor, 0) as bigint | null;
+    if (address === null || address === 2n ** 64n - 1n) return undefined;
+    return koffi.view(address, length);
+  } finally {
+    closeSync(descriptor);
+  }
 }

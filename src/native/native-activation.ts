@@ -1,8 +1,8 @@
-import { ConfigurationError, describeThrown, TuttiError } from '../core/errors.js';
+import { TuttiError, ConfigurationError, describeThrown, type ErrorCode } from '../core/errors.js';
 import { throwProblems } from '../core/options.js';
-import type { NativeBackend, NativeHandle } from './backend.js';
-import { guard, type GuardedFunction } from './call-guard.js';
-import { KoffiBackend } from './koffi-backend.js';
+import type { NativeBackend } from './backend.js';
+import { backendFor } from './backend-selection.js';
+import { callbackProblems, freeingSymbols } from './declaration-check.js';
 import {
   currentPlace,
   findProjects,
@@ -11,22 +11,34 @@ import {
   type LibraryCandidate,
   type LookupPlace,
 } from './library-lookup.js';
+import { diagnoseLoad } from './load-diagnosis.js';
+import { nativeCall, type NativeCall } from './native-call.js';
+import { backendCallback, NativeCallback } from './native-callback.js';
 import { nativeDefinitionOf, type NativeDefinition } from './native-definition.js';
+import { OpenLibrary } from './open-library.js';
+import { acquireHandle, type SharedHandle } from './shared-handles.js';
 
 export interface OpenNativeLibraryOptions {
-  /** Calls the native code. @defaultValue koffi */
+  /** Calls the native code. @defaultValue what `TUTTI_NATIVE_BACKEND` or the class says, else koffi */
   readonly backend?: NativeBackend;
   /** From where the library is looked for. @defaultValue this process */
   readonly place?: LookupPlace;
 }
 
-interface OpenLibrary {
-  readonly handle: NativeHandle;
-  readonly functions: readonly GuardedFunction[];
+interface Opened {
+  readonly library: OpenLibrary;
+  readonly calls: readonly NativeCall[];
 }
 
-const koffi = new KoffiBackend();
-const openLibraries = new WeakMap<object, OpenLibrary>();
+/** A mistake of a library, with the code that stands for its kind. */
+interface Mistake {
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+const opened = new WeakMap<object, Opened>();
 
 /** Whether a class, or the class of an instance, has `@NativeLibrary`. */
 export function isNativeLibrary(value: unknown): boolean {
@@ -37,38 +49,93 @@ export function isNativeLibrary(value: unknown): boolean {
  * Opens the library of an instance of a `@NativeLibrary` class and puts its functions on the instance. Containers do
  * that by themselves; call it for an instance made with `new`. Does nothing when it is open already.
  *
- * @throws ConfigurationError with all mistakes of one kind: `CONFIG_INVALID`, `NATIVE_SIGNATURE`,
- *   `NATIVE_LIBRARY_MISSING`, `NATIVE_LIBRARY_INVALID`, `NATIVE_SYMBOL_MISSING`
+ * @throws ConfigurationError with all mistakes of the library, `details.problems` lists them: `CONFIG_INVALID`,
+ *   `NATIVE_BACKEND_MISSING`, `NATIVE_SIGNATURE`, `NATIVE_LIBRARY_MISSING`, `NATIVE_LIBRARY_INVALID`,
+ *   `NATIVE_SYMBOL_MISSING`; the code is that of the first
  */
 export function openNativeLibrary(instance: object, options: OpenNativeLibraryOptions = {}): void {
-  if (openLibraries.has(instance)) return;
+  if (opened.has(instance)) return;
   const definition = requireDefinition(instance);
-  const handle = openHandle(definition, options.backend ?? koffi, options.place ?? currentPlace());
+  const mistakes: Mistake[] = definition.signatureProblems.map((text) => ({
+    code: 'NATIVE_SIGNATURE',
+    text,
+  }));
+  const backend = options.backend ?? backendFor(definition, process.env);
+  const found = find(definition, backend, options.place ?? currentPlace());
+  if ('code' in found) throw allMistakes(definition, [...mistakes, found]);
+  mistakes.push(...missingSymbols(definition, found.shared));
+  const { native, release } = found.shared;
   try {
-    requireSymbols(definition, handle);
-    const functions = [...definition.functions].map(([member, signature]) => {
-      const guarded = guard(`${definition.className}.${member}`, signature, handle.func(signature));
+    if (mistakes.length > 0) throw allMistakes(definition, mistakes);
+    const library = new OpenLibrary(definition, { backend, native, file: found.file, release });
+    const calls = bind(definition, library);
+    for (const [member, { call }] of calls) {
       // The instance's own property, since class fields without a value hide whatever the prototype has.
-      Object.defineProperty(instance, member, { value: guarded.call, enumerable: true, configurable: true });
-      return guarded;
-    });
-    openLibraries.set(instance, { handle, functions });
+      Object.defineProperty(instance, member, { value: call, enumerable: true, configurable: true });
+    }
+    opened.set(instance, { library, calls: [...calls.values()] });
   } catch (error) {
-    handle.close();
+    release();
     throw error;
   }
 }
 
 /**
- * Gives the library of an instance back to the system. Its functions throw from then on, also where somebody has
- * kept a reference to one. Does nothing when it is not open.
+ * Gives the library of an instance back to the system, its open handles and callbacks before. Its functions throw from
+ * then on, also where somebody has kept a reference to one. Does nothing when it is not open.
+ *
+ * @returns a promise while asynchronous calls are under way: they are waited for, new ones are refused
  */
-export function closeNativeLibrary(instance: object): void {
-  const library = openLibraries.get(instance);
-  if (library === undefined) return;
-  openLibraries.delete(instance);
-  for (const guarded of library.functions) guarded.close();
-  library.handle.close();
+export function closeNativeLibrary(instance: object): Promise<void> | void {
+  const entry = opened.get(instance);
+  if (entry === undefined) return;
+  opened.delete(instance);
+  const { library, calls } = entry;
+  const disarm = (): void => {
+    for (const call of calls) call.close();
+  };
+  return library.close(disarm);
+}
+
+/**
+ * Makes a function that native code may keep and call until it is released, or until the library is closed; a function
+ * that is passed as an argument may only be called while that call runs. What it throws is an uncaught exception.
+ *
+ * @param type - a typedef of the option `types`, or a C type like `int (*)(const char *, int)`
+ * @throws TuttiError `ILLEGAL_STATE` when the library is not open, `NATIVE_SIGNATURE` for a wrong type
+ */
+export function nativeCallback(
+  instance: object,
+  type: string,
+  callback: (...args: never[]) => unknown,
+): NativeCallback {
+  const library = opened.get(instance)?.library;
+  if (library === undefined) {
+    throw new TuttiError(
+      'ILLEGAL_STATE',
+      `${instance.constructor.name} is not open: it cannot be called back`,
+      {
+        details: { subject: instance.constructor.name, from: 'closed', to: 'called back' },
+      },
+    );
+  }
+  const parsed = library.parseType(type);
+  const isFunction = typeof parsed === 'object' && parsed.kind === 'function';
+  const problems = isFunction
+    ? callbackProblems(parsed)
+    : ['it is no pointer to a function like "int (*)(int)"'];
+  if (!isFunction || problems.length > 0) {
+    throw new TuttiError('NATIVE_SIGNATURE', `${library.className}: "${type}": ${problems.join('; ')}`);
+  }
+  const onError = (error: unknown): void => {
+    queueMicrotask(() => {
+      throw error;
+    });
+  };
+  const made = backendCallback(parsed, callback as (...args: unknown[]) => unknown, library.scope(), onError);
+  const registered = new NativeCallback(made, () => library.removeCallback(registered));
+  library.addCallback(registered);
+  return registered;
 }
 
 function requireDefinition(instance: object): NativeDefinition {
@@ -79,26 +146,30 @@ function requireDefinition(instance: object): NativeDefinition {
   }
   const { optionProblems, signatureProblems } = definition;
   if (optionProblems.length > 0) throwProblems([...optionProblems, ...signatureProblems]);
-  if (signatureProblems.length === 0) return definition;
-  throw new ConfigurationError('NATIVE_SIGNATURE', asList('wrong native functions', signatureProblems), {
-    details: { class: definition.className, problems: signatureProblems },
-  });
+  return definition;
 }
 
-function openHandle(definition: NativeDefinition, backend: NativeBackend, place: LookupPlace): NativeHandle {
+function find(
+  definition: NativeDefinition,
+  backend: NativeBackend,
+  place: LookupPlace,
+): { file: string; shared: SharedHandle } | Mistake {
   const plan = planLookup(definition, place, findProjects(place));
-  const found = plan.find(({ kind, location }) => kind === 'system' || isFile(location));
-  if (found === undefined) throw libraryMissing(definition, plan);
+  const candidate = plan.find(({ kind, location }) => kind === 'system' || isFile(location));
+  if (candidate === undefined) return libraryMissing(definition, plan);
+  const { kind, location } = candidate;
   try {
-    return backend.open(found.location);
+    return { file: location, shared: acquireHandle(backend, location, definition.isPerTask) };
   } catch (cause) {
-    if (found.kind === 'system') throw libraryMissing(definition, plan, cause);
-    throw new ConfigurationError(
-      'NATIVE_LIBRARY_INVALID',
-      `${definition.className}: the native library ${found.location} cannot be loaded on ${place.platform}-${place.arch}: ` +
-        `${describeThrown(cause)}. Is it a shared library for this platform, and are the libraries that it needs there?`,
-      { cause, details: { class: definition.className, file: found.location } },
-    );
+    if (TuttiError.is(cause, 'NATIVE_BACKEND_MISSING')) throw cause;
+    if (kind === 'system') return libraryMissing(definition, plan, cause);
+    const { reason, text } = diagnoseLoad(location, backend, place);
+    return {
+      code: 'NATIVE_LIBRARY_INVALID',
+      text: `${definition.className}: the native library ${location} ${text} (${describeThrown(cause)})`,
+      details: { class: definition.className, file: location, reason },
+      cause,
+    };
   }
 }
 
@@ -106,33 +177,83 @@ function libraryMissing(
   definition: NativeDefinition,
   plan: readonly LibraryCandidate[],
   cause?: unknown,
-): TuttiError {
+): Mistake {
   const { className, library } = definition;
   const tried = plan.map(({ kind, location }) =>
     kind === 'system' ? `${location}, by the loader of the system: ${describeThrown(cause)}` : location,
   );
-  return new ConfigurationError(
-    'NATIVE_LIBRARY_MISSING',
-    `${className}: the native library "${library}" is in none of the places that were tried:\n- ${tried.join('\n- ')}\n` +
-      'Build it with `npm run build:native`, or say where it is with TUTTI_NATIVE_PATH (files and folders) or with ' +
-      `@NativeLibrary('${library}', { path: '…' })`,
-    { cause, details: { class: className, library, tried } },
+  return {
+    code: 'NATIVE_LIBRARY_MISSING',
+    text:
+      `${className}: the native library "${library}" is in none of the places that were tried:\n- ${tried.join('\n- ')}\n` +
+      'Build it with `npm run build:native` (in your own project: `npx tutti native build`), or say where it is with ' +
+      `TUTTI_NATIVE_PATH (files and folders) or with @NativeLibrary('${library}', { path: '…' })`,
+    details: { class: className, library, tried },
+    cause,
+  };
+}
+
+function missingSymbols(
+  { className, functions, library, handles }: NativeDefinition,
+  { native }: SharedHandle,
+): Mistake[] {
+  const wanted = new Map<string, string[]>();
+  const want = (symbol: string, user: string): void =>
+    void wanted.set(symbol, [...(wanted.get(symbol) ?? []), user]);
+  for (const [member, { signature, options }] of functions) {
+    want(signature.symbol, member);
+    for (const symbol of freeingSymbols(options)) want(symbol, `${member} (freedBy)`);
+  }
+  for (const [type, symbol] of handles) want(symbol, `handles.${type}`);
+  const missing = [...wanted].filter(([symbol]) => !native.has(symbol));
+  const symbols = missing.map(([symbol]) => symbol);
+  return missing.flatMap(([symbol, users]) =>
+    users.map((user): Mistake => ({
+      code: 'NATIVE_SYMBOL_MISSING',
+      text: `${className}.${user}: the library "${library}" exports no "${symbol}"`,
+      details: { class: className, library, symbols },
+    })),
   );
 }
 
-function requireSymbols({ className, functions, library }: NativeDefinition, handle: NativeHandle): void {
-  const missing = [...functions].filter(([, { symbol }]) => !handle.has(symbol));
-  if (missing.length === 0) return;
-  const problems = missing.map(
-    ([member, { symbol }]) => `${className}.${member}: the library "${library}" exports no "${symbol}"`,
-  );
-  throw new ConfigurationError(
-    'NATIVE_SYMBOL_MISSING',
-    `${asList('missing native functions', problems)}\nIs it declared extern "C" and exported, and is the library built anew?`,
-    { details: { class: className, library, symbols: missing.map(([, { symbol }]) => symbol) } },
-  );
+/** What a backend refuses to call is a mistake as well. */
+function bind(definition: NativeDefinition, library: OpenLibrary): Map<string, NativeCall> {
+  const calls = new Map<string, NativeCall>();
+  const mistakes: Mistake[] = [];
+  for (const [member, declaration] of definition.functions) {
+    const label = `${definition.className}.${member}`;
+    try {
+      calls.set(member, nativeCall(label, declaration, library));
+    } catch (cause) {
+      const text = `${label}: "${declaration.signature.text}": ${describeThrown(cause)}`;
+      mistakes.push({ code: 'NATIVE_SIGNATURE', text, cause });
+    }
+  }
+  if (mistakes.length > 0) throw allMistakes(definition, mistakes);
+  return calls;
 }
 
-function asList(what: string, problems: readonly string[]): string {
-  return problems.length === 1 ? problems[0]! : `${problems.length} ${what}:\n- ${problems.join('\n- ')}`;
+function allMistakes({ className }: NativeDefinition, mistakes: readonly Mistake[]): ConfigurationError {
+  const [first] = mistakes as [Mistake];
+  const problems = mistakes.map(({ text }) => text);
+  const codes = new Set(mistakes.map(({ code }) => code));
+  const what = codes.size > 1 ? 'mistakes' : KINDS[first.code]!;
+  const list =
+    problems.length === 1
+      ? problems[0]!
+      : `${problems.length} ${what} of ${className}:\n- ${problems.join('\n- ')}`;
+  const hint = codes.has('NATIVE_SYMBOL_MISSING')
+    ? '\nIs it declared extern "C" and exported, and is the library built anew?'
+    : '';
+  return new ConfigurationError(first.code, `${list}${hint}`, {
+    cause: first.cause,
+    details: { ...Object.assign({}, ...mistakes.map(({ details }) => details)), class: className, problems },
+  });
 }
+
+const KINDS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  NATIVE_SIGNATURE: 'wrong native functions',
+  NATIVE_SYMBOL_MISSING: 'missing native functions',
+  NATIVE_LIBRARY_MISSING: 'mistakes',
+  NATIVE_LIBRARY_INVALID: 'mistakes',
+};

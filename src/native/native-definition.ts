@@ -1,4 +1,7 @@
-import type { NativeSignature } from './prototype.js';
+import type { Int64Mode, NativeDeclaration, NativeFunctionOptions, TypeTable } from './native-types.js';
+
+/** The packages that can call native code. */
+export type NativeBackendName = 'koffi' | 'ffi-napi';
 
 /** What `@NativeLibrary` and `@native` have recorded about a class. */
 export interface NativeDefinition {
@@ -7,7 +10,16 @@ export interface NativeDefinition {
   /** Where to look instead of the usual places. */
   readonly path: string | URL | undefined;
   /** The functions by the names of the members that get them. */
-  readonly functions: ReadonlyMap<string, NativeSignature>;
+  readonly functions: ReadonlyMap<string, NativeDeclaration>;
+  readonly types: TypeTable;
+  /** Types of handles, with the functions that close them. */
+  readonly handles: ReadonlyMap<string, string>;
+  readonly int64: Int64Mode;
+  /** One call at a time. */
+  readonly serial: boolean;
+  /** Instances come and go with tasks. */
+  readonly isPerTask: boolean;
+  readonly backend: NativeBackendName;
   /** Mistakes that were found while decorating; reported together when the library is opened. */
   readonly optionProblems: readonly string[];
   readonly signatureProblems: readonly string[];
@@ -17,6 +29,7 @@ export interface NativeDefinition {
 export interface NativeMember {
   readonly member: string;
   readonly prototype: unknown;
+  readonly options: NativeFunctionOptions;
   /** What is wrong with the place of the decorator. */
   readonly problem?: string;
 }

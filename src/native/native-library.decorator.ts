@@ -1,38 +1,12 @@
 import 'reflect-metadata';
 import { injectable, injectFromBase, postConstruct, preDestroy } from 'inversify';
 import { ConfigurationError } from '../core/errors.js';
-import { findProblems, rules, show, type OptionRule } from '../core/options.js';
+import { defineLibrary, type NativeLibraryOptions } from './library-definition.js';
 import { closeNativeLibrary, isNativeLibrary, openNativeLibrary } from './native-activation.js';
-import {
-  addNativeMember,
-  hasOwnNativeDefinition,
-  nativeMembers,
-  setNativeDefinition,
-  type NativeDefinition,
-} from './native-definition.js';
-import { parsePrototype, parseTableEntry, PrototypeProblem, type NativeSignature } from './prototype.js';
-
-/** A table of functions in the form of `ffi-napi`: symbol → `[result, [parameter, …]]`, types by their names. */
-export type NativeFunctionTable = Readonly<
-  Record<string, readonly [result: string, parameters: readonly string[]]>
->;
-
-export interface NativeLibraryOptions {
-  /** A file, or a folder with the library in it, to look at instead of the usual places; relative to the project. */
-  readonly path?: string | URL;
-  /** Functions that the instance gets as methods of the same names, beside those declared with `@native`. */
-  readonly functions?: NativeFunctionTable;
-}
+import { addNativeMember, hasOwnNativeDefinition, setNativeDefinition } from './native-definition.js';
+import type { NativeFunctionOptions } from './native-types.js';
 
 type LibraryClass = abstract new (...args: never[]) => object;
-
-const OPTIONS: Readonly<Record<keyof NativeLibraryOptions, OptionRule>> = {
-  path: {
-    expected: 'a non-empty string or a file: URL',
-    test: (v) => rules.string.test(v) || (v instanceof URL && v.protocol === 'file:'),
-  },
-  functions: rules.object,
-};
 
 const OPEN = Symbol.for('tutti:open native library');
 const CLOSE = Symbol.for('tutti:close native library');
@@ -63,8 +37,9 @@ export function NativeLibrary(name: string, options: NativeLibraryOptions = {}) 
       throw standardDecoratorError(`@NativeLibrary('${name}') on class ${target.name}`);
     if (hasOwnNativeDefinition(target))
       throw appliedTwice(target, '@NativeLibrary is applied twice; keep one');
-    setNativeDefinition(target, define(target, name, options));
-    makeInjectable(target);
+    const definition = defineLibrary(target, name, options);
+    setNativeDefinition(target, definition);
+    makeInjectable(target, definition.isPerTask);
     hookIntoContainer(target);
   };
 }
@@ -73,12 +48,14 @@ export function NativeLibrary(name: string, options: NativeLibraryOptions = {}) 
  * Makes a property a function of the library of its class.
  *
  * Arguments are checked, never converted: integers by range, `float` and `double` as numbers, `bool` as boolean,
- * `const char *` as string (without NUL characters) or null. 64-bit integers may be bigints, and come back as
- * bigints where a number would not be exact. Wrong arguments throw a `TuttiError` `NATIVE_SIGNATURE`.
+ * `const char *` and `const char16_t *` as string (without NUL characters) or null, pointers as buffers, arrays, objects
+ * or pointers of the library, as their types say. 64-bit integers may be bigints. Wrong arguments throw a `TuttiError`
+ * `NATIVE_SIGNATURE`, or reject the promise of an asynchronous function.
  *
- * @param prototype - the C prototype, e.g. `int32_t get_sum(int32_t a, int32_t b)`
+ * @param prototype - the C prototype, e.g. `int32_t get_sum(int32_t a, int32_t b)`; `_Out_` and `_Inout_` stand before
+ *   pointers through which the function writes
  */
-export function native(prototype: string) {
+export function native(prototype: string, options: NativeFunctionOptions = {}) {
   return (target: object, member: string | symbol, descriptor?: PropertyDescriptor): void => {
     if ((target as object | undefined) === undefined) throw standardDecoratorError(`@native('${prototype}')`);
     const isStatic = typeof target === 'function';
@@ -89,59 +66,15 @@ export function native(prototype: string) {
         : 'a method or accessor';
     const problem =
       place === undefined ? {} : { problem: `@native stands on ${place}; it belongs on a property` };
-    addNativeMember(target, { member: String(member), prototype, ...problem });
+    addNativeMember(target, { member: String(member), prototype, options, ...problem });
   };
 }
 
-function define(target: LibraryClass, library: unknown, options: unknown): NativeDefinition {
-  const where = `@NativeLibrary(${typeof library === 'string' ? `'${library}'` : '…'}) on class ${target.name}`;
-  const optionProblems = rules.object.test(options)
-    ? findProblems(where, options as Record<string, unknown>, OPTIONS)
-    : [`${where}: expected options to be an object, got ${show(options)}`];
-  if (!rules.string.test(library)) {
-    optionProblems.push(
-      `${where}: expected the name of the library to be a non-empty string, got ${show(library)}`,
-    );
-  }
-  const { path, functions: table = {} } = (
-    optionProblems.length === 0 ? options : {}
-  ) as NativeLibraryOptions;
-
-  const functions = new Map<string, NativeSignature>();
-  const signatureProblems: string[] = [];
-  const declare = (member: string, text: unknown, parse: () => NativeSignature): void => {
-    try {
-      if (functions.has(member)) throw new PrototypeProblem('the member is declared twice');
-      functions.set(member, parse());
-    } catch (error) {
-      if (!(error instanceof PrototypeProblem)) throw error;
-      const shown = typeof text === 'string' ? `"${text}"` : show(text);
-      signatureProblems.push(`${target.name}.${member}: ${shown}: ${error.message}`);
-    }
-  };
-  for (const { member, prototype, problem } of nativeMembers(target)) {
-    declare(member, prototype, () => {
-      if (problem !== undefined) throw new PrototypeProblem(problem);
-      if (typeof prototype !== 'string') throw new PrototypeProblem('expected a C prototype in a string');
-      return parsePrototype(prototype);
-    });
-  }
-  for (const [symbol, entry] of Object.entries(table)) {
-    declare(symbol, entry, () => parseTableEntry(symbol, entry));
-  }
-  if (functions.size === 0 && signatureProblems.length === 0 && optionProblems.length === 0) {
-    optionProblems.push(
-      `${where}: no function is declared; add @native('…') properties or the option \`functions\``,
-    );
-  }
-  const name = String(library);
-  return { className: target.name, library: name, path, functions, optionProblems, signatureProblems };
-}
-
-function makeInjectable(target: LibraryClass): void {
+/** @param isPerTask - the scope is left to the container: one for each task where a worker has such a scope */
+function makeInjectable(target: LibraryClass, isPerTask: boolean): void {
   const hasOwnParameters = Reflect.hasOwnMetadata('design:paramtypes', target);
   try {
-    injectable('Singleton')(target);
+    injectable(isPerTask ? undefined : 'Singleton')(target);
   } catch (cause) {
     throw appliedTwice(
       target,
@@ -169,12 +102,16 @@ function makeInjectable(target: LibraryClass): void {
 
 function hookIntoContainer(target: LibraryClass): void {
   const prototype = target.prototype as object;
-  const addHook = (name: symbol, hook: (instance: object) => void, decorate: () => MethodDecorator): void => {
+  const addHook = (
+    name: symbol,
+    hook: (instance: object) => unknown,
+    decorate: () => MethodDecorator,
+  ): void => {
     if (name in prototype) return;
     const descriptor: PropertyDescriptor = {
       configurable: true,
       value(this: object) {
-        hook(this);
+        return hook(this);
       },
     };
     Object.defineProperty(prototype, name, descriptor);

@@ -1,5 +1,5 @@
 /** The scalar types that can cross the boundary to native code, by one name each. */
-export type ScalarName = 'void' | 'bool' | 'string' | 'float' | 'double' | IntegerName;
+export type ScalarName = 'void' | 'bool' | 'string' | 'string16' | 'float' | 'double' | IntegerName;
 export type IntegerName = `${'' | 'u'}int${8 | 16 | 32 | 64}_t`;
 
 /** The sizes that the C standard leaves to the platform. */
@@ -25,6 +25,7 @@ const FIXED: Readonly<Record<string, ScalarName>> = {
   string: 'string',
   CString: 'string',
   byte: 'uint8_t',
+  char16_t: 'uint16_t',
   uchar: 'uint8_t',
   ushort: 'uint16_t',
   uint: 'uint32_t',
@@ -40,7 +41,14 @@ const OF_POINTER_SIZE: Readonly<Record<string, '' | 'u'>> = {
   ptrdiff_t: '',
 };
 
-const C_KEYWORDS = new Set(['signed', 'unsigned', 'char', 'short', 'int', 'long']);
+export const C_KEYWORDS: ReadonlySet<string> = new Set([
+  'signed',
+  'unsigned',
+  'char',
+  'short',
+  'int',
+  'long',
+]);
 
 /** Type names that are known, to suggest the nearest of them. */
 export const KNOWN_TYPE_NAMES: readonly string[] = [
@@ -48,6 +56,7 @@ export const KNOWN_TYPE_NAMES: readonly string[] = [
   ...Object.keys(OF_POINTER_SIZE),
   ...C_KEYWORDS,
   'ulong',
+  'pointer',
   ...[8, 16, 32, 64].flatMap((bits) => [`int${bits}_t`, `uint${bits}_t`, `int${bits}`, `uint${bits}`]),
 ];
 

@@ -9,3 +9,14 @@ export const EXIT_CODES = {
   /** Wrong configuration, workers or bindings (`EX_CONFIG` of sysexits.h): starting again changes nothing. */
   configuration: 78,
 } as const;
+
+/**
+ * Lets the program end with this code, by itself or by an error that leaves its main file: of that Node would make
+ * a 1, and whoever supervises the program could not tell what happened.
+ */
+export function setExitCode(exitCode: number): void {
+  process.exitCode = exitCode;
+  process.once('exit', (code) => {
+    if (code === EXIT_CODES.failed) process.exitCode = exitCode;
+  });
+}

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { StateMachine } from '../core/state-machine.js';
 import type { ConductorClients } from '../conductor/conductor-clients.js';
-import { EXIT_CODES } from './exit-codes.js';
+import { EXIT_CODES, setExitCode } from './exit-codes.js';
 import type { LedgerTask } from './ledger.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
 import { SignalHandler } from './signals.js';
@@ -226,7 +226,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     const exitCode = this.#exitCode();
     if (this.#options.handlesSignals) {
       this.#signals.uninstall();
-      if (exitCode !== EXIT_CODES.clean) process.exitCode = exitCode;
+      if (exitCode !== EXIT_CODES.clean) setExitCode(exitCode);
       if (this.#signals.wasSignalled) this.#signals.endSoon(exitCode);
     }
     this.#state.to(this.#failure === undefined ? 'stopped' : 'failed');
@@ -236,6 +236,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
 
   #exitCode(): number {
     if (this.#failure instanceof ConfigurationError) return EXIT_CODES.configuration;
+    if (this.#failure?.code === 'STARTUP_FAILED') return EXIT_CODES.failed;
     if (this.#slots.some((slot) => slot.failure !== undefined)) return EXIT_CODES.givenUp;
     return this.#wasCutOff || this.#failure !== undefined ? EXIT_CODES.failed : EXIT_CODES.clean;
   }

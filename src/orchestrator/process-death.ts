@@ -11,10 +11,17 @@ export interface ProcessDeath {
   readonly error: ErrorReport | undefined;
   /** Why the orchestrator killed it, when it did. */
   readonly killedFor: KillReason | undefined;
+  /** The function of a native library that it was in, e.g. `libsum.so get_sum`. */
+  readonly nativeCall: string | undefined;
 }
 
-/** One sentence for logs, events and the reason of failed tasks: who died of what. */
+/** One sentence for logs, events and the reason of failed tasks: who died of what, and in which native function. */
 export function describeDeath(slot: string, death: ProcessDeath): string {
+  const sentence = whoDiedOfWhat(slot, death);
+  return death.nativeCall === undefined ? sentence : `${sentence} while calling ${death.nativeCall}`;
+}
+
+function whoDiedOfWhat(slot: string, death: ProcessDeath): string {
   const who = `worker process ${slot} (pid ${death.pid})`;
   if (death.killedFor !== undefined) return `${who} was killed: ${death.killedFor.text}`;
   if (death.error !== undefined) return `${who} failed: ${death.error.message}`;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { nativeCallFile, takeNativeCalls } from '../core/native-call-record.js';
 import { StateMachine } from '../core/state-machine.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { Ledger, type LedgerTask } from './ledger.js';
@@ -256,7 +257,8 @@ export class Slot {
     const wasAsked = this.#state.is('stopping');
     this.#state.to('exited');
     const { pid, error, killedFor, readyAt, marker } = ended;
-    const death: ProcessDeath = { pid, end, error, killedFor };
+    const nativeCall = takeNativeCalls(nativeCallFile(marker.incarnation));
+    const death: ProcessDeath = { pid, end, error, killedFor, nativeCall };
     const reason = describeDeath(this.plan.name, death);
     const tasks = this.ledger.settle();
     const cutOff = tasks.filter((task) => task.state !== 'stored');

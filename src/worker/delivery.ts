@@ -1,4 +1,5 @@
 import { describeThrown } from '../core/errors.js';
+import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import { sleep } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
@@ -36,6 +37,7 @@ export type Receipt = Pick<OutboxEntry, 'receivedAt' | 'responseTimeoutSeconds'>
 /** Brings results to the server, or to the outbox at the first refusal. */
 export class Delivery {
   readonly #options: DeliveryOptions;
+  readonly #refusals = new LogLimiter();
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -60,12 +62,7 @@ export class Delivery {
         written === undefined ? { body, ...receipt } : { ...written, body },
         outcome.error,
       );
-      this.#options.logger.warn('the server did not take a result; trying again', {
-        taskId: body.taskId,
-        error: describeThrown(outcome.error),
-        tries: failures,
-        from: isStored === true ? 'the outbox' : 'memory',
-      });
+      this.#tellOfRefusal(body, outcome.error, failures, isStored === true);
       if (isStored === true) return { end: 'STORED', next: undefined };
       await sleep(retryDelay(outcome.error, failures));
     }
@@ -75,6 +72,21 @@ export class Delivery {
   async handBack(task: Task, workerId: string): Promise<Delivered> {
     const { end } = await this.deliver(handBackResult(task, workerId), false);
     return { end: end === 'REFUSED' || end === 'STORED' ? end : 'HANDED_BACK', next: undefined };
+  }
+
+  #tellOfRefusal(body: TaskResultBody, error: unknown, tries: number, isStored: boolean): void {
+    const kept = this.#refusals.pass();
+    this.#options.logger.log(
+      kept === undefined ? 'debug' : 'warn',
+      'the server did not take a result; trying again',
+      {
+        taskId: body.taskId,
+        error: describeThrown(error),
+        tries,
+        from: isStored ? 'the outbox' : 'memory',
+        othersBefore: kept === 0 ? undefined : kept,
+      },
+    );
   }
 
   async #writeDown(entry: OutboxEntry): Promise<StoredEntry | undefined> {

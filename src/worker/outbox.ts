@@ -1,5 +1,6 @@
 import { backoffDelay } from '../core/backoff.js';
 import { describeThrown } from '../core/errors.js';
+import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
@@ -48,6 +49,8 @@ export class Outbox {
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
   #wakeUp = new AbortController();
+  readonly #deliveries = new LogLimiter();
+  #delivered = 0;
   #bytes = 0;
   #failuresInARow = 0;
   #pausedUntil = 0;
@@ -190,10 +193,16 @@ export class Outbox {
       );
       return onSettled(entry, 'REFUSED');
     }
-    logger.info('the server took a result from the outbox', {
+    logger.debug('the server took a result from the outbox', {
       taskId: entry.body.taskId,
       tries: waiting.failures + 1,
     });
+    this.#delivered++;
+    const kept = this.#waiting.size === 0 ? this.#deliveries.pass() : undefined;
+    if (kept !== undefined) {
+      logger.info('the server has taken the results that it had refused', { results: this.#delivered });
+      this.#delivered = 0;
+    }
     onSettled(entry, (await didResultCount(client, entry, logger)) ? outcome.status : 'LATE');
   }
 

@@ -93,7 +93,7 @@ describe('a worker process that dies', () => {
   test('in the first statement of a task, again and again: no task is ever unknown to the orchestrator', async () => {
     // Nothing but the orchestrator's report ends these tasks: their lease is an hour.
     const taskIds: string[] = [];
-    for (let count = 0; count < 300; count++) taskIds.push(await server().run('die'));
+    for (let count = 0; count < 200; count++) taskIds.push(await server().run('die'));
     const app = start('app', { serverUrl: server().url, workers: ['die'], bootstrap: { restart: RESTART } });
     await app.ready();
     for (const taskId of taskIds) {
@@ -113,7 +113,8 @@ describe('a worker whose process dies again and again', () => {
     const app = start('app', { serverUrl: server().url, workers: ['act', 'doomed'], bootstrap: { restart } });
     await app.ready();
     const slot = await app.slot('doomed', (one) => one.state === 'failed');
-    expect(slot).toMatchObject({ restarts: 2, pid: undefined, nextStartAt: undefined });
+    expect(slot.restarts).toBe(2);
+    expect([slot.pid, slot.nextStartAt]).toEqual([undefined, undefined]);
     expect(app.messages).toContainEqual({
       type: 'event',
       event: 'givenUp',
@@ -142,7 +143,8 @@ describe('a worker whose process dies again and again', () => {
     const taskId = await server().run('act', { action: 'exit', code: 78 });
     expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toContain('exited with code 78');
     const slot = await app.slot('act', (one) => one.state === 'failed');
-    expect(slot).toMatchObject({ restarts: 0, nextStartAt: undefined });
+    expect(slot.restarts).toBe(0);
+    expect(slot.nextStartAt).toBeUndefined();
     const other = await server().run('other', { action: 'echo' });
     await server().has(other, 'COMPLETED');
     app.signal('SIGTERM');

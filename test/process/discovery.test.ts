@@ -1,67 +1,143 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { appProcesses } from '../support/app-process.js';
-import { serverOfEachTest } from '../support/task-server.js';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 
-const server = serverOfEachTest('act', 'other');
-const start = appProcesses();
+type Discovery = typeof import('../../src/app/discovery.js');
+
+const built = new URL('../../dist/', import.meta.url);
+const { discoverWorkers } = (await import(new URL('app/discovery.js', built).href)) as Discovery;
+const IMPORT = `import { bootstrap, functionWorker, Worker } from '${new URL('index.js', built).href}';\n`;
+
 let folder: string;
-let trace: string;
+beforeEach(() => (folder = realpathSync(mkdtempSync(join(tmpdir(), 'tutti-discovery-')))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tutti-discovery-'));
-  trace = join(folder, 'trace');
+function write(file: string, source: string): string {
+  const path = join(folder, file);
+  mkdirSync(join(path, '..'), { recursive: true });
+  writeFileSync(path, `${IMPORT}${source}\n`);
+  return path;
+}
+
+/** JavaScript for `@Worker(type) export class Name`. */
+function workerSource(name: string, type: string): string {
+  return `export class ${name} { execute() { return {}; } }\nWorker('${type}', 500)(${name});`;
+}
+
+async function failureOf(...patterns: string[]): Promise<Error & { code?: string }> {
+  return await discoverWorkers(patterns, folder).then(
+    () => expect.unreachable('it was discovered'),
+    (error: unknown) => error as Error,
+  );
+}
+
+describe('discoverWorkers', () => {
+  it('finds what files export, below folders too, in the order of their paths', async () => {
+    const b = write('b/greet.worker.mjs', workerSource('GreetWorker', 'greet'));
+    const a = write('a.worker.mjs', "export const add = functionWorker('add', function add() {}, { concurrency: 3 });");
+    write('b/helper.mjs', 'export const x = 1;');
+    write('node_modules/other/c.worker.mjs', workerSource('NotMine', 'not-mine'));
+    const found = await discoverWorkers(['**/*.worker.mjs'], folder);
+    expect(found).toEqual([
+      {
+        key: 'add:add',
+        taskDefName: 'add',
+        name: 'add',
+        options: { concurrency: 3 },
+        file: a,
+        isDiscovered: true,
+        problems: [],
+      },
+      expect.objectContaining({ key: 'greet:GreetWorker', file: b, options: { pollInterval: 500 } }),
+    ]);
+  });
+
+  it('takes several patterns and reads a file once', async () => {
+    write('x.worker.mjs', workerSource('X', 'x'));
+    expect(await discoverWorkers(['*.mjs', 'x.*', '!y.*'], folder)).toHaveLength(1);
+  });
+
+  it('counts a class once that is exported under two names', async () => {
+    write('x.worker.mjs', `${workerSource('X', 'x')}\nexport { X as Y };\nexport default X;`);
+    expect(await discoverWorkers(['*.mjs'], folder)).toHaveLength(1);
+  });
+
+  it('finds a class twice that a second file exports again: bootstrap() tells of it', async () => {
+    const x = write('x.worker.mjs', workerSource('X', 'x'));
+    write('y.worker.mjs', `export * from '${pathToFileURL(x).href}';`);
+    const found = await discoverWorkers(['*.mjs'], folder);
+    expect(found.map((one) => one.key)).toEqual(['x:X', 'x:X']);
+  });
+
+  it('brings the mistakes in the options of a worker along', async () => {
+    write('x.worker.mjs', 'export class X { execute() {} }\nWorker("x", { concurrency: 0 })(X);');
+    const [found] = await discoverWorkers(['*.mjs'], folder);
+    expect(found!.problems).toEqual([expect.stringContaining('`concurrency`')]);
+  });
+
+  it('does not import the files into this process', async () => {
+    write('x.worker.mjs', `${workerSource('X', 'x')}\nglobalThis.tuttiImported = true;`);
+    await discoverWorkers(['*.mjs'], folder);
+    expect(globalThis).not.toHaveProperty('tuttiImported');
+  });
+
+  it('does not wait for what files leave running', async () => {
+    write('x.worker.mjs', `${workerSource('X', 'x')}\nsetInterval(() => {}, 1000);`);
+    expect(await discoverWorkers(['*.mjs'], folder)).toHaveLength(1);
+  });
+
+  it('waits for files that take their time', async () => {
+    write('x.worker.mjs', `await new Promise((done) => setTimeout(done, 50));\n${workerSource('X', 'x')}`);
+    expect(await discoverWorkers(['*.mjs'], folder)).toHaveLength(1);
+  });
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
-test('each process loads the files of its own workers, the main process none', async () => {
-  const app = start('discovering', { serverUrl: server().url, env: { TUTTI_TEST_TRACE: trace } });
-  const { slots } = await app.ready();
-  expect(slots.map((slot) => slot.slot)).toEqual(['act:AlphaWorker#1', 'other:beta#1']);
-  expect(app.stderr).toContain('discovered/alpha.worker.js');
-  const [alpha, beta] = slots.map((slot) => slot.pid);
-  const loads = readFileSync(trace, 'utf8').trim().split('\n');
-  // The first two are those of the process that looks what the files export.
-  const looker = loads[0]?.split(' ')[0];
-  expect(loads.slice(0, 2)).toEqual([`${looker} alpha`, `${looker} beta`]);
-  expect(loads.slice(2).sort()).toEqual([`${alpha} alpha`, `${beta} beta`].sort());
-  expect([alpha, beta, app.pid]).not.toContain(Number(looker));
+describe('what goes wrong is told with the file and the reason', () => {
+  test.each<[string, string, RegExp]>([
+    ['throws', "throw new Error('no database');", /bad\.worker\.mjs cannot be imported: no database\n.*bad\.worker\.mjs:2/s],
+    ['throws undefined', 'throw undefined;', /bad\.worker\.mjs cannot be imported: undefined was thrown/],
+    ['rejects later', "await Promise.reject(new Error('later'));", /cannot be imported: later/],
+    ['is no JavaScript', 'export const = 5;', /cannot be imported: .*Unexpected token/],
+    ['imports what is not there', "import './gone.mjs';", /cannot be imported: Cannot find module .*gone\.mjs/],
+    ['ends the process with 0', 'process.exit(0);', /bad\.worker\.mjs ended the process .*exit code 0.*process\.exit\(\)/],
+    ['ends the process with 3', 'process.exit(3);', /exit code 3/],
+    ['kills the process', "process.kill(process.pid, 'SIGKILL');\nwhile (true);", /bad\.worker\.mjs ended the process .*SIGKILL/],
+    ['never ends its import', 'await new Promise(() => {});', /bad\.worker\.mjs ended the process/],
+    [
+      'throws in a callback',
+      "setImmediate(() => { throw new Error('late'); });\nawait new Promise((done) => setTimeout(done, 1000));",
+      /bad\.worker\.mjs ended the process .*exit code 1/,
+    ],
+    [
+      'is the main file: it must not start everything over and over',
+      "await bootstrap({ discover: '*.mjs' });",
+      /bad\.worker\.mjs cannot be imported: .*calls bootstrap\(\).*not the main file/,
+    ],
+  ])('a file that %s', async (_title, source, pattern) => {
+    write('a.worker.mjs', workerSource('A', 'a'));
+    write('bad.worker.mjs', source);
+    const error = await failureOf('*.mjs');
+    expect(error).toMatchObject({ name: 'ConfigurationError', code: 'DISCOVERY_FAILED' });
+    expect(error.message).toMatch(pattern);
+  });
 
-  for (const type of ['act', 'other']) {
-    const taskId = await server().run(type, { action: 'echo' });
-    await server().has(taskId, 'COMPLETED');
-  }
-  app.signal('SIGTERM');
-  expect((await app.ended()).code).toBe(0);
-});
+  it('every bad file is told at once', async () => {
+    write('a.worker.mjs', "throw new Error('first');");
+    write('b.worker.mjs', "throw new Error('second');");
+    expect((await failureOf('*.mjs')).message).toMatch(/first[\s\S]*second/);
+  });
 
-test('a process that is started again loads its file again', async () => {
-  const app = start('discovering', { serverUrl: server().url, env: { TUTTI_TEST_TRACE: trace } });
-  await app.ready();
-  const lost = await server().run('other', { action: 'kill' });
-  await server().has(lost, 'FAILED');
-  const { pid } = await app.slot('beta', (slot) => slot.state === 'ready' && slot.restarts === 1);
-  expect(readFileSync(trace, 'utf8').trim().split('\n').at(-1)).toBe(`${pid} beta`);
-  app.signal('SIGTERM');
-  expect((await app.ended()).code).toBe(0);
-});
+  it('no file matches: patterns and folder', async () => {
+    const { message } = await failureOf('workers/**/*.js', '*.ts');
+    expect(message).toContain("no file matches 'workers/**/*.js', '*.ts'");
+    expect(message).toContain(folder);
+  });
 
-test('files that throw or exit are named, with what happened', async () => {
-  const throwing = start('discovering', { bootstrap: { discover: 'undiscoverable/throws.worker.js' } });
-  expect(await throwing.ended()).toEqual({ code: 78, signal: null });
-  expect(throwing.stderr).toContain('undiscoverable/throws.worker.js cannot be imported: this file cannot be imported');
-  const exiting = start('discovering', { bootstrap: { discover: ['undiscoverable/exits.worker.js'] } });
-  expect(await exiting.ended()).toEqual({ code: 78, signal: null });
-  expect(exiting.stderr).toMatch(/exits\.worker\.js ended the process that imports it \(exit code 0/);
-});
-
-test('patterns that match nothing, or no worker, are mistakes', async () => {
-  const nothing = start('discovering', { bootstrap: { discover: 'nowhere/*.js' } });
-  expect((await nothing.ended()).code).toBe(78);
-  expect(nothing.stderr).toContain("no file matches 'nowhere/*.js'");
-  const noWorker = start('discovering', { bootstrap: { discover: 'trace.js' } });
-  expect((await noWorker.ended()).code).toBe(78);
-  expect(noWorker.stderr).toContain('none exports a class with @Worker');
+  it('files without workers', async () => {
+    write('a.mjs', 'export class NotDecorated { execute() {} }');
+    write('b.mjs', '');
+    expect((await failureOf('*.mjs')).message).toMatch(/2 file\(s\) match .*none exports a class with @Worker/);
+  });
 });

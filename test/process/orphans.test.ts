@@ -59,7 +59,7 @@ describe('when the main process is killed', () => {
       grouped: await server().run('grouped', { action: 'sleep', ms: 3_600_000 }),
     };
     for (const taskId of Object.values(tasks)) await app.began(taskId);
-    process.kill(await app.workerPid('grouped'), 'SIGSTOP');
+    process.kill(await app.workerPid('pair'), 'SIGSTOP');
     await app.until(() => app.alive().filter((entry) => entry.state === 'T').length === 1, 'a process to be stopped');
     // Main process, guard, five workers, and the command of one of them (and its shell, where there is one).
     await app.until(() => app.alive().length >= 8, 'all processes to be there');

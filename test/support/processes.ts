@@ -41,7 +41,7 @@ export function hasVariable(pid: number, name: string, value: string): boolean {
 
 /** Command line, for messages. */
 export function commandOf(pid: number): string {
-  return readProc(pid, 'cmdline')?.split('\0').join(' ').trim().slice(0, 200) ?? '(gone)';
+  return readProc(pid, 'cmdline')?.split('\0').join(' ').trim().slice(0, 100) ?? '(gone)';
 }
 
 export function isAlive(pid: number): boolean {

@@ -115,7 +115,7 @@ describe('scope process', () => {
 
   it('leaves a worker that the application binds itself as it is bound', async () => {
     const own = new GreetWorker(new Session(new Database()), new Database());
-    const container = containerWith(new ContainerModule(({ bind }) => bind(GreetWorker).toConstantValue(own)));
+    const container = containerWith(new ContainerModule(({ bind }) => void bind(GreetWorker).toConstantValue(own)));
     expect((await container.build(entryOf(GreetWorker), 'process')).instance).toBe(own);
   });
 });
@@ -257,7 +257,7 @@ describe('the logger', () => {
 
   it('is the one that the application binds, if it binds one', async () => {
     const own = new RecordingLogger();
-    const module = new ContainerModule(({ bind }) => bind(Logger).toConstantValue(own));
+    const module = new ContainerModule(({ bind }) => void bind(Logger).toConstantValue(own));
     const worker = functionWorker('x', (_task, _context, injected) => injected, { inject: [Logger] });
     const { source } = await containerWith(module).build(entryOf(worker), 'process');
     expect(await runTask(source)).toBe(own);
@@ -304,7 +304,7 @@ describe('what cannot be built', () => {
         constructor(readonly broken: Broken) {}
         execute(): void {}
       }
-      const module = new ContainerModule(({ bind }) => bind(Broken).toSelf());
+      const module = new ContainerModule(({ bind }) => void bind(Broken).toSelf());
       const error = await failure(NeedsBroken, scope, module);
       expect(error).not.toBeInstanceOf(ConfigurationError);
       expect(error).toMatchObject({
@@ -358,7 +358,7 @@ describe('what cannot be built', () => {
     class Plain {
       constructor(readonly database: Database) {}
     }
-    const module = new ContainerModule(({ bind }) => bind(Plain).toSelf());
+    const module = new ContainerModule(({ bind }) => void bind(Plain).toSelf());
     const error = await failure(GreetWorker, 'process', module);
     expect(error).toMatchObject({
       code: 'DI_UNRESOLVED',

@@ -72,7 +72,11 @@ describe('the options of a worker in the README', () => {
   });
 
   test('have the defaults that the code has', () => {
-    const defaults = { ...WORKER_DEFAULTS, workerId: 'the host name' };
+    const defaults = {
+      ...WORKER_DEFAULTS,
+      workerId: 'the host name',
+      executionTimeout: '`timeoutSeconds` of the task definition',
+    };
     const inCode = Object.entries(defaults).map(([option, value]) => [option, String(value ?? 'none')]);
     expect(Object.fromEntries(rows.map((row) => [row.option, row.defaultValue]))).toEqual(
       Object.fromEntries(inCode),

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { TuttiError } from '../../../src/core/errors.js';
-import { compiledGuard, guard, interpretedGuard, type GuardFactory } from '../../../src/native/call-guard.js';
+import {
+  compiledGuard,
+  guard,
+  interpretedGuard,
+  plainTypes,
+  type GuardFactory,
+} from '../../../src/native/call-guard.js';
 import { parsePrototype } from '../../../src/native/prototype.js';
 
 const FACTORIES: [string, GuardFactory][] = [
@@ -85,8 +91,18 @@ describe.each(FACTORIES)('a %s guard', (_, factory) => {
       calls.push(args);
       return args.length;
     };
-    return { calls, ...guard('Library.member', parsePrototype(prototype), native, factory) };
+    const signature = parsePrototype(prototype);
+    const made = guard(
+      'Library.member',
+      signature,
+      plainTypes(signature)!,
+      native,
+      { cells, id: 7 },
+      factory,
+    );
+    return { calls, ...made };
   };
+  const cells = new Int32Array(2);
 
   it.each(GOOD)('passes on %s %s', (type, value) => {
     const { call, calls } = guarded(`int f(${type} x)`);
@@ -121,18 +137,36 @@ describe.each(FACTORIES)('a %s guard', (_, factory) => {
     expect(calls).toEqual([]);
   });
 
-  it('has the name of the member', () => {
-    expect(guarded('int f(int a)').call.name).toBe('member');
+  it('calls another function once it was replaced', () => {
+    const { call, calls, replace } = guarded('int f(int a)');
+    replace(() => {
+      throw new Error('replaced');
+    });
+    expect(() => call(1)).toThrow('replaced');
+    expect(calls).toEqual([]);
   });
 
-  it('throws after it was closed, also through an old reference', () => {
-    const { call, calls, close } = guarded('int f(int a)');
-    close();
-    const error = thrownBy(() => call(1));
-    expect(TuttiError.is(error, 'ILLEGAL_STATE')).toBe(true);
-    expect((error as TuttiError).message).toBe(
-      'Library.member was called after its native library was closed',
+  it('marks the call while it runs, and what it was called from afterwards', () => {
+    const seen: number[] = [];
+    const signature = parsePrototype('int f(int a)');
+    const { call } = guard(
+      'Library.member',
+      signature,
+      plainTypes(signature)!,
+      (depth) => {
+        seen.push(cells[0]!);
+        if (depth === 2) throw new Error('thrown');
+        return depth;
+      },
+      { cells, id: 7 },
+      factory,
     );
-    expect(calls).toEqual([]);
+    cells[0] = 3;
+    call(1);
+    expect(() => call(2)).toThrow('thrown');
+    expect(seen).toEqual([7, 7]);
+    expect(cells[0]).toBe(3);
+    expect(() => call('x')).toThrow('expected parameter 1');
+    expect(cells[0]).toBe(3);
   });
 });

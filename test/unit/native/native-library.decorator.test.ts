@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { injectable } from 'inversify';
 import { describe, expect, it } from 'vitest';
 import { TuttiError } from '../../../src/core/errors.js';
-import { NativeBackend, type NativeFunction, type NativeHandle } from '../../../src/native/backend.js';
 import type { LookupPlace } from '../../../src/native/library-lookup.js';
 import {
   closeNativeLibrary,
@@ -10,28 +9,7 @@ import {
   openNativeLibrary,
 } from '../../../src/native/native-activation.js';
 import { native, NativeLibrary } from '../../../src/native/native-library.decorator.js';
-
-/** A library whose functions give their arguments back. */
-class EchoBackend extends NativeBackend {
-  readonly name = 'echo';
-  readonly opened: string[] = [];
-  closed = 0;
-  constructor(private readonly symbols: readonly string[]) {
-    super();
-  }
-  open(file: string): NativeHandle {
-    this.opened.push(file);
-    return {
-      has: (symbol) => this.symbols.includes(symbol),
-      func:
-        ({ symbol }): NativeFunction =>
-        (...args) => [symbol, ...args],
-      close: () => {
-        this.closed += 1;
-      },
-    };
-  }
-}
+import { EchoBackend } from '../../support/echo-backend.js';
 
 const PLACE: LookupPlace = {
   platform: process.platform,
@@ -162,8 +140,8 @@ describe('mistakes', () => {
     expect(library.third).toBeUndefined();
   });
 
-  it('signatures that are wrong are reported all together, before anything is looked for', () => {
-    @NativeLibrary('nowhere', { functions: { four: ['int', ['pointer']], good: ['int', []] } })
+  it('signatures that are wrong are reported all together, with a library that is missing', () => {
+    @NativeLibrary('nowhere', { functions: { four: ['int', ['poniter']], good: ['int', []] } })
     class Wrong {
       @native('int33_t one(int a)') readonly one!: () => number;
       @native('two') readonly two!: () => number;
@@ -182,8 +160,11 @@ describe('mistakes', () => {
       expect.stringContaining('Wrong.two: "two": this is not a C prototype'),
       'Wrong.three: "int three(void)": @native stands on a method or accessor; it belongs on a property',
       'Wrong.five: "int five(void)": @native stands on a static member; it belongs on a property',
-      expect.stringContaining('Wrong.four: an array: parameter 1: unknown type "pointer"'),
+      expect.stringContaining(
+        'Wrong.four: an array: parameter 1: unknown type "poniter", did you mean "pointer"?',
+      ),
       'Wrong.good: an array: the member is declared twice',
+      expect.stringContaining('Wrong: the native library "nowhere" is in none of the places that were tried'),
     ]);
     for (const problem of error.details['problems'] as string[]) expect(error.message).toContain(problem);
   });

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parsePrototype, parseTableEntry, PrototypeProblem } from '../../../src/native/prototype.js';
+import { PrototypeProblem } from '../../../src/native/c-declarator.js';
+import { parsePrototype, parseTableEntry } from '../../../src/native/prototype.js';
+import { parseTypes } from '../../../src/native/c-types.js';
+import { describeType, type RecordType } from '../../../src/native/native-types.js';
+import { recordLayout } from '../../../src/native/type-layout.js';
 import { dataModel } from '../../../src/native/scalar-types.js';
 
 const LINUX_64 = dataModel('linux', 'x64');
@@ -49,7 +53,7 @@ describe('parsePrototype', () => {
   });
 
   it('takes the sizes of long and size_t from the platform', () => {
-    const types = (model: typeof LINUX_64): string[] =>
+    const types = (model: typeof LINUX_64): unknown[] =>
       parsePrototype('void f(long, unsigned long, size_t, long long)', model).parameters.map(
         ({ type }) => type,
       );
@@ -71,15 +75,22 @@ describe('parsePrototype', () => {
     ['int f(int a,)', 'parameter 2: there is no type'],
     ['int f(, int a)', 'parameter 1: there is no type'],
     ['int f(int a, void)', 'parameter 2: void cannot be passed'],
-    ['int f(const char *format, ...)', 'parameter 2: variadic functions are not supported'],
-    ['int f(int *a)', 'parameter 1: the pointer "int *a" is not supported'],
-    ['int f(char *a)', 'parameter 1: the pointer "char *a" is not supported'],
-    ['char *f(int a)', 'the result: the pointer "char *" is not supported'],
-    ['int f(const char **list)', 'parameter 1: the pointer "const char **list" is not supported'],
-    ['int f(void (*callback)(int))', 'pointers to functions are not supported'],
-    ['int f(int a[4])', 'parameter 1: "[" in "int a[4]" is not supported'],
-    ['struct point f(int a)', 'the result: structs are not supported'],
-    ['int f(enum color c)', 'parameter 1: enums are not supported'],
+    ['int f(..., int a)', 'parameter 1: "..." stands last'],
+    ['int f(int a[3)', 'a "]" is missing'],
+    ['int f(int a[n])', 'the length "n" of an array is not a number'],
+    ['int f(void callback(int))', 'parameter 1: "(" in "void callback (int)" is not understood'],
+    ['int f(void (*)(int, ...))', 'a variadic function cannot be called back'],
+    ['int f(_Out_ int a)', 'parameter 1: _Out_ and _Inout_ stand before pointers'],
+    [
+      'int f(struct point p)',
+      'parameter 1: the struct "point" in "struct point p" is not declared; declare it in the option',
+    ],
+    ['struct point f(int a)', 'the result: the struct "point" in "struct point" is not declared'],
+    ['int f(enum color c)', 'parameter 1: the enum "color"'],
+    [
+      'int f(HANDLE h)',
+      'parameter 1: unknown type "HANDLE h"; structs, enums and handles are declared in the option',
+    ],
     ['int f(long double a)', 'parameter 1: unknown type "long double a"'],
     ['int f(signed unsigned a)', 'parameter 1: unknown type'],
     ['int f(long long long a)', 'parameter 1: unknown type'],
@@ -88,14 +99,155 @@ describe('parsePrototype', () => {
     expect(() => parsePrototype(text, LINUX_64)).toThrow(message);
   });
 
-  it('says what is supported', () => {
-    expect(() => parsePrototype('int f(int *a)')).toThrow('supported are void, bool, integers');
+  it('reads pointers, with what they point to, constness and direction', () => {
+    const types = parseTypes('typedef struct db db; typedef struct { double x, y; } Point;').types;
+    const parse = (text: string) =>
+      parsePrototype(text, LINUX_64, types).parameters.map(({ type, direction }) => {
+        return direction === undefined ? describeType(type) : `${direction} ${describeType(type)}`;
+      });
+    expect(
+      parse(
+        'int f(int *a, const double *b, void *c, char *d, const char **e, db *f, _Out_ db **g, _Inout_ Point *h, ' +
+          'const Point *i, uint8_t j[16], const char16_t *k, char16_t *l, const char *const *m)',
+      ),
+    ).toEqual([
+      'int32_t *',
+      'const double *',
+      'void *',
+      'char *',
+      'const char **',
+      'db *',
+      'out db **',
+      'inout Point *',
+      'const Point *',
+      'uint8_t *',
+      'const char16_t *',
+      'char16_t *',
+      'const char *const *',
+    ]);
+    expect(parsePrototype('char *f(void)', LINUX_64).result).toEqual({
+      kind: 'pointer',
+      to: 'int8_t',
+      isConst: false,
+      text: 'utf8',
+    });
+  });
+
+  it('reads pointers to functions', () => {
+    const { parameters } = parsePrototype(
+      'void qsort(void *base, size_t n, size_t size, int (*compare)(const void *a, const void *b))',
+      LINUX_64,
+    );
+    expect(parameters[3]).toMatchObject({
+      name: 'compare',
+      type: { kind: 'function', result: 'int32_t', parameters: [{ name: 'a' }, { name: 'b' }] },
+    });
+  });
+
+  it('reads variadic functions', () => {
+    const { parameters, isVariadic } = parsePrototype('int printf(const char *format, ...)');
+    expect([parameters.length, isVariadic]).toEqual([1, true]);
+  });
+
+  it('leaves comments out', () => {
+    expect(parsePrototype('int f(int a /* first */, int b) // done').parameters).toHaveLength(2);
+  });
+});
+
+describe('parseTypes', () => {
+  const types = (text: string) => {
+    const { types: table, problems } = parseTypes(text, LINUX_64);
+    expect(problems).toEqual([]);
+    return table;
+  };
+
+  it('reads structs, unions, enums, handles and typedefs as they stand in a header', () => {
+    const table = types(`
+      typedef struct sqlite3 sqlite3;               // a handle
+      enum color { RED, GREEN = 5, BLUE, LOW = -1 };
+      typedef enum { ON = 0x10 } Switch;
+      typedef uint32_t id_t;
+      typedef union { int32_t i; float f; } Number;
+      struct point { double x, y; };
+      typedef struct Shape {
+        struct point origin; enum color color; id_t id; Number number;
+        char name[16]; int16_t grid[2][3]; const char *label; struct point *next;
+        int (*compare)(const void *, const void *);
+      } Shape;
+      typedef int (*compare_fn)(const void *, const void *);
+      typedef void visit_fn(int depth);
+    `);
+    expect([...table.keys()]).toEqual([
+      'sqlite3',
+      'color',
+      'Switch',
+      'id_t',
+      'Number',
+      'point',
+      'Shape',
+      'compare_fn',
+      'visit_fn',
+    ]);
+    expect(table.get('sqlite3')).toEqual({ kind: 'opaque', name: 'sqlite3' });
+    expect(table.get('id_t')).toBe('uint32_t');
+    expect(table.get('color')).toMatchObject({
+      storage: 'int32_t',
+      values: new Map([
+        ['RED', 0],
+        ['GREEN', 5],
+        ['BLUE', 6],
+        ['LOW', -1],
+      ]),
+    });
+    expect(table.get('Switch')).toMatchObject({
+      storage: process.platform === 'win32' ? 'int32_t' : 'uint32_t',
+    });
+    const shape = table.get('Shape') as RecordType;
+    expect(shape.fields.map(({ name }) => name)).toEqual([
+      'origin',
+      'color',
+      'id',
+      'number',
+      'name',
+      'grid',
+      'label',
+      'next',
+      'compare',
+    ]);
+    expect(shape.fields[5]!.type).toMatchObject({
+      kind: 'array',
+      length: 2,
+      of: { kind: 'array', length: 3, of: 'int16_t' },
+    });
+    expect(recordLayout(shape)).toEqual({
+      size: 80,
+      alignment: 8,
+      offsets: [0, 16, 20, 24, 28, 44, 56, 64, 72],
+    });
+  });
+
+  it.each([
+    ['struct { int a; };', 'the struct has no name'],
+    ['struct p { };', 'there are no members'],
+    ['struct p { int; };', 'a member has no name'],
+    ['struct p { float12 a; };', 'unknown type "float12 a"'],
+    ['typedef struct s s; struct p { s inner; };', 'the size of the member "inner" is not known'],
+    ['struct p { int a[]; };', 'the array "a" has no length'],
+    ['struct p { int a; }; struct p { int b; };', '"p" is declared twice'],
+    ['enum e { };', 'there are no names in the enum'],
+    ['enum e { A = B };', 'expected a name, or a name and an integer'],
+    ['int f(int a);', 'functions are declared with @native'],
+    ['typedef int;', 'the typedef has no name'],
+  ])('refuses %j: %s', (text, message) => {
+    const { problems } = parseTypes(text, LINUX_64);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(message);
   });
 });
 
 describe('parseTableEntry', () => {
   it('reads an entry of an ffi-napi table', () => {
-    expect(parseTableEntry('get_sum', ['int', ['int', 'long']], LINUX_64)).toEqual({
+    expect(parseTableEntry('get_sum', ['int', ['int', 'long']], LINUX_64).signature).toEqual({
       symbol: 'get_sum',
       result: 'int32_t',
       parameters: [
@@ -120,9 +272,31 @@ describe('parseTableEntry', () => {
       'string',
       'CString',
     ];
-    const types = parseTableEntry('f', ['void', names], LINUX_64).parameters.map(({ type }) => type);
+    const types = parseTableEntry('f', ['void', names], LINUX_64).signature.parameters.map(
+      ({ type }) => type,
+    );
     const wide = ['uint64_t', 'int64_t', 'uint64_t', 'int8_t', 'uint64_t'];
     expect(types).toEqual(['uint8_t', 'uint8_t', 'uint16_t', 'uint32_t', ...wide, 'string', 'string']);
+  });
+
+  it('takes pointers, options, and types of ref-napi', () => {
+    const int = { name: 'int', indirection: 1, size: 4 };
+    const entry = [
+      'pointer',
+      ['void *', 'char *', int, { name: 'int', indirection: 2 }, { name: 'void*', indirection: 2 }],
+      { async: true },
+    ];
+    const { signature, options } = parseTableEntry('f', entry, LINUX_64);
+    expect(options).toEqual({ async: true });
+    expect(describeType(signature.result)).toBe('void *');
+    expect(signature.parameters.map(({ type }) => describeType(type))).toEqual([
+      'void *',
+      'char *',
+      'int32_t',
+      'int32_t *',
+      'void *',
+    ]);
+    expect(parseTableEntry('f', ['int', ['string'], { varargs: true }]).signature.isVariadic).toBe(true);
   });
 
   it.each([
@@ -130,8 +304,9 @@ describe('parseTableEntry', () => {
     [['int'], 'expected [result, [parameter, …]]'],
     [['int', 'int'], 'expected [result, [parameter, …]]'],
     [['int', [1]], 'expected [result, [parameter, …]]'],
-    [['int', ['int'], { async: true }], 'expected [result, [parameter, …]]'],
-    [['int', ['pointer']], 'parameter 1: unknown type "pointer"'],
+    [['int', ['int'], 'async'], 'expected [result, [parameter, …]]'],
+    [['int', ['int'], {}, {}], 'expected [result, [parameter, …]]'],
+    [['int', ['poniter']], 'parameter 1: unknown type "poniter"'],
     [['toString', []], 'the result: unknown type "toString"'],
   ])('refuses %j', (entry, message) => {
     expect(() => parseTableEntry('f', entry)).toThrow(message);

@@ -1,0 +1,124 @@
+import { TuttiError } from '../core/errors.js';
+import { show } from '../core/options.js';
+import { ARGUMENT_CHECKS } from './argument-checks.js';
+import type { BackendCallback, LoweredType, NativeFunction } from './backend.js';
+import type { CallFrame } from './call-frame.js';
+import { enumName, enumNumber } from './memory-codec.js';
+import { describeType, type FunctionType, type NativeType } from './native-types.js';
+import type { CallScope } from './open-library.js';
+import { int64, ValueMismatch } from './scalar-memory.js';
+
+/**
+ * A JavaScript function that native code may call until {@link NativeCallback.release} or until its library is closed.
+ * Made by `nativeCallback()`.
+ */
+export class NativeCallback {
+  readonly #callback: BackendCallback;
+  readonly #onRelease: () => void;
+  #isReleased = false;
+
+  /** @internal */
+  constructor(callback: BackendCallback, onRelease: () => void) {
+    this.#callback = callback;
+    this.#onRelease = onRelease;
+  }
+
+  /** @throws TuttiError `ILLEGAL_STATE` when it was released */
+  get address(): bigint {
+    if (this.#isReleased) {
+      throw new TuttiError('ILLEGAL_STATE', 'a native callback was used after it was released', {
+        details: { subject: 'native callback', from: 'released', to: 'used' },
+      });
+    }
+    return this.#callback.address;
+  }
+
+  /** Native code must not call it any more. Does nothing the second time. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#callback.release();
+    this.#onRelease();
+  }
+}
+
+/** What is passed for a parameter that is a pointer to a function; a plain function lives as long as the call. */
+export function callbackAddress(
+  type: FunctionType,
+  value: unknown,
+  scope: CallScope,
+  frame: CallFrame,
+): bigint | null {
+  if (value === null) return null;
+  if (value instanceof NativeCallback) {
+    frame.keep.push(value);
+    return value.address;
+  }
+  if (typeof value !== 'function') throw new ValueMismatch('a function, a native callback, or null', value);
+  const callback = backendCallback(type, value as NativeFunction, scope, (error) => frame.caught(error));
+  frame.finally(() => callback.release());
+  return callback.address;
+}
+
+/** @param onError - gets what the function throws: native code gets 0 or null instead of a result */
+export function backendCallback(
+  type: FunctionType,
+  fn: NativeFunction,
+  scope: CallScope,
+  onError: (error: unknown) => void,
+): BackendCallback {
+  const raise = type.parameters.map((parameter) => raised(parameter.type, scope));
+  return scope.library.backend.callback(
+    { result: lowered(type.result), parameters: type.parameters.map((parameter) => lowered(parameter.type)) },
+    (...args) => {
+      try {
+        return lower(type, fn(...args.map((value, i) => raise[i]!(value))), scope);
+      } catch (error) {
+        onError(error);
+        return zero(type.result);
+      }
+    },
+  );
+}
+
+function lowered(type: NativeType): LoweredType {
+  if (typeof type === 'string') return type;
+  return type.kind === 'enum' ? type.storage : 'pointer';
+}
+
+function raised(type: NativeType, scope: CallScope): (value: unknown) => unknown {
+  if (type === 'int64_t' || type === 'uint64_t')
+    return (value) => int64(value as number | bigint, scope.int64);
+  if (typeof type === 'string') return (value) => value;
+  if (type.kind === 'enum') return (value) => enumName(type.values, value as number);
+  const to = type.kind === 'pointer' ? type.to : 'void';
+  return (value) => (value === null || value === 0n ? null : scope.pointer(value as bigint, to));
+}
+
+function lower({ name, result }: FunctionType, value: unknown, scope: CallScope): unknown {
+  try {
+    if (result === 'void') return undefined;
+    if (typeof result === 'string') {
+      const check = ARGUMENT_CHECKS[result];
+      if (!check.accepts(value)) throw new ValueMismatch(check.expected, value);
+      return value;
+    }
+    if (result.kind === 'enum') return enumNumber(result.values, value);
+    if (value === null) return null;
+    const { address } = (value ?? {}) as { address?: unknown };
+    if (typeof address !== 'bigint') throw new ValueMismatch('a pointer of a library, or null', value);
+    return address;
+  } catch (error) {
+    if (!(error instanceof ValueMismatch)) throw error;
+    const message = `${scope.library.className}: expected the callback ${name} to return ${error.expected}, got ${show(error.value)}`;
+    throw new TuttiError('NATIVE_SIGNATURE', message, {
+      details: { callback: name, type: describeType(result) },
+    });
+  }
+}
+
+function zero(type: NativeType): unknown {
+  if (type === 'void') return undefined;
+  if (type === 'bool') return false;
+  return typeof type === 'string' || type.kind === 'enum' ? 0 : null;
+}

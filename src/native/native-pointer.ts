@@ -1,0 +1,83 @@
+import { IllegalStateError, TuttiError } from '../core/errors.js';
+import { describeType, type NativeType } from './native-types.js';
+
+/** Reads what a pointer points to; made by the library that gave the pointer out. */
+export interface PointerReader {
+  read(address: bigint, type: NativeType, count: number | undefined): unknown;
+  parseType(text: string): NativeType;
+  bytes(address: bigint, length: number): Buffer;
+  text(address: bigint): string;
+}
+
+/**
+ * An address in native memory: a handle of the library, or a block of memory. Functions take it where their prototype
+ * has a pointer of its type or `void *`. It is valid as long as the library says; reading from freed memory ends the
+ * process.
+ */
+export class NativePointer {
+  readonly #address: bigint;
+  readonly #to: NativeType;
+  readonly #reader: PointerReader;
+  #isClosed = false;
+  #pins = 0;
+
+  /** @internal */
+  constructor(address: bigint, to: NativeType, reader: PointerReader) {
+    this.#address = address;
+    this.#to = to;
+    this.#reader = reader;
+  }
+
+  /** What it points to, as in the declaration: `sqlite3`, `int32_t`, `void`. */
+  get type(): string {
+    return describeType(this.#to);
+  }
+
+  /** @throws IllegalStateError when it was closed */
+  get address(): bigint {
+    if (this.#isClosed) throw new IllegalStateError(`a pointer to ${this.type}`, 'closed', 'used');
+    return this.#address;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * The value that it points to, or an array of `count` values.
+   *
+   * @param type - a C type, where the pointer itself does not say it: `int32_t`, `Point`, `const char *`
+   */
+  read(type?: string, count?: number): unknown {
+    const to = type === undefined ? this.#to : this.#reader.parseType(type);
+    if (to === 'void' || (typeof to === 'object' && to.kind === 'opaque')) {
+      const message = `a pointer to ${describeType(to)} cannot be read without a type: read('int32_t'), or bytes(length)`;
+      throw new TuttiError('NATIVE_SIGNATURE', message, { details: { type: describeType(to) } });
+    }
+    return this.#reader.read(this.address, to, count);
+  }
+
+  /** The memory itself, not a copy: valid as long as the library leaves it there. */
+  bytes(length: number): Buffer {
+    return this.#reader.bytes(this.address, length);
+  }
+
+  /** The UTF-8 text up to the first NUL. */
+  text(): string {
+    return this.#reader.text(this.address);
+  }
+
+  /** @internal An asynchronous call uses it; it cannot be closed meanwhile. */
+  pin(): () => void {
+    this.#pins++;
+    return () => void this.#pins--;
+  }
+
+  /** @internal From now on it is refused as an argument. @param pins - those of the call that closes it */
+  close(pins = 0): void {
+    if (this.#pins > pins) {
+      throw new IllegalStateError(`a pointer to ${this.type}`, 'in use by an asynchronous call', 'closed');
+    }
+    this.#isClosed = true;
+  }
+}
