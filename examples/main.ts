@@ -19,7 +19,7 @@ import { SumLibrary } from './main/sum-library.js';
 
 const MAX_ROUNDS = 5;
 
-const withCpp = isSumLibraryBuilt();
+const withCpp = await isSumLibraryBuilt();
 
 // Worker processes run this file too, up to here: there, bootstrap() never returns.
 await using orchestrator = await bootstrap({
@@ -75,7 +75,7 @@ async function runUntilAllHaveWorked(): Promise<Workflow[]> {
   return workflows;
 }
 
-function isSumLibraryBuilt(): boolean {
+async function isSumLibraryBuilt(): Promise<boolean> {
   const library = new SumLibrary();
   try {
     openNativeLibrary(library);
@@ -84,6 +84,6 @@ function isSumLibraryBuilt(): boolean {
     if (TuttiError.is(error, 'NATIVE_LIBRARY_MISSING')) return false;
     throw error;
   } finally {
-    closeNativeLibrary(library);
+    await closeNativeLibrary(library);
   }
 }

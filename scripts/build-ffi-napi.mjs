@@ -51,10 +51,16 @@ function main() {
   }
   const rule = '!'.repeat(80);
   const output = [stdout, stderr, error?.message].filter(Boolean).join('').split('\n').slice(-20).join('\n');
-  console.error(`${rule}\nNOT BUILT: ffi-napi and ref-napi; the tests of this backend do not run.\n${output}\n${rule}`);
+  console.error(
+    `${rule}\nNOT BUILT: ffi-napi and ref-napi; the tests of this backend do not run.\n${output}\n${rule}`,
+  );
   return process.argv.includes('--optional') ? 0 : 1;
 }
 
-if (process.argv[1] !== undefined && existsSync(process.argv[1]) && realpathSync(process.argv[1]) === SCRIPT) {
+if (
+  process.argv[1] !== undefined &&
+  existsSync(process.argv[1]) &&
+  realpathSync(process.argv[1]) === SCRIPT
+) {
   process.exitCode = main();
 }

@@ -2,15 +2,39 @@
 // Compiles each native/<name>/*.{c,cc,cpp} of a project into native/build/<platform>-<arch>/lib<name>.so, .dylib or
 // <name>.dll. `node scripts/build-native.mjs --help` tells the options.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, join, posix, relative, resolve, win32 } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, posix, relative, resolve, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import {
+  buildFolder,
+  compileCommand,
+  compilerCandidates,
+  CXX_SOURCE,
+  exportsCommand,
+  howToRun,
+  isCl,
+  libraryFile,
+  readExports,
+} from './native-commands.mjs';
 
-const USAGE = `Usage: build-native [--root DIR] [--optional]
-Compiles the C and C++ sources in DIR/native/<name>/ into shared libraries in DIR/native/build/.
-  --root DIR   the project (default: the working folder)
-  --optional   without a compiler, warn and exit with 0
+const USAGE = `Usage: build-native [--root DIR] [--debug] [--sanitize LIST] [--optional]
+Compiles the C and C++ sources in DIR/native/<name>/ into shared libraries in DIR/native/build/. What is newer than its
+sources, and was built with the same options, is left as it is.
+  --root DIR       the project (default: the working folder)
+  --debug          without optimisation, with what a debugger needs
+  --sanitize LIST  with sanitizers of the compiler: address, undefined, thread, or several with commas between
+  --optional       without a compiler, warn and exit with 0
 CXX names the compiler, with arguments where needed (CXX="ccache g++").`;
 
 const WHAT_TO_INSTALL = `Install one:
@@ -23,82 +47,17 @@ const WHAT_TO_INSTALL = `Install one:
 or name another in the environment variable CXX.`;
 
 const SCRIPT = fileURLToPath(import.meta.url);
-const CXX_SOURCE = /\.(?:cc|cpp)$/;
 const SOURCE = /\.(?:c|cc|cpp)$/;
-const ARCHITECTURES_OF_APPLE = { arm64: 'arm64', x64: 'x86_64' };
-
-/** The name of a library's file, as Tutti looks for it. */
-export function libraryFile(name, platform) {
-  if (platform === 'win32') return `${name}.dll`;
-  return platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`;
-}
-
-/** The folder that the libraries of a platform are built into. */
-export function buildFolder(root, platform, arch) {
-  return (platform === 'win32' ? win32 : posix).join(root, 'native', 'build', `${platform}-${arch}`);
-}
-
-/**
- * The command line that makes one library: a list of words, the compiler first.
- * One call compiles C as C and C++ as C++, whatever the compiler's driver takes `.c` for.
- */
-export function compileCommand({ compiler, platform, arch, sources, output }) {
-  const [program = ''] = compiler;
-  if (platform === 'win32' && /^cl(?:\.exe)?$/i.test(win32.basename(program))) {
-    const folder = win32.dirname(output);
-    const flags = ['/nologo', '/O2', '/EHsc', '/std:c++17', '/W3', '/LD'];
-    return [...compiler, ...flags, ...sources, `/Fo:${folder}\\`, `/Fe:${output}`];
-  }
-  const cxx = sources.filter((source) => CXX_SOURCE.test(source));
-  const c = sources.filter((source) => !CXX_SOURCE.test(source));
-  return [
-    ...compiler,
-    '-O2',
-    '-Wall',
-    '-Wextra',
-    // The option would be refused, or warned about, where C is compiled by the same call.
-    ...(c.length === 0 ? ['-std=c++17'] : []),
-    ...linkFlags(platform, arch, posix.basename(output)),
-    '-o',
-    output,
-    ...(cxx.length === 0 ? [] : ['-x', 'c++', ...cxx]),
-    ...(c.length === 0 ? [] : ['-x', 'c', ...c]),
-  ];
-}
-
-function linkFlags(platform, arch, file) {
-  // MinGW: its own runtime inside, because no other Windows machine has it.
-  if (platform === 'win32') return ['-shared', '-static'];
-  if (platform === 'darwin') {
-    const appleArch = ARCHITECTURES_OF_APPLE[arch];
-    return [
-      '-fPIC',
-      '-dynamiclib',
-      // Node and the compiler may be of different architectures, under Rosetta.
-      ...(appleArch === undefined ? [] : ['-arch', appleArch]),
-      `-Wl,-install_name,@rpath/${file}`,
-    ];
-  }
-  // A function that is nowhere is then an error now, and not when the library is loaded.
-  return ['-fPIC', '-shared', ...(platform === 'linux' ? ['-Wl,--no-undefined'] : [])];
-}
-
-/** The compilers that are tried, best first, each as a list of words. */
-export function compilerCandidates(env, platform, exists = existsSync) {
-  const given = env.CXX?.trim();
-  // A path with spaces in it is one word, "ccache g++" is two.
-  if (given) return [exists(given) ? [given] : given.split(/\s+/)];
-  const usual = [['c++'], ['g++'], ['clang++']];
-  return platform === 'win32' ? [['cl'], ...usual] : usual;
-}
 
 /** The first compiler that can be run, `undefined` when there is none. */
 export function findCompiler({ env = process.env, platform = process.platform } = {}) {
   return compilerCandidates(env, platform).find((compiler) => {
     const [program, ...args] = compiler;
-    const isCl = /^cl(?:\.exe)?$/i.test(win32.basename(program));
     // Started and exited with 0: macOS has a c++ that only says that the tools are not installed.
-    return spawnSync(program, isCl ? ['/?'] : [...args, '--version'], { env, stdio: 'ignore' }).status === 0;
+    return (
+      spawnSync(program, isCl(compiler) ? ['/?'] : [...args, '--version'], { env, stdio: 'ignore' })
+        .status === 0
+    );
   });
 }
 
@@ -124,6 +83,8 @@ export function findLibraries(root) {
 export function buildNative({
   root,
   optional = false,
+  debug = false,
+  sanitize = [],
   env = process.env,
   platform = process.platform,
   arch = process.arch,
@@ -141,7 +102,10 @@ export function buildNative({
     ...library,
     output: join(folder, libraryFile(library.name, platform)),
   }));
-  const stale = libraries.filter(({ output, files }) => !isNewer(output, [...files, SCRIPT]));
+  const flavour = JSON.stringify({ debug, sanitize, CXX: env.CXX });
+  const isCurrent = ({ name, output, files }) =>
+    isNewer(output, [...files, SCRIPT]) && readFlavour(flavourFile(root, platform, arch, name)) === flavour;
+  const stale = libraries.filter((library) => !isCurrent(library));
   for (const library of libraries) {
     if (!stale.includes(library)) print(`up to date: ${relative(root, library.output)}`);
   }
@@ -161,10 +125,19 @@ export function buildNative({
     );
     return optional ? 0 : 1;
   }
-  const failed = stale.filter(
-    (library) => !compile(library, { root, compiler, platform, arch, env, print, complain }),
-  );
+  const context = { root, compiler, platform, arch, env, print, complain, debug, sanitize, flavour };
+  const failed = stale.filter((library) => !compile(library, context));
+  if (sanitize.length > 0 && failed.length < stale.length) print(howToRun(compiler, platform, sanitize));
   return failed.length === 0 ? 0 : 1;
+}
+
+/** With what options a library was built stands beside the build folder. */
+function flavourFile(root, platform, arch, name) {
+  return join(root, 'native', 'build', '.options', `${platform}-${arch}`, name);
+}
+
+function readFlavour(file) {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '{"debug":false,"sanitize":[]}';
 }
 
 function isNewer(output, inputs) {
@@ -173,13 +146,22 @@ function isNewer(output, inputs) {
 }
 
 /** Compiles beside and renames: a process that has the old file loaded keeps it, and a failure leaves it in place. */
-function compile({ name, sources, output }, { root, compiler, platform, arch, env, print, complain }) {
+function compile({ name, sources, output }, context) {
+  const { root, compiler, platform, arch, env, print, complain, debug, sanitize, flavour } = context;
   const started = performance.now();
   const scratch = join(buildFolder(root, platform, arch), `.${name}-${process.pid}`);
   mkdirSync(scratch, { recursive: true });
   try {
     const made = join(scratch, basename(output));
-    const [program, ...args] = compileCommand({ compiler, platform, arch, sources, output: made });
+    const [program, ...args] = compileCommand({
+      compiler,
+      platform,
+      arch,
+      sources,
+      output: made,
+      debug,
+      sanitize,
+    });
     const { status, signal, stdout, stderr, error } = spawnSync(program, args, { env, encoding: 'utf8' });
     const text = [stdout, stderr, error?.message].filter(Boolean).join('').trimEnd();
     if (status !== 0) {
@@ -190,7 +172,11 @@ function compile({ name, sources, output }, { root, compiler, platform, arch, en
       return false;
     }
     if (text !== '') print(text);
+    if (!checkExports({ name, sources, file: made }, context)) return false;
     renameSync(made, output);
+    const stamp = flavourFile(root, platform, arch, name);
+    mkdirSync(dirname(stamp), { recursive: true });
+    writeFileSync(stamp, flavour);
     print(
       `built ${relative(root, output)} (${program}, ${((performance.now() - started) / 1000).toFixed(1)} s)`,
     );
@@ -200,11 +186,47 @@ function compile({ name, sources, output }, { root, compiler, platform, arch, en
   }
 }
 
-function main() {
+/** C++ gives functions names of its own: without `extern "C"` nothing is found under the name that stands in the source. */
+function checkExports({ name, sources, file }, { platform, env, complain }) {
+  if (!sources.some((source) => CXX_SOURCE.test(source))) return true;
+  const [program, ...args] = exportsCommand({ platform, file });
+  const { status, stdout } = spawnSync(program, args, { env, encoding: 'utf8' });
+  // The tool that lists them comes with the compiler, as a rule.
+  if (status !== 0) return true;
+  const { c, cxx } = readExports(stdout, platform);
+  if (cxx.length === 0) return true;
+  const list = cxx.join(', ');
+  if (c.length > 0) {
+    complain(
+      `${name}: not exported under their C names: ${list}; put extern "C" before those that are to be called, static before others`,
+    );
+    return true;
+  }
+  complain(
+    `NATIVE_BUILD_FAILED: ${name}: nothing is exported under its C name; put extern "C" before ${list}`,
+  );
+  return false;
+}
+
+const SANITIZERS = ['address', 'undefined', 'thread'];
+
+/** @param args - of the command line. @returns the exit code */
+export function main(args = process.argv.slice(2)) {
   let values;
+  let sanitize;
   try {
-    const options = { root: { type: 'string' }, optional: { type: 'boolean' }, help: { type: 'boolean' } };
-    ({ values } = parseArgs({ options }));
+    const options = {
+      root: { type: 'string' },
+      debug: { type: 'boolean' },
+      sanitize: { type: 'string' },
+      optional: { type: 'boolean' },
+      help: { type: 'boolean' },
+    };
+    ({ values } = parseArgs({ args, options }));
+    sanitize = values.sanitize?.split(',').map((word) => word.trim()) ?? [];
+    const strange = sanitize.find((word) => !SANITIZERS.includes(word));
+    if (strange !== undefined)
+      throw new Error(`expected --sanitize to be a list of ${SANITIZERS.join(', ')}, got "${strange}"`);
   } catch (error) {
     console.error(`${error.message}\n${USAGE}`);
     return 1;
@@ -213,7 +235,8 @@ function main() {
     console.log(USAGE);
     return 0;
   }
-  return buildNative({ root: resolve(values.root ?? '.'), optional: values.optional ?? false });
+  const { root = '.', optional = false, debug = false } = values;
+  return buildNative({ root: resolve(root), optional, debug, sanitize });
 }
 
 if (

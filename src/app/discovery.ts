@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process';
 import { relative } from 'node:path';
 import { ConfigurationError } from '../core/errors.js';
+import { ConsoleLogger, type Logger } from '../core/logger.js';
+import { OrphanGuard } from '../orchestrator/orphan-guard.js';
 import type { DiscoveryAnswer } from './discovery-process.js';
 import { DISCOVERY_PROCESS } from './role.js';
 import type { WorkerDescription } from './worker-catalog.js';
@@ -17,6 +19,7 @@ const IMPORT_TIMEOUT_MS = 60_000;
 export async function discoverWorkers(
   patterns: readonly string[],
   root: string,
+  logger: Logger = new ConsoleLogger(),
 ): Promise<WorkerDescription[]> {
   if (patterns.length === 0) return [];
   const { matchingFiles } = await import('./discovery-files.js');
@@ -30,7 +33,7 @@ export async function discoverWorkers(
       { details: { patterns, root } },
     );
   }
-  const { workers, problems } = await importInProcess(files, root);
+  const { workers, problems } = await importInProcess(files, root, logger);
   if (problems.length > 0) {
     throw new ConfigurationError('DISCOVERY_FAILED', `discover: ${problems.join('\ndiscover: ')}`, {
       details: { problems },
@@ -49,10 +52,15 @@ export async function discoverWorkers(
 function importInProcess(
   files: readonly string[],
   root: string,
+  logger: Logger,
 ): Promise<{ workers: WorkerDescription[]; problems: string[] }> {
   const child = fork(DISCOVERY_PROCESS, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  // A file whose import hangs must not outlive this process, should it be killed meanwhile.
+  const guard = new OrphanGuard(logger);
+  guard.start(0);
+  if (child.pid !== undefined) guard.add(child.pid);
   const workers: WorkerDescription[] = [];
   const problems: string[] = [];
   let current = '';
@@ -76,6 +84,7 @@ function importInProcess(
     );
     child.once('close', (code, signal) => {
       clearTimeout(timer);
+      guard.stop();
       if (!isDone)
         problems.push(`${nameOf(current)} ended the process that imports it (${describeEnd(code, signal)})`);
       resolve({ workers, problems });

@@ -6,6 +6,7 @@ import {
   createTaskClient,
   type ConductorClients,
 } from '../conductor/conductor-clients.js';
+import type { ConductorConnection } from '../conductor/http-options.js';
 import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
 import { Orchestrator } from '../orchestrator/orchestrator.js';
 import type { ServerConnection } from '../orchestrator/orchestrator-options.js';
@@ -22,15 +23,26 @@ import { duplicates, listedWorkers } from './worker-catalog.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
 
 let current: Orchestrator | undefined;
+let isBeingMade = false;
 
 /** The orchestrator of this program, checked and ready to start. */
 export async function createOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
-  if (current !== undefined && !['stopped', 'failed'].includes(current.state)) {
+  if (isBeingMade || (current !== undefined && !['stopped', 'failed'].includes(current.state))) {
     throw new TuttiError(
       'ILLEGAL_STATE',
       'bootstrap() runs already; one at a time in a program. Stop the other first',
     );
   }
+  isBeingMade = true;
+  try {
+    current = await makeOrchestrator(options, env);
+    return current;
+  } finally {
+    isBeingMade = false;
+  }
+}
+
+async function makeOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
   const { config, problems } = resolveConfig(options, env);
   const entry = entryFile(config.entry, currentProcess());
   const workers = await configuredWorkers(options, config, entry, env, problems);
@@ -42,7 +54,7 @@ export async function createOrchestrator(options: BootstrapOptions, env: Environ
     config.logger.warn(warning);
   }
   const guard = new OrphanGuard(config.logger);
-  current = new Orchestrator({
+  return new Orchestrator({
     ...config,
     slots: planSlots(workers),
     launcher: new ClusterLauncher(entry, guard),
@@ -53,7 +65,6 @@ export async function createOrchestrator(options: BootstrapOptions, env: Environ
         `${basename(entry)} runs on ${status.serverUrl}\n${bootTable(workers, status, process.cwd())}`,
       ),
   });
-  return current;
 }
 
 async function configuredWorkers(
@@ -65,7 +76,7 @@ async function configuredWorkers(
 ): Promise<ConfiguredWorker[]> {
   const listed = listedWorkers(Array.isArray(options.workers) ? options.workers : []);
   problems.push(...listed.problems);
-  const discovered = await discoverWorkers(config.discover, discoveryRoot(entry));
+  const discovered = await discoverWorkers(config.discover, discoveryRoot(entry), config.logger);
   const descriptions = [...listed.entries.map((one) => one.description), ...discovered];
   problems.push(...descriptions.flatMap((description) => description.problems));
   if (descriptions.length === 0 && problems.length === 0) {
@@ -96,6 +107,7 @@ async function connect(config: Config, entry: string, env: Environment): Promise
     url,
     client,
     directory: await RunDirectory.open(folders, logger),
+    redact: (text) => withoutCredentials(text, connection),
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {
       await client.close();
@@ -103,4 +115,12 @@ async function connect(config: Config, entry: string, env: Environment): Promise
       await server?.close();
     },
   };
+}
+
+/** What a worker process wrote before it died may show what it was given. */
+function withoutCredentials(text: string, { keyId, keySecret }: ConductorConnection): string {
+  return [keySecret, keyId].reduce<string>(
+    (clean, secret) => (secret === undefined || secret === '' ? clean : clean.replaceAll(secret, '***')),
+    text,
+  );
 }

@@ -36,6 +36,8 @@ export class HttpTaskClient extends TaskClient {
       method: 'GET',
       path,
       lane: 'poll',
+      // Sent again in silence, it would leave the tasks of the first answer with nobody.
+      idempotent: false,
       timeoutMs: timeoutMs + this.#pollMarginMs,
       signal,
     };
@@ -63,7 +65,8 @@ export class HttpTaskClient extends TaskClient {
         method: 'POST',
         path: '/tasks/update-v2',
         json: result,
-        idempotent: true,
+        // The result does no harm twice, but the task of a lost answer would be with nobody.
+        idempotent: false,
       };
       const next = await this.#api.json<unknown>(request);
       return next === undefined || next === null ? undefined : this.#shape(next);
@@ -77,13 +80,17 @@ export class HttpTaskClient extends TaskClient {
     return undefined;
   }
 
-  override async extendLease(task: Pick<Task, 'taskId' | 'workflowInstanceId'>): Promise<void> {
-    await this.update({
+  override async extendLease(
+    task: Pick<Task, 'taskId' | 'workflowInstanceId'>,
+    timeoutMs: number = this.#api.options.requestTimeoutMs,
+  ): Promise<void> {
+    const json: TaskResultBody = {
       taskId: task.taskId,
       workflowInstanceId: task.workflowInstanceId,
       status: 'IN_PROGRESS',
       extendLease: true,
-    });
+    };
+    await this.#api.text({ method: 'POST', path: '/tasks', json, idempotent: true, timeoutMs });
   }
 
   override async addLog(taskId: string, line: string): Promise<void> {

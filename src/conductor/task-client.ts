@@ -33,8 +33,15 @@ export abstract class TaskClient {
   abstract updateAndPoll(result: TaskResultBody): Promise<Task | undefined>;
   /** Whether the server is known or hoped to have update-v2. */
   abstract readonly canChain: boolean;
-  /** Tells the server that the task is still being worked on: its lease starts anew. */
-  abstract extendLease(task: Pick<Task, 'taskId' | 'workflowInstanceId'>): Promise<void>;
+  /**
+   * Tells the server that the task is still being worked on: its lease starts anew.
+   *
+   * @param timeoutMs - how long to wait for the answer; as for other requests when absent
+   */
+  abstract extendLease(
+    task: Pick<Task, 'taskId' | 'workflowInstanceId'>,
+    timeoutMs?: number,
+  ): Promise<void>;
   abstract addLog(taskId: string, line: string): Promise<void>;
   abstract getLogs(taskId: string): Promise<TaskExecLog[]>;
   abstract getTask(taskId: string): Promise<Task>;

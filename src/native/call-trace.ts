@@ -1,5 +1,6 @@
 import { appendFileSync, rmSync } from 'node:fs';
 import { CALL_CELLS, CALL_RECORD_SIZE } from '../core/native-call-record.js';
+import type { CallMark } from './call-guard.js';
 import { mapNewFile } from './koffi-backend.js';
 
 /**
@@ -68,7 +69,7 @@ function untraced(): CallTrace {
 }
 
 /** Notes an asynchronous call. @returns what to do when it is done */
-export function traceAsync({ cells }: CallTrace, id: number): () => void {
+export function traceAsync({ cells, id }: CallMark): () => void {
   const cell = cells.indexOf(0, 1);
   if (cell === -1) return () => undefined;
   cells[cell] = id;

@@ -9,7 +9,7 @@
  * ```
  */
 export function cancellationFlag(signal: AbortSignal): Int32Array {
-  const flag = new Int32Array(new SharedArrayBuffer(4));
+  const flag = new Int32Array(1);
   const raise = (): void => void Atomics.store(flag, 0, 1);
   if (signal.aborted) raise();
   else signal.addEventListener('abort', raise, { once: true });

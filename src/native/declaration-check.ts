@@ -36,11 +36,7 @@ export function declarationProblems({ signature, options }: NativeDeclaration): 
         `the result: ${result.name} can only be returned by pointer: its members are not declared`,
       );
     if (result.kind === 'pointer' && result.text !== undefined && !owned.has('result')) {
-      const plain = result.text === 'utf8' ? 'char' : 'char16_t';
-      problems.push(
-        `the result: who frees the text? Declare "const ${plain} *" when it stays the library's, or { freedBy: 'free' } with ` +
-          'the function that frees it',
-      );
+      problems.push(`the result: ${whoFrees(result.text)}`);
     }
   }
   for (const name of owned) {
@@ -58,10 +54,13 @@ export function declarationProblems({ signature, options }: NativeDeclaration): 
       problems.push(`freedBy: "${name}" is not an _Out_ parameter that brings a text or pointer out`);
     }
   }
-  for (const [index, { type, direction }] of parameters.entries()) {
+  for (const [index, { name, type, direction }] of parameters.entries()) {
     const where = `parameter ${index + 1}`;
     if (typeof type !== 'object') continue;
     if (type.kind === 'pointer' && direction !== undefined) {
+      const { to } = type;
+      const isText = typeof to === 'object' && to.kind === 'pointer' && to.text !== undefined;
+      if (isText && !owned.has(name ?? '')) problems.push(`${where}: ${whoFrees(to.text!, name ?? 'name')}`);
       if (type.isConst) problems.push(`${where}: nothing can be written through a pointer to const`);
       if (type.to === 'void' || (typeof type.to === 'object' && type.to.kind === 'opaque')) {
         problems.push(
@@ -73,6 +72,14 @@ export function declarationProblems({ signature, options }: NativeDeclaration): 
       problems.push(...callbackProblems(type).map((problem) => `${where}: ${problem}`));
   }
   return problems;
+}
+
+/** @param parameter - that brings the text out; the result without one */
+function whoFrees(text: 'utf8' | 'utf16', parameter?: string): string {
+  const plain = text === 'utf8' ? 'const char *' : 'const char16_t *';
+  const borrowed = parameter === undefined ? plain : `${plain}*`;
+  const freedBy = parameter === undefined ? "'free'" : `{ ${parameter}: 'free' }`;
+  return `who frees the text? Declare "${borrowed}" when it stays the library's, or { freedBy: ${freedBy} } with the function that frees it`;
 }
 
 /** What JavaScript functions cannot take or return when native code calls them. */

@@ -64,7 +64,9 @@ export class FfiNapiBackend extends NativeBackend {
   }
 
   addressOf(bytes: ArrayBufferView): bigint {
-    return BigInt(`0x${this.packages.ref.hexAddress(bufferOf(bytes))}`);
+    const { ref } = this.packages;
+    const buffer = bufferOf(bytes);
+    return ref.isNull(buffer) ? 0n : BigInt(`0x${ref.hexAddress(buffer)}`);
   }
 
   read(address: bigint, length: number): Buffer {
@@ -100,6 +102,7 @@ export class FfiNapiBackend extends NativeBackend {
   /** A value of ffi-napi as we take it. */
   raise(type: LoweredType, value: unknown): unknown {
     if (typeof type !== 'string') return (value as { ref(): Buffer }).ref();
+    if (type === 'void') return undefined;
     // Numbers that are not exact come as strings.
     if (type === 'int64_t' || type === 'uint64_t') return typeof value === 'string' ? BigInt(value) : value;
     if (type !== 'pointer' && type !== 'string16') return value;
@@ -230,9 +233,9 @@ function structOf(packages: Packages, record: RecordType, bytes: unknown): unkno
 }
 
 function bufferOf(view: ArrayBufferView): Buffer {
-  return Buffer.isBuffer(view)
-    ? view
-    : Buffer.from(view.buffer as ArrayBuffer, view.byteOffset, view.byteLength);
+  if (view.buffer instanceof SharedArrayBuffer)
+    throw new TypeError('the backend ffi-napi cannot pass shared memory');
+  return Buffer.isBuffer(view) ? view : Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /** The packages, with ffi-napi's own copy of ref. */

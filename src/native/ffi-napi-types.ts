@@ -25,6 +25,7 @@ export interface FfiNapi {
 }
 
 export interface RefNapi {
+  isNull(buffer: Buffer): boolean;
   hexAddress(buffer: Buffer): string;
   readPointer(buffer: Buffer, offset: number, length: number): Buffer;
   readCString(buffer: Buffer, offset: number): string;

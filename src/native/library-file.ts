@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 
 /** What the first bytes of a file say that it is. */
 export interface LibraryFile {
-  readonly format: 'ELF' | 'Mach-O' | 'PE' | 'linker script' | 'empty' | 'unknown';
+  readonly format: 'ELF' | 'Mach-O' | 'PE' | 'linker script' | 'empty' | 'cut off' | 'unknown';
   /** As Node.js names them; several in a universal Mach-O file. */
   readonly architectures: readonly string[];
   /** Libraries that it needs, and folders in which it wants them looked for. Known of ELF files only. */
@@ -62,7 +62,8 @@ export function describe(read: Read): LibraryFile {
     return { format, architectures, needed: [], searchFolders: [] };
   };
   if (head.length === 0) return plain('empty');
-  if (head.length >= 20 && head.readUInt32BE(0) === 0x7f454c46) {
+  if (head.toString('latin1', 0, 4) === '\u007fELF') {
+    if (head.length < 64) return plain('cut off');
     const isLittle = head[5] !== 2;
     const machine = isLittle ? head.readUInt16LE(18) : head.readUInt16BE(18);
     const architectures = [ELF_MACHINES.get(machine) ?? `machine 0x${machine.toString(16)}`];
@@ -108,7 +109,7 @@ function elfDependencies(
   isLittle: boolean,
 ): { needed: readonly string[]; searchFolders: readonly string[] } {
   const none = { needed: [], searchFolders: [] };
-  if (head[4] !== 2 || head.length < 64) return none;
+  if (head[4] !== 2) return none;
   const u64 = (bytes: Buffer, at: number): number =>
     Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
   const u32 = (bytes: Buffer, at: number): number =>

@@ -1,5 +1,4 @@
 import { dirname, join } from 'node:path';
-import { describeThrown } from '../core/errors.js';
 import type { NativeBackend } from './backend.js';
 import { isFile, type LookupPlace } from './library-lookup.js';
 import { formatOf, inspectLibrary, type LibraryFile } from './library-file.js';
@@ -24,11 +23,13 @@ export function diagnoseLoad(file: string, backend: NativeBackend, place: Lookup
       text: 'is a text for the linker that names other files, not a shared library; name the real one (libx.so.1)',
     };
   }
-  if (format === 'empty' || format === 'unknown') {
-    return {
-      reason: 'not-a-library',
-      text: `is ${format === 'empty' ? 'an empty file' : 'no ELF, Mach-O or PE file'}, not a shared library`,
-    };
+  const isNothing = {
+    empty: 'an empty file',
+    'cut off': 'cut off',
+    unknown: 'no ELF, Mach-O or PE file',
+  } as const;
+  if (format === 'empty' || format === 'cut off' || format === 'unknown') {
+    return { reason: 'not-a-library', text: `is ${isNothing[format]}, not a shared library` };
   }
   if (format !== wanted) {
     return {
@@ -64,8 +65,8 @@ function missingDependencies(
     try {
       backend.open(name).close();
       return false;
-    } catch (error) {
-      return describeThrown(error).includes(name);
+    } catch {
+      return true;
     }
   });
 }

@@ -64,10 +64,10 @@ export function openNativeLibrary(instance: object, options: OpenNativeLibraryOp
   const found = find(definition, backend, options.place ?? currentPlace());
   if ('code' in found) throw allMistakes(definition, [...mistakes, found]);
   mistakes.push(...missingSymbols(definition, found.shared));
-  const { native, release } = found.shared;
+  const { shared } = found;
   try {
     if (mistakes.length > 0) throw allMistakes(definition, mistakes);
-    const library = new OpenLibrary(definition, { backend, native, file: found.file, release });
+    const library = new OpenLibrary(definition, { backend, shared, file: found.file });
     const calls = bind(definition, library);
     for (const [member, { call }] of calls) {
       // The instance's own property, since class fields without a value hide whatever the prototype has.
@@ -75,7 +75,7 @@ export function openNativeLibrary(instance: object, options: OpenNativeLibraryOp
     }
     opened.set(instance, { library, calls: [...calls.values()] });
   } catch (error) {
-    release();
+    shared.release();
     throw error;
   }
 }

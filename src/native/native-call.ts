@@ -142,8 +142,8 @@ class MarshalledCall {
               if (error !== null) return reject(error);
               try {
                 resolve(this.#finish(value, frame));
-              } catch (failure) {
-                reject(failure as Error);
+              } catch (failure: unknown) {
+                reject(failure);
               }
             });
           }),

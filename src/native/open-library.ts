@@ -11,6 +11,7 @@ import type { NativeDefinition } from './native-definition.js';
 import { NativePointer, type PointerReader } from './native-pointer.js';
 import type { Int64Mode, NativeType } from './native-types.js';
 import { readPointer } from './scalar-memory.js';
+import type { SharedHandle } from './shared-handles.js';
 import { layoutOf } from './type-layout.js';
 
 /** Libraries whose functions must not run at the same time, by their files: all instances in this process wait for each other. */
@@ -27,8 +28,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
   readonly backend: NativeBackend;
   readonly int64: Int64Mode;
   readonly #definition: NativeDefinition;
-  readonly #native: NativeHandle;
-  readonly #release: () => void;
+  readonly #shared: SharedHandle;
   readonly #file: string;
   readonly #trace: CallTrace;
   readonly #serial: AsyncQueue | undefined;
@@ -42,15 +42,14 @@ export class OpenLibrary implements CodecContext, PointerReader {
 
   constructor(
     definition: NativeDefinition,
-    parts: { backend: NativeBackend; native: NativeHandle; file: string; release: () => void },
+    parts: { backend: NativeBackend; shared: SharedHandle; file: string },
   ) {
     this.#definition = definition;
     this.className = definition.className;
     this.int64 = definition.int64;
     this.backend = parts.backend;
-    this.#native = parts.native;
+    this.#shared = parts.shared;
     this.#file = parts.file;
-    this.#release = parts.release;
     this.#trace = callTrace();
     if (definition.serial) {
       this.#serial = serialQueues.get(parts.file) ?? new AsyncQueue(1);
@@ -63,7 +62,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
   }
 
   get native(): NativeHandle {
-    return this.#native;
+    return this.#shared.native;
   }
 
   /** Whether an asynchronous call is running or waiting, on a library that takes one call at a time. */
@@ -98,7 +97,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
     }
     this.#calls++;
     const traced = async (): Promise<T> => {
-      const done = traceAsync(this.#trace, mark.id);
+      const done = traceAsync(mark);
       try {
         return await start();
       } finally {
@@ -214,7 +213,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
     this.#handles.clear();
     this.#state = 'closed';
     for (const callback of this.#callbacks) callback.release();
-    this.#release();
+    this.#shared.release();
     if (problems.length > 0) {
       throw new TuttiError(
         'ILLEGAL_STATE',
@@ -226,7 +225,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
   #free(symbol: string): NativeFunction {
     let free = this.#freeFunctions.get(symbol);
     if (free === undefined) {
-      const native = this.#native.func({ symbol, result: 'void', parameters: ['pointer'] });
+      const native = this.native.func({ symbol, result: 'void', parameters: ['pointer'] });
       const mark = this.mark(symbol);
       free = (address) => marked(mark, () => native(address));
       this.#freeFunctions.set(symbol, free);

@@ -47,8 +47,8 @@ export class CancellationWatch {
     this.#timer ??= setInterval(() => void this.#look(), ROUND_MS);
   }
 
-  remove(taskId: string): void {
-    this.#watched.delete(taskId);
+  remove(task: LedgerTask): void {
+    if (this.#watched.get(task.taskId)?.task === task) this.#watched.delete(task.taskId);
   }
 
   close(): void {
@@ -61,7 +61,7 @@ export class CancellationWatch {
     // An idle application should sleep.
     if (this.#watched.size === 0) return this.close();
     this.#isLooking = true;
-    const now = Date.now();
+    const now = performance.now();
     const due = [...this.#watched.values()].filter(
       (one) => one.nextLookAt <= now && one.task.state === 'running',
     );
@@ -74,14 +74,14 @@ export class CancellationWatch {
     const { taskId } = one.task;
     try {
       const { status } = await this.#client.getTask(taskId);
-      one.nextLookAt = Date.now() + LOOK_EVERY_MS;
+      one.nextLookAt = performance.now() + LOOK_EVERY_MS;
       if (!OVER.includes(status) || !this.#watched.has(taskId)) return;
       this.#watched.delete(taskId);
       this.#logger.warn('a running task is over on the server; it is told to end', { taskId, status });
       one.cancel(`the task is ${status} on the server`);
     } catch {
       // The server is away: the next round asks again, everybody else tells of it already.
-      one.nextLookAt = Date.now() + LOOK_EVERY_MS;
+      one.nextLookAt = performance.now() + LOOK_EVERY_MS;
     }
   }
 }

@@ -14,6 +14,8 @@ export class ChannelReporter {
   readonly #channel: OrchestratorChannel;
   readonly #refs = new Map<string, number>();
   readonly #taskIds = new Map<number, string>();
+  /** Earlier copies of tasks that came back before their end was told: so many ends are to be passed over. */
+  readonly #replaced = new Map<string, number>();
   readonly #claims = new Map<number, (mayRun: boolean) => void>();
   #nextRef = 1;
   #nextClaim = 1;
@@ -21,6 +23,8 @@ export class ChannelReporter {
   #marks: [number, TaskMark][] = [];
   #finished: FinishedEntry[] = [];
   #flush: Promise<void> | undefined;
+  /** Of the newest message; those before it are written before it. */
+  #written: Promise<void> = Promise.resolve();
 
   constructor(channel: OrchestratorChannel) {
     this.#channel = channel;
@@ -32,7 +36,7 @@ export class ChannelReporter {
       started: (tasks) => this.#addStarted(tasks, worker),
       begun: (taskId) => this.#addMark(taskId, 'begun'),
       releasing: (taskId) => this.#addMark(taskId, 'releasing'),
-      stored: (taskId) => void this.#addMark(taskId, 'stored'),
+      stored: (taskId, isOnDisk = true) => void this.#addMark(taskId, isOnDisk ? 'stored' : 'kept'),
       finished: (taskId, end) => this.finished(taskId, end),
       progress: (taskId, progress) => {
         const ref = this.#refs.get(taskId);
@@ -45,7 +49,7 @@ export class ChannelReporter {
 
   /** Resolves when everything reported so far is written. */
   async flushed(): Promise<void> {
-    await (this.#flush ?? Promise.resolve());
+    await this.#written;
   }
 
   /** The orchestrator's answer to a claim. */
@@ -60,6 +64,13 @@ export class ChannelReporter {
 
   /** Tells that the server has the result of a task, or that there will be none. */
   finished(taskId: string, end: TaskEnd): void {
+    const replaced = this.#replaced.get(taskId) ?? 0;
+    if (replaced > 1) this.#replaced.set(taskId, replaced - 1);
+    else this.#replaced.delete(taskId);
+    if (replaced === 0) this.#end(taskId, end);
+  }
+
+  #end(taskId: string, end: TaskEnd): void {
     const ref = this.#refs.get(taskId);
     if (ref === undefined) return;
     this.#refs.delete(taskId);
@@ -70,6 +81,11 @@ export class ChannelReporter {
 
   #addStarted(tasks: readonly ReportedTask[], worker: number): Promise<void> {
     for (const { task, limitMs, deaths, begins } of tasks) {
+      // Given back, and here again before the server's answer to that.
+      if (this.#refs.has(task.taskId)) {
+        this.#end(task.taskId, 'IN_PROGRESS');
+        this.#replaced.set(task.taskId, (this.#replaced.get(task.taskId) ?? 0) + 1);
+      }
       const ref = this.#nextRef++;
       this.#refs.set(task.taskId, ref);
       this.#taskIds.set(ref, task.taskId);
@@ -120,7 +136,7 @@ export class ChannelReporter {
   }
 
   #flushSoon(): Promise<void> {
-    this.#flush ??= new Promise((resolve) => {
+    this.#flush ??= this.#written = new Promise((resolve) => {
       setImmediate(() => {
         const [started, marks, finished] = [this.#started, this.#marks, this.#finished];
         this.#started = [];

@@ -51,6 +51,7 @@ class ClusterProcess implements LaunchedProcess {
   readonly #worker: ClusterWorker;
   readonly #watch: ProcessWatch;
   readonly #stderr = new TextTail();
+  #closeTimer: NodeJS.Timeout | undefined;
   #hasEnded = false;
   #onMessage: (message: WorkerMessage) => void = () => undefined;
   #onEnd: (end: ProcessEnd) => void = () => undefined;
@@ -77,7 +78,9 @@ class ClusterProcess implements LaunchedProcess {
     });
     child.stderr?.on('error', () => undefined);
     child.once('close', (code, signal) => this.#end(code, signal));
-    child.once('exit', (code, signal) => setTimeout(() => this.#end(code, signal), CLOSE_WAIT_MS));
+    child.once('exit', (code, signal) => {
+      this.#closeTimer = setTimeout(() => this.#end(code, signal), CLOSE_WAIT_MS);
+    });
   }
 
   onMessage(listener: (message: WorkerMessage) => void): void {
@@ -100,6 +103,7 @@ class ClusterProcess implements LaunchedProcess {
   #end(code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    clearTimeout(this.#closeTimer);
     this.#watch.remove(this.pid);
     this.#worker.process.stderr?.destroy();
     this.#onEnd({ code, signal, stderrTail: this.#stderr.text() });

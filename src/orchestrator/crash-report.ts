@@ -18,7 +18,8 @@ export interface Crash {
 
 /**
  * What is to be told of the tasks of a process that died, so that the server need not wait for their leases: FAILED
- * for each task whose code was running, back to the queue for each that was waiting to begin. Nothing for one whose
+ * for each task whose code was running or whose result was in its memory only, back to the queue for each that was
+ * waiting to begin. Nothing for one whose
  * result is in the outbox; nothing for one that was about to be given back, since the server may have it already (the
  * sweep finds it otherwise).
  */
@@ -26,8 +27,10 @@ export function crashResults(tasks: readonly LedgerTask[], crash: Crash): TaskRe
   const open = tasks.filter((task) => task.state !== 'stored' && !crash.isStored(task.taskId));
   const running = open.filter((task) => task.state === 'running');
   const waiting = open.filter((task) => task.state === 'waiting');
+  const kept = open.filter((task) => task.state === 'kept');
   return [
     ...running.map((task) => failure(task, crash, running.length === 1)),
+    ...kept.map((task) => failure(task, { ...crash, reason: `${KEPT}: ${crash.reason}`, isByTask: false }, false)),
     ...waiting.map((task) => ({
       ...ids(task, crash),
       status: TaskResultStatus.IN_PROGRESS,
@@ -37,8 +40,13 @@ export function crashResults(tasks: readonly LedgerTask[], crash: Crash): TaskRe
   ];
 }
 
+const KEPT = 'the task had ended, but its result was in memory only when its process was gone';
+/** The server keeps 500 characters of it. */
+const MAX_REASON_LENGTH = 1_000;
+
 function failure(task: LedgerTask, crash: Crash, wasAlone: boolean): TaskResultBody {
-  const { reason, stderrTail, isByTask } = crash;
+  const { stderrTail, isByTask } = crash;
+  const reason = crash.reason.slice(0, MAX_REASON_LENGTH);
   const verdict = isByTask ? poisonVerdict({ deaths: task.deaths }, wasAlone) : undefined;
   return {
     ...ids(task, crash),

@@ -14,8 +14,8 @@ export interface KnownTask {
 }
 
 /**
- * Whether a task that was delivered before may be run in the process that claims it. The same task that runs already:
- * no. A new attempt while the old one runs: yes, after the old one was told to end.
+ * Whether a task that was delivered before may be run in the process that claims it. The same task that runs already,
+ * or whose result is on its way: no. A new attempt while the old one runs: yes, after the old one was told to end.
  *
  * @param known - all tasks of the application that were told, asked anew at each look
  */
@@ -26,12 +26,12 @@ export async function mayRunClaimed(
   // What other processes have written before the server could hand the task out anew is read first.
   await nextTurn();
   await nextTurn();
-  if (known().some(({ task }) => isSame(task, claimed) && isActive(task))) return false;
-  const until = Date.now() + OLD_ATTEMPT_WAIT_MS;
+  if (known().some(({ task }) => isSame(task, claimed) && task.state !== 'releasing')) return false;
+  const until = performance.now() + OLD_ATTEMPT_WAIT_MS;
   let wasTold = false;
   for (;;) {
     const old = known().find(({ task }) => isEarlierAttempt(task, claimed) && isActive(task));
-    if (old === undefined || Date.now() >= until) return true;
+    if (old === undefined || performance.now() >= until) return true;
     if (!wasTold) old.cancel('the server has started a new attempt of this task');
     wasTold = true;
     await sleep(CHECK_MS);

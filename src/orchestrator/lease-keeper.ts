@@ -1,12 +1,16 @@
-import { describeThrown, HttpError } from '../core/errors.js';
+import { describeThrown } from '../core/errors.js';
 import { Heap } from '../core/heap.js';
 import type { Logger } from '../core/logger.js';
 import type { TaskClient } from '../conductor/task-client.js';
+import { deliveryVerdict } from '../worker/result-sender.js';
 
 /** Share of a lease after which it is extended: leaves time for two more tries. */
 const EXTEND_AFTER = 1 / 3;
 const RETRY_AFTER = 1 / 10;
 const MIN_RETRY_MS = 100;
+/** Share of a lease after which a heartbeat that is not answered is given up and sent again. */
+const ANSWER_WITHIN = 1 / 4;
+const MAX_ANSWER_MS = 10_000;
 /** Heartbeats that are due within so many milliseconds go together. */
 const GRANULARITY_MS = 25;
 /** So many ended leases may stay in the queue. */
@@ -27,7 +31,7 @@ export type LeaseGate = () => true | string;
 interface Lease {
   readonly task: LeasedTask;
   readonly gate: LeaseGate;
-  /** Epoch milliseconds of the last moment of which the server is known to have heard. */
+  /** Last moment of which the server is known to have heard. */
   extendedAt: number;
   dueAt: number;
   failures: number;
@@ -39,7 +43,8 @@ interface Lease {
 
 /**
  * Extends the leases of the tasks in flight, from the orchestrator, where user code cannot stop it. One timer for
- * all of them.
+ * all of them. Its times are those of `performance.now()`: a clock that is set must neither silence heartbeats nor
+ * make them pile up.
  */
 export class LeaseKeeper {
   readonly #client: TaskClient;
@@ -62,8 +67,8 @@ export class LeaseKeeper {
   /** Keeps the lease of `task` until {@link remove}, as long as `gate` allows it. */
   add(task: LeasedTask, gate: LeaseGate): void {
     if (task.responseTimeoutSeconds <= 0 || this.#isClosed) return;
-    this.remove(task.taskId);
-    const now = Date.now();
+    this.#drop(this.#leases.get(task.taskId));
+    const now = performance.now();
     const lease: Lease = {
       task,
       gate,
@@ -78,12 +83,17 @@ export class LeaseKeeper {
     this.#schedule(lease);
   }
 
-  remove(taskId: string): void {
-    const lease = this.#leases.get(taskId);
+  /** Nothing happens when the lease is kept for another copy of the same task meanwhile. */
+  remove(task: LeasedTask): void {
+    const lease = this.#leases.get(task.taskId);
+    if (lease?.task === task) this.#drop(lease);
+  }
+
+  #drop(lease: Lease | undefined): void {
     if (lease === undefined) return;
     // Left in the queue until it is due: taking it out of the middle costs more than passing over it …
     lease.isOver = true;
-    this.#leases.delete(taskId);
+    this.#leases.delete(lease.task.taskId);
     // … but short tasks with long leases must not pile up there.
     if (this.#due.size > 2 * this.#leases.size + MAX_LEFTOVERS) {
       this.#due = newQueue();
@@ -94,7 +104,7 @@ export class LeaseKeeper {
   /** Milliseconds until the server takes the task back, as far as is known; `undefined` when it is not kept. */
   leaseLeftMs(taskId: string): number | undefined {
     const lease = this.#leases.get(taskId);
-    return lease === undefined ? undefined : lease.extendedAt + leaseMs(lease.task) - Date.now();
+    return lease === undefined ? undefined : lease.extendedAt + leaseMs(lease.task) - performance.now();
   }
 
   close(): void {
@@ -115,13 +125,13 @@ export class LeaseKeeper {
     if (next >= this.#timerAt || next === Infinity) return;
     clearTimeout(this.#timer);
     this.#timerAt = next;
-    const waitMs = Math.max(0, next - Date.now());
+    const waitMs = Math.max(0, next - performance.now());
     this.#timer = setTimeout(() => this.#extendDue(), Math.min(waitMs, 0x7fffffff));
   }
 
   #extendDue(): void {
     this.#timerAt = Infinity;
-    const now = Date.now();
+    const now = performance.now();
     for (
       let lease = this.#due.peek();
       lease !== undefined && lease.dueAt <= now + GRANULARITY_MS;
@@ -160,11 +170,12 @@ export class LeaseKeeper {
 
   async #extend(lease: Lease, now: number): Promise<void> {
     try {
-      await this.#client.extendLease(lease.task);
+      const timeoutMs = Math.min(leaseMs(lease.task) * ANSWER_WITHIN, MAX_ANSWER_MS);
+      await this.#client.extendLease(lease.task, timeoutMs);
       lease.extendedAt = now;
       lease.failures = 0;
       this.extended++;
-      this.#later(lease, leaseMs(lease.task) * EXTEND_AFTER - (Date.now() - now));
+      this.#later(lease, leaseMs(lease.task) * EXTEND_AFTER - (performance.now() - now));
     } catch (error) {
       this.#failed(lease, error);
     }
@@ -172,14 +183,14 @@ export class LeaseKeeper {
 
   #failed(lease: Lease, error: unknown): void {
     const { taskId } = lease.task;
-    if (error instanceof HttpError && error.status === 404) {
+    if (deliveryVerdict(error) === 'unknown-task') {
       this.#logger.warn('the lease of a task cannot be extended: the server does not know the task', {
         taskId,
       });
-      return this.remove(taskId);
+      return this.#drop(lease);
     }
     lease.failures++;
-    const sinceMs = Date.now() - lease.extendedAt;
+    const sinceMs = performance.now() - lease.extendedAt;
     const hasLapsed = sinceMs >= leaseMs(lease.task);
     if (lease.failures === 1 || hasLapsed) {
       this.#logger.warn('extending the lease of a task failed; trying again', {
@@ -191,7 +202,7 @@ export class LeaseKeeper {
     if (hasLapsed && lease.failures > 1) {
       this.lapsed++;
       // The next tries go on at the ordinary pace: the server may not have noticed yet.
-      lease.extendedAt = Date.now();
+      lease.extendedAt = performance.now();
       return this.#later(lease, leaseMs(lease.task) * EXTEND_AFTER);
     }
     this.#later(lease, Math.max(MIN_RETRY_MS, leaseMs(lease.task) * RETRY_AFTER));
@@ -199,7 +210,7 @@ export class LeaseKeeper {
 
   #later(lease: Lease, ms: number): void {
     if (lease.isOver || this.#isClosed) return;
-    lease.dueAt = Date.now() + Math.max(MIN_RETRY_MS, ms);
+    lease.dueAt = performance.now() + Math.max(MIN_RETRY_MS, ms);
     this.#schedule(lease);
   }
 }

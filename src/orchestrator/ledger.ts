@@ -1,8 +1,11 @@
 import type { TaskEnd } from '../worker/task-reporter.js';
 import type { FinishedEntry, StartedEntry, TaskMark } from './messages.js';
 
-/** `waiting` for its turn to begin · `running` · `releasing` back to the server · `stored`: ended, result in the outbox */
-export type LedgerTaskState = 'waiting' | 'running' | 'releasing' | 'stored';
+/**
+ * `waiting` for its turn to begin · `running` · `releasing` back to the server · `stored`: ended, result in the outbox ·
+ * `kept`: ended, result in the memory of its process only
+ */
+export type LedgerTaskState = 'waiting' | 'running' | 'releasing' | 'stored' | 'kept';
 
 /** A task that a worker process has, as far as the orchestrator knows. */
 export interface LedgerTask {
@@ -18,7 +21,7 @@ export interface LedgerTask {
   readonly deaths: number;
   readonly reference: string;
   readonly retryCount: number;
-  /** Epoch milliseconds. */
+  /** On the clock of `performance.now()`, which nobody can set. */
   readonly startedAt: number;
   state: LedgerTaskState;
   progress: string | number | undefined;

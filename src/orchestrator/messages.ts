@@ -26,9 +26,9 @@ export type StartedEntry = readonly [
 
 /**
  * `begun`: its code begins now · `releasing`: the server gets it back and may hand it out anew before the end is told ·
- * `stored`: its code has ended, the outbox has the result
+ * `stored`: its code has ended, the outbox has the result · `kept`: its code has ended, its result is in memory only
  */
-export type TaskMark = 'begun' | 'releasing' | 'stored';
+export type TaskMark = 'begun' | 'releasing' | 'stored' | 'kept';
 
 export type FinishedEntry = readonly [ref: number, end: TaskEnd];
 

@@ -164,7 +164,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     const { onStartupFailure, onStarted } = this.#options;
     this.#startedAt = Date.now();
     this.#watching = setInterval(() => {
-      for (const slot of this.#slots) slot.watch(Date.now());
+      for (const slot of this.#slots) slot.watch(performance.now());
     }, WATCH_MS);
     for (const slot of this.#slots) slot.start();
     await new Promise<void>((resolve) => {
@@ -241,11 +241,11 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     return this.#wasCutOff || this.#failure !== undefined ? EXIT_CODES.failed : EXIT_CODES.clean;
   }
 
-  #makeCustodian({ client, directory }: ServerConnection): TaskCustodian {
+  #makeCustodian({ client, directory, redact }: ServerConnection): TaskCustodian {
     const { logger } = this.#options;
-    const isInFlight = (taskId: string): boolean =>
-      this.#knownTasks().some(({ task }) => task.taskId === taskId);
-    return new TaskCustodian({ client, logger, directory, isInFlight });
+    const inFlight = (): Set<string> =>
+      new Set(this.#slots.flatMap((slot) => slot.ledger.tasks().map((task) => task.taskId)));
+    return new TaskCustodian({ client, logger, directory, inFlight, redact: redact ?? ((text) => text) });
   }
 
   #slotOptions({ url, directory }: ServerConnection): ConstructorParameters<typeof Slot>[1] {
@@ -266,7 +266,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   readonly #slotListener: SlotListener = {
     ready: (slot) => {
       this.#options.logger.debug('worker process ready', { slot: slot.plan.name, pid: slot.pid });
-      this.#custodian?.workersReady(slot.workers);
+      this.#custodian?.workersReady(slot.workers, slot.pid ?? 0);
       this.emit(
         'ready',
         slot.status(() => undefined),
@@ -297,7 +297,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
         () => slot.leaseGate(task),
         (reason) => slot.cancel(task, reason),
       ),
-    taskRemoved: (_slot, task) => this.#custodian?.taskRemoved(task.taskId),
+    taskRemoved: (_slot, task) => this.#custodian?.taskRemoved(task),
     claim: async (_slot, claimed) =>
       (await this.#custodian?.mayRun(claimed, () => this.#knownTasks())) ?? true,
     uncertain: (slot) => this.#custodian?.uncertain(slot.workers),

@@ -21,6 +21,12 @@ export interface LeftRun {
 const TOUCH_MS = 10_000;
 const DEAD_AFTER_MS = 60_000;
 
+/** A worker with the process that it was in. */
+interface WorkerNote extends WorkerIdentity {
+  readonly pid: number | undefined;
+  readonly startTime: string | undefined;
+}
+
 interface Owner {
   readonly pid: number;
   readonly host: string;
@@ -94,9 +100,10 @@ export class RunDirectory {
     this.#touching.unref();
   }
 
-  /** Notes ids that the server may know, so that the next run can ask for their tasks. */
-  noteWorkers(workers: readonly WorkerIdentity[]): void {
-    const lines = workers.map((worker) => `${JSON.stringify(worker)}\n`).join('');
+  /** Notes ids that the server may know, so that the next run can ask for their tasks. @param pid - their process */
+  noteWorkers(workers: readonly WorkerIdentity[], pid: number): void {
+    const startTime = processStartTime(pid);
+    const lines = workers.map((worker) => `${JSON.stringify({ ...worker, pid, startTime })}\n`).join('');
     this.#writing = this.#writing
       .then(() => appendFile(join(this.folder, 'workers.jsonl'), lines, { mode: 0o600 }))
       .catch((error: unknown) =>
@@ -104,13 +111,21 @@ export class RunDirectory {
       );
   }
 
-  /** Takes over what dead runs of the same application have left. */
-  async takeOverDeadRuns(): Promise<LeftRun[]> {
+  /**
+   * Takes over what dead runs of the same application have left. A run of which worker processes are still alive is
+   * left for another call: they may be finishing their tasks.
+   */
+  async takeOverDeadRuns(): Promise<{ runs: LeftRun[]; isComplete: boolean }> {
     const names = await readdir(this.#root).catch(() => [] as string[]);
     const runs: LeftRun[] = [];
+    let isComplete = true;
     for (const name of names) {
       const left = join(this.#root, name);
       if (!name.startsWith('run-') || left === this.folder || !(await isDead(left))) continue;
+      if (await hasLiveWorkers(left)) {
+        isComplete = false;
+        continue;
+      }
       const taken = join(this.folder, `left-${name}`);
       try {
         await rename(left, taken);
@@ -121,14 +136,14 @@ export class RunDirectory {
       runs.push({ outboxFolder: join(taken, 'outbox'), workers: await readWorkers(taken) });
       runs.push(...(await nestedRuns(taken)));
     }
-    return runs;
+    return { runs, isComplete };
   }
 
   /** @param isEmpty - nothing is left that the next run needs: the folder goes */
   async close(isEmpty: boolean): Promise<void> {
     clearInterval(this.#touching);
     await this.#writing;
-    if (isEmpty) await rm(this.folder, { recursive: true, force: true });
+    if (isEmpty && !(await hasSetAside(this.folder))) await rm(this.folder, { recursive: true, force: true });
     else await writeFile(join(this.folder, 'ended'), '', { mode: 0o600 }).catch(() => undefined);
   }
 }
@@ -139,7 +154,9 @@ async function nestedRuns(folder: string): Promise<LeftRun[]> {
   const runs: LeftRun[] = [];
   for (const name of names) {
     const nested = join(folder, name);
-    runs.push({ outboxFolder: join(nested, 'outbox'), workers: [] }, ...(await nestedRuns(nested)));
+    // The run that took it over may have died before it could ask the server.
+    const workers = await readWorkers(nested);
+    runs.push({ outboxFolder: join(nested, 'outbox'), workers }, ...(await nestedRuns(nested)));
   }
   return runs;
 }
@@ -159,7 +176,7 @@ async function isDead(folder: string): Promise<boolean> {
   }
 }
 
-function isAlive({ pid, startTime }: Owner): boolean {
+function isAlive({ pid, startTime }: Pick<Owner, 'pid' | 'startTime'>): boolean {
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -178,13 +195,30 @@ function processStartTime(pid: number): string | undefined {
   }
 }
 
+/** Files that are no results were put aside for somebody to look at. */
+async function hasSetAside(folder: string): Promise<boolean> {
+  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
+  return names.some((name) => name.endsWith('.set-aside'));
+}
+
+async function hasLiveWorkers(folder: string): Promise<boolean> {
+  const owner = await readFile(join(folder, 'owner.json'), 'utf8').catch(() => '{}');
+  if (!owner.includes(JSON.stringify(hostname()))) return false;
+  return (await readNotes(folder)).some(({ pid, startTime }) => pid !== undefined && isAlive({ pid, startTime }));
+}
+
 async function readWorkers(folder: string): Promise<WorkerIdentity[]> {
+  return (await readNotes(folder)).map(({ taskType, workerId }) => ({ taskType, workerId }));
+}
+
+async function readNotes(folder: string): Promise<WorkerNote[]> {
   const text = await readFile(join(folder, 'workers.jsonl'), 'utf8').catch(() => '');
   return text.split('\n').flatMap((line) => {
     try {
-      const worker = JSON.parse(line) as Partial<WorkerIdentity>;
-      const { taskType, workerId } = worker;
-      return typeof taskType === 'string' && typeof workerId === 'string' ? [{ taskType, workerId }] : [];
+      const { taskType, workerId, pid, startTime } = JSON.parse(line) as Partial<WorkerNote>;
+      return typeof taskType === 'string' && typeof workerId === 'string'
+        ? [{ taskType, workerId, pid, startTime }]
+        : [];
     } catch {
       // The last line may be cut off by a crash.
       return [];

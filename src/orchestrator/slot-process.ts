@@ -59,6 +59,8 @@ export class SlotProcess {
     launched.onMessage((message) => this.#receive(message));
     launched.onEnd((end) => {
       clearTimeout(this.#readyTimer);
+      // Its tasks are settled. What still trickles in must not end up among those of its successor.
+      launched.onMessage(() => undefined);
       listener.ended(end);
     });
   }
@@ -86,8 +88,8 @@ export class SlotProcess {
   }
 
   /** Milliseconds without a sign of progress; 0 before it is ready and while a debugger may hold it. */
-  idleMs(now: number): number {
-    return this.#isDebugged ? 0 : (this.#progress?.idleMs(now) ?? 0);
+  get idleMs(): number {
+    return this.#isDebugged ? 0 : (this.#progress?.idleMs ?? 0);
   }
 
   /**
@@ -109,7 +111,7 @@ export class SlotProcess {
     if (overdue !== undefined) {
       const text = `task ${overdue.taskId} ran longer than ${overdue.limitMs} ms and did not end when it was told to`;
       this.kill({ text, isByTask: true });
-    } else if (this.#progress.idleMs(now) >= blockedTimeoutMs) {
+    } else if (this.#progress.idleMs >= blockedTimeoutMs) {
       const text = `it hangs: for ${blockedTimeoutMs} ms it neither answered nor used processor time`;
       this.kill({ text, isByTask: true });
     }
@@ -122,19 +124,19 @@ export class SlotProcess {
         this.workers = message.workers;
         this.readyAt = Date.now();
         this.#isDebugged = message.isDebugged;
-        this.#progress = new ProcessProgress(this.pid, this.readyAt);
+        this.#progress = new ProcessProgress(this.pid, performance.now());
         return this.#listener.ready();
       case 'failed':
         this.error = message.error;
         return;
       case 'tasks':
-        return this.#ledger.record(message.started, message.marks, message.finished, Date.now());
+        return this.#ledger.record(message.started, message.marks, message.finished, performance.now());
       case 'progress':
         return this.#ledger.recordProgress(message.ref, message.progress);
       case 'beat':
         this.loops = message.loops;
         this.#isDebugged = message.isDebugged;
-        return this.#progress?.beat(Date.now());
+        return this.#progress?.beat(performance.now());
       case 'claim':
         return this.#answer(message);
       case 'uncertain':

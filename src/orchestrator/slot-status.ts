@@ -19,7 +19,7 @@ export function slotStatus(slot: {
   lastError: string | undefined;
   nextStartAt: number | undefined;
 }): SlotStatusView {
-  const now = Date.now();
+  const now = performance.now();
   const { plan, ready, loops, ledger, leaseLeftMs, ...rest } = slot;
   const { state, pid, readySince, lostToCrashes, restarts, lastError, nextStartAt } = rest;
   return {
@@ -42,7 +42,7 @@ export function slotStatus(slot: {
       workflowInstanceId: task.workflowInstanceId,
       worker: plan.workers[task.worker]?.key ?? plan.name,
       state: task.state,
-      ageMs: now - task.startedAt,
+      ageMs: Math.round(now - task.startedAt),
       leaseLeftMs: leaseLeftMs(task.taskId),
       progress: task.progress,
     })),

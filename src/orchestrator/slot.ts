@@ -191,8 +191,8 @@ export class Slot {
 
   /** `true` when the leases of its tasks may be extended, otherwise why not. */
   leaseGate(task: LedgerTask): true | string {
-    const now = Date.now();
-    if ((this.#process?.idleMs(now) ?? 0) >= this.#blockedTimeoutMs)
+    const now = performance.now();
+    if ((this.#process?.idleMs ?? 0) >= this.#blockedTimeoutMs)
       return 'its process gives no sign of progress';
     if (task.limitMs > 0 && task.state === 'running' && now - task.startedAt > task.limitMs) {
       return `it runs longer than ${task.limitMs} ms`;

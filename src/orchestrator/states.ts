@@ -7,8 +7,8 @@ import type { Transitions } from '../core/state-machine.js';
 export type SlotState = 'idle' | 'spawning' | 'ready' | 'stopping' | 'exited' | 'waiting' | 'failed';
 
 export const SLOT_TRANSITIONS: Transitions<SlotState> = {
-  idle: ['spawning', 'exited'],
-  spawning: ['ready', 'stopping', 'exited', 'failed'],
+  idle: ['spawning'],
+  spawning: ['ready', 'stopping', 'exited'],
   ready: ['stopping', 'exited'],
   stopping: ['exited'],
   exited: ['waiting', 'failed'],

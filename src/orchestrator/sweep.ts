@@ -1,15 +1,27 @@
-import { describeThrown } from '../core/errors.js';
+import { backoffDelay } from '../core/backoff.js';
+import { describeThrown, HttpError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { sleep } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import type { Task } from '../conductor/types.js';
 import type { Delivery } from '../worker/delivery.js';
+import { deliveryVerdict } from '../worker/result-sender.js';
 import type { WorkerIdentity } from './run-directory.js';
 
 /** The server's index may lag, and a poll that was under way may be answered after its process has died. */
 const SECOND_SWEEP_MS = 5_000;
 const PAGE_SIZE = 500;
 const MAX_PAGES = 20;
+/** A server that is away is asked again, at this pace. */
+const AWAY = { initialMs: 500, maxMs: 10_000 };
+
+/** Ids of the tasks that somebody has: running, reported, or in an outbox. Asked anew at each look. */
+export type KnownTasks = () => ReadonlySet<string>;
+
+/** A sweep for processes that live: one at a time for the same workers, however often a request breaks off. */
+interface LiveSweep {
+  isWantedAgain: boolean;
+}
 
 /**
  * Asks the server for tasks that it gave to a worker id without anyone knowing (a poll in flight when its process
@@ -21,7 +33,9 @@ export class Sweeper {
   readonly #logger: Logger;
   readonly #closing = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
+  readonly #live = new Map<string, LiveSweep>();
   #hasWarned = false;
+  #unfinished = 0;
   /** Tasks that were given back. */
   handedBack = 0;
 
@@ -31,16 +45,12 @@ export class Sweeper {
     this.#logger = logger;
   }
 
-  /**
-   * Sweeps for workers whose process is dead, at once and 5 s later.
-   *
-   * @param isKnown - tasks that somebody has: reported, or in an outbox
-   */
-  sweepDead(workers: readonly WorkerIdentity[], isKnown: (taskId: string) => boolean): void {
+  /** Sweeps for workers whose process is dead, at once and 5 s later. */
+  sweepDead(workers: readonly WorkerIdentity[], known: KnownTasks): void {
     this.#track(async () => {
-      await this.#sweep(workers, isKnown);
+      await this.#sweep(workers, known);
       await sleep(SECOND_SWEEP_MS, this.#closing.signal);
-      if (!this.#closing.signal.aborted) await this.#sweep(workers, isKnown);
+      if (!this.#closing.signal.aborted) await this.#sweep(workers, known);
     });
   }
 
@@ -48,20 +58,33 @@ export class Sweeper {
    * Sweeps for workers whose process lives, after a request broke off. A task counts as unknown only when it was so
    * for 5 s: its process may be about to tell of it.
    */
-  sweepLive(workers: readonly WorkerIdentity[], isKnown: (taskId: string) => boolean): void {
+  sweepLive(workers: readonly WorkerIdentity[], known: KnownTasks): void {
+    const name = workers.map((worker) => worker.workerId).join(' ');
+    const underWay = this.#live.get(name);
+    if (underWay !== undefined) {
+      underWay.isWantedAgain = true;
+      return;
+    }
+    const live: LiveSweep = { isWantedAgain: true };
+    this.#live.set(name, live);
     this.#track(async () => {
-      const first = new Set((await this.#find(workers, isKnown)).map((task) => task.taskId));
-      if (first.size === 0) return;
-      await sleep(SECOND_SWEEP_MS, this.#closing.signal);
-      if (!this.#closing.signal.aborted)
-        await this.#sweep(workers, (taskId) => !first.has(taskId) || isKnown(taskId));
+      while (live.isWantedAgain && !this.#closing.signal.aborted) {
+        live.isWantedAgain = false;
+        await this.#sweepLiveOnce(workers, known);
+      }
+      this.#live.delete(name);
     });
   }
 
-  /** Resolves when the sweeps under way have ended; those that wait for their second round leave it out. */
-  async close(): Promise<void> {
+  /**
+   * Resolves when the sweeps under way have ended; those that wait for their second round leave it out.
+   *
+   * @returns whether all could ask the server; otherwise the next start has to
+   */
+  async close(): Promise<boolean> {
     this.#closing.abort();
     await Promise.all(this.#underWay);
+    return this.#unfinished === 0;
   }
 
   #track(run: () => Promise<void>): void {
@@ -69,8 +92,22 @@ export class Sweeper {
     this.#underWay.add(running);
   }
 
-  async #sweep(workers: readonly WorkerIdentity[], isKnown: (taskId: string) => boolean): Promise<void> {
-    for (const task of await this.#find(workers, isKnown)) {
+  async #sweepLiveOnce(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {
+    const first = new Set((await this.#find(workers, known)).map((task) => task.taskId));
+    // Waited for even when there is nothing: so a server that fails now and then is searched now and then.
+    await sleep(SECOND_SWEEP_MS, this.#closing.signal);
+    if (first.size === 0) return;
+    // When closing as well: the processes have ended, and what they did not tell of is with nobody.
+    const found = await this.#find(workers, known);
+    await this.#giveBack(found.filter((task) => first.has(task.taskId)));
+  }
+
+  async #sweep(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {
+    await this.#giveBack(await this.#find(workers, known));
+  }
+
+  async #giveBack(tasks: readonly Task[]): Promise<void> {
+    for (const task of tasks) {
       this.#logger.warn('giving back a task that the server gave to a process which does not have it', {
         taskId: task.taskId,
         workerId: task.workerId,
@@ -80,36 +117,49 @@ export class Sweeper {
     }
   }
 
-  async #find(workers: readonly WorkerIdentity[], isKnown: (taskId: string) => boolean): Promise<Task[]> {
+  async #find(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<Task[]> {
     const ids = new Set(workers.map((worker) => worker.workerId));
     const found: Task[] = [];
     for (const taskType of new Set(workers.map((worker) => worker.taskType))) {
       const tasks = await this.#inProgress(taskType);
-      found.push(
-        ...tasks.filter(
-          (task) => task.status === 'IN_PROGRESS' && ids.has(task.workerId ?? '') && !isKnown(task.taskId),
-        ),
-      );
+      const knownIds = known();
+      for (const task of tasks) {
+        const isTheirs = task.status === 'IN_PROGRESS' && ids.has(task.workerId ?? '');
+        if (isTheirs && !knownIds.has(task.taskId)) found.push(task);
+      }
     }
     return found;
   }
 
+  /** Asks until the server answers: when it is away, so are the tasks that are looked for. */
   async #inProgress(taskType: string): Promise<Task[]> {
-    const tasks: Task[] = [];
-    try {
-      for (let page = 0; page < MAX_PAGES; page++) {
-        const { results, totalHits } = await this.#client.search(
-          `taskType='${taskType}' AND status='IN_PROGRESS'`,
-          {
-            start: page * PAGE_SIZE,
-            size: PAGE_SIZE,
-          },
-        );
-        tasks.push(...results);
-        if (results.length === 0 || tasks.length >= totalHits) break;
+    this.#unfinished++;
+    for (let failures = 1; ; failures++) {
+      try {
+        const tasks = await this.#search(taskType);
+        this.#unfinished--;
+        return tasks;
+      } catch (error) {
+        if (!isAway(error)) {
+          this.#unfinished--;
+          this.#warnOnce(error);
+          return [];
+        }
+        await sleep(backoffDelay(failures, AWAY), this.#closing.signal);
+        if (this.#closing.signal.aborted) return [];
       }
-    } catch (error) {
-      this.#warnOnce(error);
+    }
+  }
+
+  async #search(taskType: string): Promise<Task[]> {
+    const tasks: Task[] = [];
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const { results, totalHits } = await this.#client.search(
+        `taskType='${taskType}' AND status='IN_PROGRESS'`,
+        { start: page * PAGE_SIZE, size: PAGE_SIZE },
+      );
+      tasks.push(...results);
+      if (results.length === 0 || tasks.length >= totalHits) break;
     }
     return tasks;
   }
@@ -118,6 +168,13 @@ export class Sweeper {
     this.#logger.log(this.#hasWarned ? 'debug' : 'warn', NO_SEARCH, { error: describeThrown(error) });
     this.#hasWarned = true;
   }
+}
+
+/** 501 and 500 are what servers without an index answer: asking again changes nothing. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof HttpError) || error.status === 500 || error.status === 501) return false;
+  const verdict = deliveryVerdict(error);
+  return error.status !== 404 && (verdict === 'retry' || verdict === 'retry-auth');
 }
 
 const NO_SEARCH =

@@ -1,5 +1,5 @@
 import type { Logger } from '../core/logger.js';
-import { within } from '../core/sleep.js';
+import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
 import { Delivery } from '../worker/delivery.js';
@@ -9,13 +9,14 @@ import { CancellationWatch } from './cancellation-watch.js';
 import { crashResults, type Crash } from './crash-report.js';
 import { mayRunClaimed, type KnownTask } from './duplicate-guard.js';
 import type { LedgerTask } from './ledger.js';
-import { LeaseKeeper, type LeaseGate } from './lease-keeper.js';
+import { LeaseKeeper, type LeaseGate, type LeasedTask } from './lease-keeper.js';
 import type { ClaimedTask } from './messages.js';
 import type { RunDirectory, WorkerIdentity } from './run-directory.js';
-import { Sweeper } from './sweep.js';
+import { Sweeper, type KnownTasks } from './sweep.js';
 
 /** File names of the orchestrator's own results in the outbox. */
 const OWNER = 'orchestrator';
+const CLAIM_LINGER_MS = 5_000;
 
 /** Figures for `status()`. */
 export interface CustodyStatus {
@@ -35,8 +36,9 @@ export interface DeadProcess extends Omit<Crash, 'isStored'> {
   readonly workers: readonly WorkerIdentity[];
 }
 
-/** Whether a task is in the hands of any live process. */
-export type IsInFlight = (taskId: string) => boolean;
+/** How often it is looked whether the processes of a dead run are gone as well, and how long at most. */
+const LEFT_RUNS_CHECK_MS = 500;
+const LEFT_RUNS_WAIT_MS = 60_000;
 
 /**
  * Sees to it that no task is lost while processes come and go: keeps the leases of running tasks, reports those of
@@ -45,43 +47,65 @@ export type IsInFlight = (taskId: string) => boolean;
 export class TaskCustodian {
   readonly #logger: Logger;
   readonly #directory: RunDirectory | undefined;
-  readonly #isInFlight: IsInFlight;
+  readonly #inFlight: KnownTasks;
+  readonly #redact: (text: string) => string;
   readonly #outbox: Outbox;
   readonly #store: OutboxStore;
   readonly #delivery: Delivery;
   readonly #leases: LeaseKeeper;
+  readonly #adopted = new Map<string, LeasedTask>();
   readonly #cancellations: CancellationWatch;
   readonly #sweeper: Sweeper;
   readonly #reports = new Set<Promise<void>>();
+  /** Tasks whose process waits to hear whether it may run them. */
+  readonly #claimed = new Map<string, number>();
+  readonly #closing = new AbortController();
 
   constructor(options: {
     client: TaskClient;
     logger: Logger;
     directory: RunDirectory | undefined;
-    isInFlight: IsInFlight;
+    /** Ids of the tasks in the hands of live processes. */
+    inFlight: KnownTasks;
+    /** Takes credentials out of a text. */
+    redact: (text: string) => string;
   }) {
     const { client, logger, directory } = options;
     this.#logger = logger;
     this.#directory = directory;
-    this.#isInFlight = options.isInFlight;
+    this.#inFlight = options.inFlight;
+    this.#redact = options.redact;
+    directory?.keepAlive();
     this.#store = new OutboxStore(directory?.outboxFolder ?? '', OWNER, logger);
     this.#leases = new LeaseKeeper(client, logger);
     this.#outbox = new Outbox({
       store: this.#store,
       client,
       logger,
-      onSettled: ({ body }) => this.#leases.remove(body.taskId),
+      onSettled: ({ body }) => this.#settled(body.taskId),
     });
-    this.#delivery = new Delivery({ client, logger, outbox: this.#outbox });
+    // Written down first: the task is nobody's any more, and this process may end too.
+    const durableStore = directory === undefined ? undefined : this.#store;
+    this.#delivery = new Delivery({ client, logger, outbox: this.#outbox, durableStore });
     this.#cancellations = new CancellationWatch(client, logger);
     this.#sweeper = new Sweeper(client, this.#delivery, logger);
   }
 
   /** Takes up what dead runs of this application have left: their results, and tasks that were in their polls. */
   async takeOver(): Promise<void> {
-    if (this.#directory === undefined) return;
-    this.#directory.keepAlive();
-    for (const run of await this.#directory.takeOverDeadRuns()) {
+    const waitUntil = performance.now() + LEFT_RUNS_WAIT_MS;
+    for (;;) {
+      const isComplete = (await this.#takeOverOnce()) || performance.now() > waitUntil;
+      if (isComplete || this.#closing.signal.aborted) return;
+      // Its processes may still be finishing tasks: they are left alone until they are gone.
+      await sleep(LEFT_RUNS_CHECK_MS, this.#closing.signal);
+    }
+  }
+
+  async #takeOverOnce(): Promise<boolean> {
+    if (this.#directory === undefined) return true;
+    const { runs, isComplete } = await this.#directory.takeOverDeadRuns();
+    for (const run of runs) {
       const entries = await new OutboxStore(run.outboxFolder, OWNER, this.#logger).read();
       if (entries.length > 0) {
         this.#logger.info('results of an earlier run wait for the server; sending them', {
@@ -90,13 +114,14 @@ export class TaskCustodian {
       }
       this.#adopt(entries);
       const left = new Set(entries.map((entry) => entry.body.taskId));
-      if (run.workers.length > 0) this.#sweeper.sweepDead(run.workers, (taskId) => left.has(taskId));
+      if (run.workers.length > 0) this.#sweeper.sweepDead(run.workers, () => left);
     }
+    return isComplete;
   }
 
   /** A process has told the ids of its workers. */
-  workersReady(workers: readonly WorkerIdentity[]): void {
-    this.#directory?.noteWorkers(workers);
+  workersReady(workers: readonly WorkerIdentity[], pid: number): void {
+    this.#directory?.noteWorkers(workers, pid);
   }
 
   taskAdded(task: LedgerTask, gate: LeaseGate, cancel: (reason: string) => void): void {
@@ -104,9 +129,9 @@ export class TaskCustodian {
     this.#cancellations.add({ task, cancel });
   }
 
-  taskRemoved(taskId: string): void {
-    this.#leases.remove(taskId);
-    this.#cancellations.remove(taskId);
+  taskRemoved(task: LedgerTask): void {
+    this.#leases.remove(task);
+    this.#cancellations.remove(task);
   }
 
   /** Milliseconds that are left of a task's lease; `undefined` when it has none. */
@@ -114,13 +139,18 @@ export class TaskCustodian {
     return this.#leases.leaseLeftMs(taskId);
   }
 
-  mayRun(claimed: ClaimedTask, known: () => readonly KnownTask[]): Promise<boolean> {
-    return mayRunClaimed(claimed, known);
+  async mayRun(claimed: ClaimedTask, known: () => readonly KnownTask[]): Promise<boolean> {
+    const { taskId } = claimed;
+    this.#claimed.set(taskId, (this.#claimed.get(taskId) ?? 0) + 1);
+    const mayRun = await mayRunClaimed(claimed, known);
+    // Its process tells that it has begun a moment after the answer.
+    setTimeout(() => this.#unclaim(taskId), CLAIM_LINGER_MS).unref();
+    return mayRun;
   }
 
   /** A request of a live process broke off. */
   uncertain(workers: readonly WorkerIdentity[]): void {
-    this.#sweeper.sweepLive(workers, this.#isInFlight);
+    this.#sweeper.sweepLive(workers, () => new Set([...this.#inFlight(), ...this.#claimed.keys()]));
   }
 
   /**
@@ -130,19 +160,20 @@ export class TaskCustodian {
    */
   processDied(dead: DeadProcess): TaskResultBody[] {
     const stored = this.#storedBy(dead.incarnation);
-    const results = crashResults(dead.tasks, { ...dead, isStored: (taskId) => stored.has(taskId) });
-    const reported = new Set(dead.tasks.map((task) => task.taskId));
+    const results = crashResults(dead.tasks, {
+      ...dead,
+      reason: this.#redact(dead.reason),
+      stderrTail: this.#redact(dead.stderrTail),
+      isStored: (taskId) => stored.has(taskId),
+    });
     for (const result of results) this.#track(this.#delivery.deliver(result, false).then(() => undefined));
     if (stored.size > 0)
       this.#track(this.#store.read(dead.incarnation).then((entries) => this.#adopt(entries)));
     if (dead.workers.length > 0) {
-      const releasing = new Set(
-        dead.tasks.filter((task) => task.state === 'releasing').map((task) => task.taskId),
-      );
-      this.#sweeper.sweepDead(
-        dead.workers,
-        (taskId) => stored.has(taskId) || (reported.has(taskId) && !releasing.has(taskId)),
-      );
+      // Whether one that was about to be given back is back already, only the server knows.
+      const reported = dead.tasks.filter((task) => task.state !== 'releasing').map((task) => task.taskId);
+      const known = new Set([...stored, ...reported]);
+      this.#sweeper.sweepDead(dead.workers, () => known);
     }
     return results;
   }
@@ -164,15 +195,18 @@ export class TaskCustodian {
    * @returns how many results are left in the outbox
    */
   async close(ms: number, wasCutOff: boolean): Promise<number> {
-    const end = Date.now() + ms;
+    const end = performance.now() + ms;
+    const rest = (): number => Math.max(1, end - performance.now());
+    this.#closing.abort();
     this.#cancellations.close();
     await within(Promise.all(this.#reports), ms);
-    await within(this.#sweeper.close(), Math.max(1, end - Date.now()));
-    await this.#outbox.drained(end - Date.now());
-    const left = this.#outbox.size;
+    const isSwept = (await within(this.#sweeper.close(), rest())) ?? false;
+    await this.#outbox.drained(rest());
     await this.#outbox.close(1_000);
+    // A report that is still on its way is on disk as well.
+    const left = this.#outbox.size + this.#reports.size;
     this.#leases.close();
-    await this.#directory?.close(left === 0 && !wasCutOff);
+    await this.#directory?.close(left === 0 && isSwept && !wasCutOff);
     return left;
   }
 
@@ -191,8 +225,22 @@ export class TaskCustodian {
     // Nobody else extends these leases any more.
     for (const { body, responseTimeoutSeconds } of entries) {
       const { taskId, workflowInstanceId } = body;
-      this.#leases.add({ taskId, workflowInstanceId, responseTimeoutSeconds }, () => true);
+      const leased = { taskId, workflowInstanceId, responseTimeoutSeconds };
+      this.#adopted.set(taskId, leased);
+      this.#leases.add(leased, () => true);
     }
+  }
+
+  #settled(taskId: string): void {
+    const leased = this.#adopted.get(taskId);
+    if (leased !== undefined) this.#leases.remove(leased);
+    this.#adopted.delete(taskId);
+  }
+
+  #unclaim(taskId: string): void {
+    const count = this.#claimed.get(taskId) ?? 0;
+    if (count > 1) this.#claimed.set(taskId, count - 1);
+    else this.#claimed.delete(taskId);
   }
 
   #track(work: Promise<void>): void {

@@ -14,8 +14,8 @@ import type { TaskEnd } from './task-reporter.js';
 
 /** What became of a result. */
 export interface Delivered {
-  /** `STORED`: the outbox has it, and tells when the server has taken it. */
-  readonly end: TaskEnd | 'STORED';
+  /** `STORED`, `KEPT`: the outbox has it, on disk or in memory, and tells when the server has taken it. */
+  readonly end: TaskEnd | 'STORED' | 'KEPT';
   /** The next task, already in progress on the server, when it was asked for and there was one. */
   readonly next: Task | undefined;
 }
@@ -58,12 +58,12 @@ export class Delivery {
       if (outcome.kind === 'refused') return await this.#refused(result, outcome.error, written);
       body = outcome.body;
       if (chain) this.#options.onUncertain?.();
-      const isStored = await this.#options.outbox?.put(
+      const place = await this.#options.outbox?.put(
         written === undefined ? { body, ...receipt } : { ...written, body },
         outcome.error,
       );
-      this.#tellOfRefusal(body, outcome.error, failures, isStored === true);
-      if (isStored === true) return { end: 'STORED', next: undefined };
+      this.#tellOfRefusal(body, outcome.error, failures, place !== undefined);
+      if (place !== undefined) return { end: place === 'disk' ? 'STORED' : 'KEPT', next: undefined };
       await sleep(retryDelay(outcome.error, failures));
     }
   }
@@ -71,7 +71,8 @@ export class Delivery {
   /** Gives a task back whose code has not begun: the server hands it out again at once. */
   async handBack(task: Task, workerId: string): Promise<Delivered> {
     const { end } = await this.deliver(handBackResult(task, workerId), false);
-    return { end: end === 'REFUSED' || end === 'STORED' ? end : 'HANDED_BACK', next: undefined };
+    const isOpen = end === 'REFUSED' || end === 'STORED' || end === 'KEPT';
+    return { end: isOpen ? end : 'HANDED_BACK', next: undefined };
   }
 
   #tellOfRefusal(body: TaskResultBody, error: unknown, tries: number, isStored: boolean): void {

@@ -95,15 +95,11 @@ export class IdempotentExecutable implements Executable {
   async execute(task: Task, context: TaskContext): Promise<unknown> {
     const key = this.#keyOf(task);
     if (key === undefined) return await this.#inner.execute(task, context);
-    const before = this.#underWay.get(key);
-    // Should that one fail, this one is executed after it.
-    if (before !== undefined) await before.catch(() => undefined);
-    const kept = await this.#cache.get(key);
-    if (kept !== undefined) {
-      context.logger.info('a task is not executed again: its idempotency key has a result');
-      return kept;
+    // Should that one fail, the next is executed after it; however many wait, one at a time.
+    for (let before = this.#underWay.get(key); before !== undefined; before = this.#underWay.get(key)) {
+      await before.catch(() => undefined);
     }
-    const running = this.#executeAndKeep(key, task, context);
+    const running = this.#keptOrExecuted(key, task, context);
     this.#underWay.set(key, running);
     try {
       return await running;
@@ -112,7 +108,12 @@ export class IdempotentExecutable implements Executable {
     }
   }
 
-  async #executeAndKeep(key: string, task: Task, context: TaskContext): Promise<unknown> {
+  async #keptOrExecuted(key: string, task: Task, context: TaskContext): Promise<unknown> {
+    const kept = await this.#cache.get(key);
+    if (kept !== undefined) {
+      context.logger.info('a task is not executed again: its idempotency key has a result');
+      return kept;
+    }
     const value = await this.#inner.execute(task, context);
     const { callbackAfterSeconds } = context;
     const outcome = taskOutcome({ kind: 'returned', value, callbackAfterSeconds });

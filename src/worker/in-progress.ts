@@ -1,6 +1,6 @@
 import type { JsonObject } from '../conductor/types.js';
 
-const IN_PROGRESS = Symbol.for('tutti:in-progress');
+const IN_PROGRESS: unique symbol = Symbol.for('tutti:in-progress');
 
 export interface InProgressOptions {
   /** After how many seconds the server hands the same task out again. @defaultValue 0: at once */
@@ -11,7 +11,7 @@ export interface InProgressOptions {
 
 /** Return value of a worker that has not finished; see {@link inProgress}. */
 export interface InProgress extends InProgressOptions {
-  readonly [key: symbol]: true;
+  readonly [IN_PROGRESS]: true;
 }
 
 /**
@@ -19,9 +19,7 @@ export interface InProgress extends InProgressOptions {
  * `callbackAfterSeconds`, to any process of this worker.
  */
 export function inProgress(options: InProgressOptions = {}): InProgress {
-  const value = { ...options };
-  Object.defineProperty(value, IN_PROGRESS, { value: true });
-  return value;
+  return Object.defineProperty({ ...options }, IN_PROGRESS, { value: true }) as InProgress;
 }
 
 export function isInProgress(value: unknown): value is InProgress {

@@ -3,6 +3,7 @@ import type { TaskClient } from '../conductor/task-client.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
 import { lostPayload } from './lost-payload.js';
+import { deliveryVerdict } from './result-sender.js';
 import type { OutboxEntry } from './outbox-store.js';
 
 /**
@@ -29,6 +30,27 @@ export async function didResultCount(
   const error = `it came too late: the task is ${task.status} on the server`;
   logger.error('the result of a task did not count', lostPayload(body, error));
   return false;
+}
+
+/** Whether giving a task back is still to be done: `done` before, `void` since the task is over, or not to be told now. */
+export type ReleaseState = 'open' | 'done' | 'void' | { readonly error: unknown };
+
+/**
+ * Looks at the task before an IN_PROGRESS is sent once more: an answer may have been lost on its way, and then the task
+ * is perhaps with another worker, from whom a second copy would take it away. `open` for every other result, which the
+ * server ignores the second time.
+ */
+export async function releaseState(client: TaskClient, body: TaskResultBody): Promise<ReleaseState> {
+  if (body.status !== 'IN_PROGRESS') return 'open';
+  try {
+    const task = await client.getTask(body.taskId);
+    if (!hasCounted(task, body)) return 'void';
+    const isOurs = task.status === 'IN_PROGRESS' && (task.workerId ?? '') === (body.workerId ?? '');
+    return isOurs ? 'open' : 'done';
+  } catch (error) {
+    // What cannot be read is left to the server's answer to the update, unless that would fail as well.
+    return deliveryVerdict(error) === 'retry' || deliveryVerdict(error) === 'retry-auth' ? { error } : 'open';
+  }
 }
 
 /** Whether the state of the task can be the one that this result has brought. */

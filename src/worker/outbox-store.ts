@@ -32,6 +32,7 @@ export class OutboxStore {
   readonly folder: string;
   readonly #owner: string;
   readonly #logger: Logger;
+  #writes = 0;
 
   /** @param owner - part of the file names: results of different processes never meet in one file */
   constructor(folder: string, owner: string, logger: Logger) {
@@ -44,7 +45,7 @@ export class OutboxStore {
   async write(entry: OutboxEntry): Promise<StoredEntry> {
     const text = JSON.stringify({ version: 1, ...entry });
     const file = join(this.folder, `${this.#owner}~${encodeURIComponent(entry.body.taskId)}${SUFFIX}`);
-    const beside = `${file}.tmp`;
+    const beside = `${file}.${++this.#writes}.tmp`;
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const handle = await open(beside, 'w', 0o600);
     try {
@@ -54,7 +55,22 @@ export class OutboxStore {
       await handle.close();
     }
     await rename(beside, file);
+    await this.#flushFolder();
     return { ...entry, file, bytes: text.length };
+  }
+
+  /** The new name is in the folder, which is flushed by itself; where that cannot be done, the system does it in time. */
+  async #flushFolder(): Promise<void> {
+    try {
+      const folder = await open(this.folder, 'r');
+      try {
+        await folder.sync();
+      } finally {
+        await folder.close();
+      }
+    } catch {
+      // Windows has no such thing.
+    }
   }
 
   async remove(entry: StoredEntry): Promise<void> {

@@ -4,8 +4,9 @@ import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
+import { TaskResultStatus } from '../conductor/task-result.js';
 import { lostPayload } from './lost-payload.js';
-import { didResultCount } from './late-result.js';
+import { didResultCount, releaseState } from './late-result.js';
 import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
 import { retryDelay, sendResult } from './result-sender.js';
 import type { TaskEnd } from './task-reporter.js';
@@ -36,6 +37,14 @@ export interface OutboxOptions {
   readonly limits?: OutboxLimits;
   /** A result has left the outbox. */
   readonly onSettled: (entry: OutboxEntry, end: TaskEnd) => void;
+}
+
+function sizeOf(entry: OutboxEntry): number {
+  try {
+    return JSON.stringify(entry).length;
+  } catch {
+    return 0;
+  }
 }
 
 /**
@@ -70,10 +79,10 @@ export class Outbox {
   /**
    * Takes a result over.
    *
-   * @returns false when the outbox is full: then the caller has to go on trying, and its slot stays taken, so that
-   *   nothing is dropped and no more work is accepted than can be reported
+   * @returns where it is kept now; undefined when the outbox is full: then the caller has to go on trying, and its slot
+   *   stays taken, so that nothing is dropped and no more work is accepted than can be reported
    */
-  async put(entry: OutboxEntry | StoredEntry, error: unknown): Promise<boolean> {
+  async put(entry: OutboxEntry | StoredEntry, error: unknown): Promise<'disk' | 'memory' | undefined> {
     const { maxEntries, maxBytes } = this.#limits;
     if (this.size >= maxEntries || this.#bytes >= maxBytes) {
       if (!this.#hasWarnedOfLimit) {
@@ -86,22 +95,22 @@ export class Outbox {
         );
       }
       this.#hasWarnedOfLimit = true;
-      return false;
+      return undefined;
     }
     const stored = 'file' in entry ? entry : await this.#store(entry);
-    this.#add(stored, 1, Date.now() + retryDelay(error, 1));
-    return true;
+    this.#add(stored, 1, performance.now() + retryDelay(error, 1));
+    return stored.file === undefined ? 'memory' : 'disk';
   }
 
   /** Takes over results that are on disk already. */
   adopt(entries: readonly StoredEntry[]): void {
-    for (const entry of entries) this.#add(entry, 0, Date.now());
+    for (const entry of entries) this.#add(entry, 0, performance.now());
   }
 
   /** Resolves when the outbox is empty, or after `ms`. */
   async drained(ms: number): Promise<void> {
-    const end = Date.now() + ms;
-    while (this.size > 0 && Date.now() < end) await sleep(Math.min(50, end - Date.now()));
+    const end = performance.now() + ms;
+    while (this.size > 0 && performance.now() < end) await sleep(Math.min(50, end - performance.now()));
   }
 
   /** No more tries; what is left stays on disk. Waits for those under way, not longer than `ms`. */
@@ -122,7 +131,7 @@ export class Outbox {
         );
       }
       this.#hasWarnedOfDisk = true;
-      return { ...entry, file: undefined, bytes: 0 };
+      return { ...entry, file: undefined, bytes: sizeOf(entry) };
     }
   }
 
@@ -140,7 +149,7 @@ export class Outbox {
     this.#isRunning = true;
     while (this.#waiting.size > 0 && !this.#closing.signal.aborted) {
       this.#wakeUp = new AbortController();
-      const now = Date.now();
+      const now = performance.now();
       const parallel = this.#failuresInARow >= AWAY_AFTER ? 1 : PARALLEL_SENDS;
       const next = this.#earliest();
       if (this.#underWay.size >= parallel) {
@@ -159,8 +168,6 @@ export class Outbox {
     let earliest: Waiting | undefined;
     for (const waiting of this.#waiting.values()) {
       if (earliest === undefined || waiting.dueAt < earliest.dueAt) earliest = waiting;
-      // While the server is away any one will do, and the oldest comes first.
-      if (this.#failuresInARow >= AWAY_AFTER) break;
     }
     return earliest;
   }
@@ -176,6 +183,9 @@ export class Outbox {
   async #send(waiting: Waiting): Promise<void> {
     const { client, logger, store, onSettled } = this.#options;
     const { entry } = waiting;
+    const state = await releaseState(client, entry.body);
+    if (state === 'done' || state === 'void') return await this.#settleUnsent(waiting, state);
+    if (state !== 'open') return this.#sendLater(waiting, state.error);
     const outcome = await sendResult(client, entry.body, false, (result, error) =>
       logger.error('the server refuses a result; the task is failed instead', lostPayload(result, error)),
     );
@@ -206,21 +216,30 @@ export class Outbox {
     onSettled(entry, (await didResultCount(client, entry, logger)) ? outcome.status : 'LATE');
   }
 
+  /** An earlier try has reached the server after all, or the task is over. */
+  async #settleUnsent({ entry }: Waiting, state: 'done' | 'void'): Promise<void> {
+    const { logger, store, onSettled } = this.#options;
+    await store.remove(entry).catch((error: unknown) => logger.warn('a result cannot be removed', { error }));
+    if (state === 'void')
+      logger.error('the result of a task did not count', lostPayload(entry.body, 'the task is over'));
+    onSettled(entry, state === 'done' ? TaskResultStatus.IN_PROGRESS : 'LATE');
+  }
+
   #sendLater(waiting: Waiting, error: unknown): void {
     const failures = waiting.failures + 1;
     this.#failuresInARow++;
     if (this.#failuresInARow >= AWAY_AFTER) {
-      this.#pausedUntil = Date.now() + backoffDelay(this.#failuresInARow - AWAY_AFTER + 1, AWAY_BACKOFF);
+      this.#pausedUntil = performance.now() + backoffDelay(this.#failuresInARow - AWAY_AFTER + 1, AWAY_BACKOFF);
     }
     // Everything else may have been replaced meanwhile by a later result of the same task.
     if (!this.#waiting.has(waiting.entry.body.taskId)) {
-      this.#add(waiting.entry, failures, Date.now() + retryDelay(error, failures));
+      this.#add(waiting.entry, failures, performance.now() + retryDelay(error, failures));
     }
   }
 
   /** The server is back: nobody waits for the rest of a back-off that an outage has made long. */
   #makeAllDue(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const waiting of this.#waiting.values()) {
       if (waiting.failures > AWAY_AFTER) waiting.dueAt = Math.min(waiting.dueAt, now);
     }

@@ -14,6 +14,8 @@ import { TaskSlots } from './task-slots.js';
 const LONG_POLL_MS = 5_000;
 /** A batch poll waits until it is full, so a poll for the rest of the slots must not wait. */
 const SHORT_POLL_MS = 1;
+/** While a suspect is alone or waits for it, it is looked this often whether that is over. */
+const GATE_CHECK_MS = 20;
 /** Processes that start together make their first polls spread over so many milliseconds. */
 const START_SPREAD_MS = 100;
 
@@ -53,6 +55,8 @@ export class PollLoop {
   readonly #stop = new AbortController();
   readonly #pollAbort = new AbortController();
   readonly stats: PollStats = { polls: 0, lastPollAt: 0, lastPollError: undefined, failuresInARow: 0 };
+  /** Tasks on their way back that were never asked for. */
+  readonly #surplus = new Set<Promise<unknown>>();
   #wakeUp: () => void = () => undefined;
   #mode: 'short' | 'long' = 'short';
   #earlyEmpty = 0;
@@ -67,12 +71,13 @@ export class PollLoop {
   async run(): Promise<void> {
     await sleep(Math.random() * Math.min(START_SPREAD_MS, this.#options.pollIntervalMs), this.#stop.signal);
     while (!this.#stop.signal.aborted) {
-      const mustWait = this.#options.isPaused() || this.#options.gate.isClosed;
       if (this.#slots.free === 0) await new Promise<void>((resolve) => (this.#wakeUp = resolve));
-      else if (mustWait) await sleep(this.#options.pollIntervalMs, this.#stop.signal);
+      else if (this.#options.gate.isClosed) await sleep(GATE_CHECK_MS, this.#stop.signal);
+      else if (this.#options.isPaused()) await sleep(this.#options.pollIntervalMs, this.#stop.signal);
       else await this.#pollOnce();
     }
     await this.#slots.emptied();
+    await Promise.all(this.#surplus);
   }
 
   /** No poll begins any more. What a poll under way brings is given back; running tasks go on. */
@@ -150,13 +155,18 @@ export class PollLoop {
   }
 
   async #hit(tasks: readonly Task[], count: number, isLong: boolean): Promise<void> {
-    const { delivery, workerId } = this.#options;
     this.#slots.isBusy = !isLong && tasks.length >= count;
     this.#mode = 'short';
     this.#earlyEmpty = 0;
     // A server that gives more than was asked for must not bring the process above its capacity.
-    for (const extra of tasks.slice(count)) void delivery.handBack(extra, workerId);
+    for (const extra of tasks.slice(count)) this.#handBack(extra);
     await this.#slots.begin(tasks.slice(0, count));
+  }
+
+  #handBack(task: Task): void {
+    const { delivery, workerId } = this.#options;
+    const underWay = delivery.handBack(task, workerId).finally(() => this.#surplus.delete(underWay));
+    this.#surplus.add(underWay);
   }
 
   async #waitIdle(startedAt: number): Promise<void> {

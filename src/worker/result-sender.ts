@@ -17,7 +17,9 @@ export function deliveryVerdict(error: unknown): DeliveryVerdict {
   if (error.code === 'HTTP_AUTH') return 'retry-auth';
   // HTML or cut-off JSON with status 200: a proxy or load balancer speaks in place of the server.
   if (error.code === 'HTTP_BODY' || error.isRetryable) return 'retry';
-  return error.status === 404 && error.message.includes('No such task') ? 'unknown-task' : 'refused';
+  if (error.status !== 404) return 'refused';
+  // A 404 that does not speak of the task comes from something between: an ingress whose server is just starting, say.
+  return /no such (task|workflow)|task not found/i.test(error.message) ? 'unknown-task' : 'retry';
 }
 
 /** Milliseconds before the next try, after so many failed ones. `Retry-After` is obeyed. */

@@ -37,8 +37,8 @@ export abstract class TaskReporter {
   abstract begun(taskId: string): Promise<void>;
   /** Tells, before it is done, that the server gets the task back and may hand it out anew. */
   abstract releasing(taskId: string): Promise<void>;
-  /** Tells that the outbox has the result. */
-  abstract stored(taskId: string): void;
+  /** Tells that the outbox has the result. @param isOnDisk - false: only in the memory of this process */
+  abstract stored(taskId: string, isOnDisk?: boolean): void;
   /** Tells that the server has the result, or that there will be none. */
   abstract finished(taskId: string, end: TaskEnd): void;
   abstract progress(taskId: string, progress: string | number): void;

@@ -1,4 +1,5 @@
 import type { Logger } from '../core/logger.js';
+import { within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
@@ -7,6 +8,16 @@ import type { ExclusiveGate } from './exclusive-gate.js';
 import { poisonRecord } from './poison.js';
 import type { ReportedTask, TaskReporter } from './task-reporter.js';
 import type { RunningTask, TaskRunner } from './task-runner.js';
+
+/** How long code that does not follow `context.signal` keeps its place after the result of its task is told. */
+const RUNAWAY_WAIT_MS = 5_000;
+
+/** A task on its way into the process. */
+interface Arrival {
+  readonly task: Task;
+  /** Its turn, when it does not begin at once. */
+  readonly waiting: Promise<void> | undefined;
+}
 
 export interface TaskSlotsOptions {
   readonly workerId: string;
@@ -62,12 +73,21 @@ export class TaskSlots {
   async begin(polled: readonly Task[]): Promise<void> {
     const receivedAt = Date.now();
     this.#taken += polled.length;
-    const tasks = await this.#withoutDuplicates(polled);
+    // Whether one that was delivered before may be run can take a while to find out: nobody waits for that.
+    for (const task of polled) if (!isNew(task)) void this.#beginClaimed(task, receivedAt);
+    await this.#beginAll(polled.filter(isNew), receivedAt);
+  }
+
+  async #beginClaimed(task: Task, receivedAt: number): Promise<void> {
+    if (await this.#mayRun(task)) await this.#beginAll([task], receivedAt);
+    else this.#freeOne();
+  }
+
+  async #beginAll(tasks: Task[], receivedAt: number): Promise<void> {
     if (tasks.length === 0) return;
-    // Suspects close the gate behind them: the others go first.
-    tasks.sort((a, b) => deathsOf(a) - deathsOf(b));
-    await this.#options.reporter.started(tasks.map((task) => this.#toReport(task)));
-    for (const task of tasks) void this.#occupy(task, receivedAt);
+    const arrivals = tasks.map((task) => this.#admit(task));
+    await this.#options.reporter.started(arrivals.map((arrival) => this.#toReport(arrival)));
+    for (const arrival of arrivals) void this.#occupy(arrival, receivedAt);
   }
 
   /** From now on nothing begins: tasks that come are given back. Running ones go on. */
@@ -100,43 +120,37 @@ export class TaskSlots {
     if (this.#taken > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  #toReport(task: Task): ReportedTask {
-    const deaths = deathsOf(task);
-    const begins = deaths === 0 && !this.#options.gate.isClosed && !this.#isStopping;
-    return { task, limitMs: this.#options.runner.limitOf(task), deaths, begins };
+  /** Before the task is reported: whoever is told to begin must not find the gate closed by then. */
+  #admit(task: Task): Arrival {
+    const { gate } = this.#options;
+    return { task, waiting: deathsOf(task) > 0 ? gate.enterExclusive() : gate.enterShared() };
   }
 
-  /** Only a task that was handed out before can be running already; every other is spared the question. */
-  async #withoutDuplicates(tasks: readonly Task[]): Promise<Task[]> {
-    const kept: Task[] = [];
-    for (const task of tasks) {
-      const isNew = task.pollCount <= 1 && task.retryCount === 0;
-      if (isNew || (await this.#options.reporter.mayRun(task))) {
-        kept.push(task);
-        continue;
-      }
-      this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', {
-        taskId: task.taskId,
-      });
-      this.#freeOne();
-    }
-    return kept;
+  #toReport({ task, waiting }: Arrival): ReportedTask {
+    const begins = waiting === undefined && !this.#isStopping;
+    return { task, limitMs: this.#options.runner.limitOf(task), deaths: deathsOf(task), begins };
+  }
+
+  async #mayRun(task: Task): Promise<boolean> {
+    if (isNew(task) || (await this.#options.reporter.mayRun(task))) return true;
+    this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', {
+      taskId: task.taskId,
+    });
+    return false;
   }
 
   /** One place, from a task to its last chained successor. */
-  async #occupy(first: Task, receivedAt: number): Promise<void> {
-    let task: Task | undefined = first;
+  async #occupy(first: Arrival, receivedAt: number): Promise<void> {
+    let arrival: Arrival | undefined = first;
     let cameAt = receivedAt;
-    while (task !== undefined) {
-      const next: Task | undefined = await this.#runOne(task, {
+    while (arrival !== undefined) {
+      const next: Task | undefined = await this.#runOne(arrival, {
         receivedAt: cameAt,
-        responseTimeoutSeconds: task.responseTimeoutSeconds,
+        responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
       });
       cameAt = Date.now();
-      task = next === undefined ? undefined : (await this.#withoutDuplicates([next]))[0];
-      // A duplicate has freed the place already.
-      if (next !== undefined && task === undefined) return;
-      if (task !== undefined) await this.#options.reporter.started([this.#toReport(task)]);
+      arrival = next !== undefined && (await this.#mayRun(next)) ? this.#admit(next) : undefined;
+      if (arrival !== undefined) await this.#options.reporter.started([this.#toReport(arrival)]);
     }
     this.#freeOne();
   }
@@ -147,10 +161,9 @@ export class TaskSlots {
     if (this.#taken === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
-  async #runOne(task: Task, receipt: Receipt): Promise<Task | undefined> {
+  async #runOne({ task, waiting }: Arrival, receipt: Receipt): Promise<Task | undefined> {
     const { gate } = this.#options;
     const isSuspect = deathsOf(task) > 0;
-    const waiting = isSuspect ? gate.enterExclusive() : gate.enterShared();
     if (waiting !== undefined) {
       await waiting;
       if (!this.#isStopping) await this.#options.reporter.begun(task.taskId);
@@ -164,12 +177,23 @@ export class TaskSlots {
     this.#running.set(task.taskId, running);
     const result = await running.result;
     const next = await this.#report(task, running, result, receipt);
-    await running.ended;
-    this.#running.delete(task.taskId);
+    await this.#ended(running);
+    if (this.#running.get(task.taskId) === running) this.#running.delete(task.taskId);
     this.#cancelled.delete(task.taskId);
     // Not before its result is delivered: a suspect that is alone must be alone in the ledger as well.
     leave();
     return next;
+  }
+
+  /** Code that goes on after its task is over keeps its place for a while, not for ever. */
+  async #ended(running: RunningTask): Promise<void> {
+    if (running.hasEnded) return;
+    await within(running.ended, RUNAWAY_WAIT_MS);
+    if (running.hasEnded) return;
+    this.#options.logger.error(
+      'the code of a task goes on although it was told to end; its place is given to another task',
+      { taskId: running.task.taskId, waitedMs: RUNAWAY_WAIT_MS },
+    );
   }
 
   async #report(
@@ -194,7 +218,7 @@ export class TaskSlots {
   }
 
   #told(task: Task, { end }: Delivered): void {
-    if (end === 'STORED') this.#options.reporter.stored(task.taskId);
+    if (end === 'STORED' || end === 'KEPT') this.#options.reporter.stored(task.taskId, end === 'STORED');
     else this.#options.reporter.finished(task.taskId, end);
   }
 
@@ -212,6 +236,11 @@ export class TaskSlots {
       this.isBusy && client.canChain && !this.#isStopping && !gate.isClosed && !mayHaveLapsed && !isPaused()
     );
   }
+}
+
+/** Only a task that was handed out before can be running already; every other is spared the question. */
+function isNew(task: Task): boolean {
+  return task.pollCount <= 1 && task.retryCount === 0;
 }
 
 /** How many processes have died with earlier attempts of the task. */

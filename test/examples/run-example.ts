@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
@@ -37,9 +38,11 @@ export async function runExample(
   options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<ExampleRun> {
   const run = randomUUID();
+  // On a real server results that wait for it are kept, and not in the home of the developer.
+  const stateFolder = mkdtempSync(join(tmpdir(), 'tutti-example-state-'));
   const child = spawn(process.execPath, [file], {
     cwd: options.cwd ?? ROOT,
-    env: { ...userEnvironment(), ...options.env, [MARKER]: run },
+    env: { ...userEnvironment(), TUTTI_STATE_DIR: stateFolder, ...options.env, [MARKER]: run },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
@@ -57,6 +60,7 @@ export async function runExample(
     },
     { timeout: 15_000, interval: 50 },
   );
+  rmSync(stateFolder, { recursive: true, force: true });
   return { exitCode, signal, pid: child.pid!, stdout, stderr, output };
 }
 

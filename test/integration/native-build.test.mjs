@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { buildFolder, findCompiler, libraryFile } from '../../scripts/build-native.mjs';
+import { findCompiler } from '../../scripts/build-native.mjs';
+import { buildFolder, libraryFile } from '../../scripts/native-commands.mjs';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/build-native.mjs', import.meta.url));
 const hasCompiler = findCompiler() !== undefined;
@@ -101,6 +102,97 @@ describe('with a compiler', () => {
       expect(stdout).toMatch(/^built .*sum/m);
     },
   );
+});
+
+describe.skipIf(!hasCompiler)('options', () => {
+  it('what was built with others is built anew', () => {
+    source('sum/add.cpp', SUM);
+    run();
+    expect(run(['--root', root, '--debug']).stdout).toMatch(/^built /);
+    expect(run(['--root', root, '--debug']).stdout).toMatch(/^up to date/);
+    expect(run().stdout).toMatch(/^built /);
+  });
+
+  it('a sanitizer that is not known is refused', () => {
+    source('sum/add.cpp', SUM);
+    const { status, stderr } = run(['--root', root, '--sanitize', 'address,memory']);
+    expect(status).toBe(1);
+    expect(stderr).toContain('expected --sanitize to be a list of address, undefined, thread, got "memory"');
+  });
+
+  const asan =
+    process.platform === 'linux'
+      ? spawnSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout?.trim()
+      : undefined;
+  const hasAsan = asan !== undefined && asan.startsWith('/');
+  if (!hasAsan) console.warn('NOT RUN: there is no address sanitizer');
+
+  it.skipIf(!hasAsan)('a sanitizer finds what goes wrong, with its line', () => {
+    source(
+      'over/over.cpp',
+      'extern "C" int over(int i) {\n  int *p = new int[2];\n  const int r = p[i];\n  delete[] p;\n  return r;\n}\n',
+    );
+    const { status, stdout } = run(['--root', root, '--sanitize', 'address']);
+    expect(status).toBe(0);
+    expect(stdout).toContain('Run with: ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=');
+    const program = `require('koffi').load(${JSON.stringify(output('over'))}).func('int over(int)')(2)`;
+    const ran = spawnSync(process.execPath, ['-e', program], {
+      cwd: fileURLToPath(new URL('../../', import.meta.url)),
+      env: { ...process.env, LD_PRELOAD: asan, ASAN_OPTIONS: 'detect_leaks=0' },
+      encoding: 'utf8',
+    });
+    expect(ran.stderr).toContain('heap-buffer-overflow');
+    expect(ran.stderr).toMatch(/over\.cpp:3/);
+  });
+});
+
+describe.skipIf(!hasCompiler)('functions without extern "C"', () => {
+  it('fail the build when nothing else can be called', () => {
+    source('sum/add.cpp', 'int add(int a, int b) { return a + b; }\n');
+    const { status, stderr } = run();
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      'NATIVE_BUILD_FAILED: sum: nothing is exported under its C name; put extern "C" before add',
+    );
+  });
+
+  it('are named when there are others', () => {
+    source('sum/add.cpp', `${SUM}int subtract(int a, int b) { return a - b; }\n`);
+    const { status, stderr } = run();
+    expect(status).toBe(0);
+    expect(stderr).toContain('sum: not exported under their C names: subtract; put extern "C" before');
+  });
+
+  it('in C sources are as they should be', () => {
+    source('sum/add.c', 'int add(int a, int b) { return a + b; }\n');
+    expect(run()).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
+describe('the command of the package', () => {
+  const tutti = (...args) =>
+    spawnSync(
+      process.execPath,
+      [fileURLToPath(new URL('../../scripts/tutti.mjs', import.meta.url)), ...args],
+      {
+        encoding: 'utf8',
+        cwd: root,
+      },
+    );
+
+  it('builds the project in the working folder', () => {
+    source('docs/readme.txt', 'nothing\n');
+    expect(tutti('native', 'build')).toMatchObject({ status: 0, stderr: '' });
+    expect(tutti('native', 'build', '--help').stdout).toContain('--sanitize LIST');
+  });
+
+  it('says what there is', () => {
+    expect(tutti('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('native build') });
+    expect(tutti('natvie')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('There is no command "tutti natvie"'),
+    });
+  });
 });
 
 describe('without a compiler', () => {

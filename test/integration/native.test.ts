@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { inspectLibrary } from '../../src/native/library-file.js';
 import { closeNativeLibrary, openNativeLibrary } from '../../src/native/native-activation.js';
 import { native, NativeLibrary } from '../../src/native/native-library.decorator.js';
 import { buildNativeProject, tuttiErrorOf } from '../support/native-project.js';
@@ -75,7 +77,7 @@ describe('every scalar type comes back as it went', () => {
     openNativeLibrary(library);
     const same = library[symbol] as (value: unknown) => unknown;
     expect(values.map((value) => same(value))).toEqual(values);
-    closeNativeLibrary(library);
+    void closeNativeLibrary(library);
   });
 
   it.skipIf(!project.isBuilt)('functions without parameters or result, and texts in UTF-8', () => {
@@ -95,7 +97,7 @@ describe('every scalar type comes back as it went', () => {
     expect(() => library.length(5 as unknown as string)).toThrow(
       'expected parameter 1 "text" to be a string',
     );
-    closeNativeLibrary(library);
+    void closeNativeLibrary(library);
   });
 });
 
@@ -119,21 +121,53 @@ describe('mistakes', () => {
     expect(error.message).toContain('extern "C"');
   });
 
-  it.each([
-    ['a text', 'this is no library\n'],
-    ['an empty file', ''],
-    ['a library header and nothing behind it', '\u007fELF\u0002\u0001\u0001'],
-  ])('%s in the place of the library', (_, content) => {
-    const file = join(project.root, 'bogus.so');
-    writeFileSync(file, content);
+  const invalid = (file: string) => {
     const error = tuttiErrorOf(() => openNativeLibrary(withPath(file)));
     expect(error.name).toBe('ConfigurationError');
     expect(error.code).toBe('NATIVE_LIBRARY_INVALID');
-    expect(error.message).toContain(
-      `Library: the native library ${file} cannot be loaded on ${process.platform}-`,
-    );
+    expect(error.message).toContain(`Library: the native library ${file} `);
+    // With the words of the loader.
     expect(error.cause).toBeInstanceOf(Error);
     expect(error.message).toContain((error.cause as Error).message);
+    return error;
+  };
+  const PE = Buffer.alloc(0x80);
+  PE.write('MZ');
+  PE.writeUInt32LE(0x40, 0x3c);
+  PE.write('PE\0\0', 0x40);
+  PE.writeUInt16LE(0x8664, 0x44);
+
+  it.each<[string, string | Buffer, string, string]>([
+    ['a text', 'this is no library\n', 'not-a-library', 'is no ELF, Mach-O or PE file, not a shared library'],
+    ['an empty file', '', 'not-a-library', 'is an empty file, not a shared library'],
+    [
+      'a header and nothing behind it',
+      '\u007fELF\u0002\u0001\u0001',
+      'not-a-library',
+      'is cut off, not a shared library',
+    ],
+    [
+      'a text for the linker',
+      '/* GNU ld script */\nGROUP ( /lib/libm.so.6 )\n',
+      'not-a-library',
+      'is a text for the linker',
+    ],
+    ...(process.platform === 'win32'
+      ? []
+      : [
+          ['a file of another system', PE, 'wrong-platform', 'is a PE file, for another system'] as [
+            string,
+            Buffer,
+            string,
+            string,
+          ],
+        ]),
+  ])('%s in the place of the library', (_, content, reason, text) => {
+    const file = join(project.root, 'bogus.so');
+    writeFileSync(file, content);
+    const error = invalid(file);
+    expect(error.details['reason']).toBe(reason);
+    expect(error.message).toContain(text);
   });
 
   it.skipIf(!project.isBuilt || process.platform !== 'linux')('a library for another machine', () => {
@@ -142,8 +176,57 @@ describe('mistakes', () => {
     const bytes = readFileSync(join(project.built, 'libtypes.so'));
     bytes[18] = process.arch === 'riscv64' ? 0x3e : 0xf3;
     writeFileSync(file, bytes);
-    const error = tuttiErrorOf(() => openNativeLibrary(withPath(file)));
-    expect(error.code).toBe('NATIVE_LIBRARY_INVALID');
+    const error = invalid(file);
+    expect(error.details['reason']).toBe('wrong-architecture');
+    expect(error.message).toContain(`and this Node.js runs on ${process.arch}`);
+  });
+
+  it.skipIf(!project.isBuilt || process.platform !== 'linux')('a library that needs another one', () => {
+    const needed = join(project.root, 'libneeded.so');
+    const needing = join(project.root, 'libneeding.so');
+    const source = join(project.root, 'needed.cpp');
+    const compile = (...args: string[]) => {
+      const { status, stderr } = spawnSync(process.env['CXX'] ?? 'c++', ['-shared', '-fPIC', ...args], {
+        encoding: 'utf8',
+      });
+      expect(status, stderr).toBe(0);
+    };
+    writeFileSync(source, 'extern "C" int needed() { return 1; }');
+    compile('-o', needed, source);
+    writeFileSync(source, 'extern "C" int needed(); extern "C" int counted() { return needed(); }');
+    compile('-o', needing, source, `-L${project.root}`, '-lneeded', '-Wl,-rpath,$ORIGIN/elsewhere');
+    expect(inspectLibrary(needing)).toMatchObject({ format: 'ELF', searchFolders: ['$ORIGIN/elsewhere'] });
+    const error = invalid(needing);
+    expect(error.details['reason']).toBe('missing-dependency');
+    expect(error.message).toContain('needs "libneeded.so", which the loader does not find');
+    expect(error.message).toContain(`\`ldd ${needing}\``);
+  });
+
+  it.skipIf(!project.isBuilt)('of all kinds are in one error', () => {
+    @NativeLibrary('types', { path: project.built, handles: { db: 'db_close' } })
+    class Mixed {
+      @native('int counted(void)') readonly counted!: () => number;
+      @native('int nothing(void)') readonly nothing!: () => number;
+      @native('int33_t wrong(void)') readonly wrong!: () => number;
+      @native('char *same_text(const char *x)') readonly ownerless!: (x: string) => string;
+      @native('const char *same_text(const char *x)', { freedBy: 'no_free' }) readonly freed!: (
+        x: string,
+      ) => string;
+      @native('bool same_bool(bool x)', { asnyc: true } as object) readonly option!: (x: boolean) => boolean;
+    }
+    const error = tuttiErrorOf(() => openNativeLibrary(new Mixed()));
+    expect(error.code).toBe('NATIVE_SIGNATURE');
+    expect(error.message).toContain('6 mistakes of Mixed:\n- ');
+    expect(error.details['problems']).toEqual([
+      'Mixed.wrong: "int33_t wrong(void)": the result: unknown type "int33_t", did you mean "int32_t"?',
+      expect.stringContaining(
+        'Mixed.ownerless: "char *same_text(const char *x)": the result: who frees the text?',
+      ),
+      'Mixed.option: "bool same_bool(bool x)": options: unknown option `asnyc`, did you mean `async`?',
+      'Mixed.nothing: the library "types" exports no "nothing"',
+      'Mixed.freed (freedBy): the library "types" exports no "no_free"',
+      'Mixed.handles.db: the library "types" exports no "db_close"',
+    ]);
   });
 });
 
@@ -156,7 +239,7 @@ describe('libraries of the system', () => {
     const library = new Maths();
     openNativeLibrary(library);
     expect(library.cos(0)).toBe(1);
-    closeNativeLibrary(library);
+    void closeNativeLibrary(library);
   });
 
   it.skipIf(process.platform !== 'linux')("that are not there are missing, with the loader's words", () => {

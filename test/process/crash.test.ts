@@ -3,16 +3,23 @@ import { appProcesses } from '../support/app-process.js';
 import { isAlive, killHard } from '../support/processes.js';
 import { serverOfEachTest } from '../support/task-server.js';
 
-const server = serverOfEachTest('act', 'other', 'die', 'doomed');
+const server = serverOfEachTest('act', 'other', 'grouped', 'grouped_too', 'die', 'doomed');
 const start = appProcesses();
 /** Starts again at once, and never gives up. */
 const RESTART = { initialDelay: 1, maxDelay: 1, maxDeaths: 100_000 };
 
 describe('a worker process that dies', () => {
   test('by kill -9: its tasks are reported at once, it is started again, others are not touched', async () => {
-    const app = start('app', { serverUrl: server().url, workers: ['act', 'other'], bootstrap: { restart: RESTART } });
+    const app = start('app', {
+      serverUrl: server().url,
+      workers: ['act', 'other'],
+      bootstrap: { restart: RESTART },
+    });
     await app.ready();
-    const lost = [await server().run('act', { action: 'never' }), await server().run('act', { action: 'never' })];
+    const lost = [
+      await server().run('act', { action: 'never' }),
+      await server().run('act', { action: 'never' }),
+    ];
     const kept = await server().run('other', { action: 'sleep', ms: 2_000 });
     for (const taskId of [...lost, kept]) await app.began(taskId);
     const otherPid = await app.workerPid('other');
@@ -20,7 +27,9 @@ describe('a worker process that dies', () => {
     killHard(pid);
     for (const taskId of lost) {
       const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
-      expect(reasonForIncompletion).toContain(`worker process act:ActWorker#1 (pid ${pid}) died of signal SIGKILL`);
+      expect(reasonForIncompletion).toContain(
+        `worker process act:ActWorker#1 (pid ${pid}) died of signal SIGKILL`,
+      );
     }
     const again = await app.slot('act', (slot) => slot.state === 'ready' && slot.pid !== pid);
     expect(again).toMatchObject({ restarts: 1, lostToCrashes: 2, tasks: [] });
@@ -47,19 +56,43 @@ describe('a worker process that dies', () => {
     ['process.exit(0)', { action: 'exit', code: 0 }, 'exited with code 0', 'last words: process.exit'],
     ['an exception in a stray timer', { action: 'throwLater' }, 'failed: stray timer', 'actions.js'],
     ['an unhandled rejection', { action: 'rejectLater' }, 'failed: stray promise', 'actions.js'],
-  ])('by %s: the reason and its last words are reported, and it is started again', async (_what, input, reason, words) => {
-    const app = start('app', { serverUrl: server().url, bootstrap: { restart: RESTART } });
-    await app.ready();
-    const pid = await app.workerPid('act');
-    const taskId = await server().run('act', input);
-    expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toContain(
-      `worker process act:ActWorker#1 (pid ${pid}) ${reason}`,
-    );
-    expect(await server().logsOf(taskId)).toContain(words);
-    // Passed on live as well.
-    expect(app.stderr).toContain(words);
-    const next = await server().run('act', { action: 'echo' });
-    expect((await server().has(next, 'COMPLETED')).outputData['pid']).not.toBe(pid);
+  ])(
+    'by %s: the reason and its last words are reported, and it is started again',
+    async (_what, input, reason, words) => {
+      const app = start('app', { serverUrl: server().url, bootstrap: { restart: RESTART } });
+      await app.ready();
+      const pid = await app.workerPid('act');
+      const taskId = await server().run('act', input);
+      expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toContain(
+        `worker process act:ActWorker#1 (pid ${pid}) ${reason}`,
+      );
+      expect(await server().logsOf(taskId)).toContain(words);
+      // Passed on live as well.
+      expect(app.stderr).toContain(words);
+      const next = await server().run('act', { action: 'echo' });
+      expect((await server().has(next, 'COMPLETED')).outputData['pid']).not.toBe(pid);
+      app.signal('SIGTERM');
+      expect((await app.ended()).code).toBe(0);
+    },
+  );
+
+  test('with a group of workers: the tasks of all of them are reported', async () => {
+    const app = start('app', {
+      serverUrl: server().url,
+      workers: ['grouped', 'groupedToo'],
+      bootstrap: { restart: RESTART },
+    });
+    const { slots } = await app.ready();
+    const one = await server().run('grouped', { action: 'never' });
+    const two = await server().run('grouped_too', { action: 'never' });
+    await app.began(one);
+    await app.began(two);
+    killHard(await app.workerPid('pair'));
+    for (const [index, taskId] of [one, two].entries()) {
+      const { reasonForIncompletion, workerId } = await server().has(taskId, 'FAILED');
+      expect(reasonForIncompletion).toContain('worker process group pair#1');
+      expect(workerId).toBe(slots[0]?.workers[index]?.workerId);
+    }
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(0);
   });
@@ -138,7 +171,11 @@ describe('a worker whose process dies again and again', () => {
   });
 
   test('is not started again after exit code 78', async () => {
-    const app = start('app', { serverUrl: server().url, workers: ['act', 'other'], bootstrap: { restart: RESTART } });
+    const app = start('app', {
+      serverUrl: server().url,
+      workers: ['act', 'other'],
+      bootstrap: { restart: RESTART },
+    });
     await app.ready();
     const taskId = await server().run('act', { action: 'exit', code: 78 });
     expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toContain('exited with code 78');

@@ -36,7 +36,10 @@ async function failureOf(...patterns: string[]): Promise<Error & { code?: string
 describe('discoverWorkers', () => {
   it('finds what files export, below folders too, in the order of their paths', async () => {
     const b = write('b/greet.worker.mjs', workerSource('GreetWorker', 'greet'));
-    const a = write('a.worker.mjs', "export const add = functionWorker('add', function add() {}, { concurrency: 3 });");
+    const a = write(
+      'a.worker.mjs',
+      "export const add = functionWorker('add', function add() {}, { concurrency: 3 });",
+    );
     write('b/helper.mjs', 'export const x = 1;');
     write('node_modules/other/c.worker.mjs', workerSource('NotMine', 'not-mine'));
     const found = await discoverWorkers(['**/*.worker.mjs'], folder);
@@ -96,14 +99,30 @@ describe('discoverWorkers', () => {
 
 describe('what goes wrong is told with the file and the reason', () => {
   test.each<[string, string, RegExp]>([
-    ['throws', "throw new Error('no database');", /bad\.worker\.mjs cannot be imported: no database\n.*bad\.worker\.mjs:2/s],
+    [
+      'throws',
+      "throw new Error('no database');",
+      /bad\.worker\.mjs cannot be imported: no database\n.*bad\.worker\.mjs:2/s,
+    ],
     ['throws undefined', 'throw undefined;', /bad\.worker\.mjs cannot be imported: undefined was thrown/],
     ['rejects later', "await Promise.reject(new Error('later'));", /cannot be imported: later/],
     ['is no JavaScript', 'export const = 5;', /cannot be imported: .*Unexpected token/],
-    ['imports what is not there', "import './gone.mjs';", /cannot be imported: Cannot find module .*gone\.mjs/],
-    ['ends the process with 0', 'process.exit(0);', /bad\.worker\.mjs ended the process .*exit code 0.*process\.exit\(\)/],
+    [
+      'imports what is not there',
+      "import './gone.mjs';",
+      /cannot be imported: Cannot find module .*gone\.mjs/,
+    ],
+    [
+      'ends the process with 0',
+      'process.exit(0);',
+      /bad\.worker\.mjs ended the process .*exit code 0.*process\.exit\(\)/,
+    ],
     ['ends the process with 3', 'process.exit(3);', /exit code 3/],
-    ['kills the process', "process.kill(process.pid, 'SIGKILL');\nwhile (true);", /bad\.worker\.mjs ended the process .*SIGKILL/],
+    [
+      'kills the process',
+      "process.kill(process.pid, 'SIGKILL');\nwhile (true);",
+      /bad\.worker\.mjs ended the process .*SIGKILL/,
+    ],
     ['never ends its import', 'await new Promise(() => {});', /bad\.worker\.mjs ended the process/],
     [
       'throws in a callback',
@@ -138,6 +157,8 @@ describe('what goes wrong is told with the file and the reason', () => {
   it('files without workers', async () => {
     write('a.mjs', 'export class NotDecorated { execute() {} }');
     write('b.mjs', '');
-    expect((await failureOf('*.mjs')).message).toMatch(/2 file\(s\) match .*none exports a class with @Worker/);
+    expect((await failureOf('*.mjs')).message).toMatch(
+      /2 file\(s\) match .*none exports a class with @Worker/,
+    );
   });
 });

@@ -17,20 +17,27 @@ describe('when the main process is killed', () => {
     expect(app.alive().length).toBeGreaterThanOrEqual(4);
     killHard(app.pid);
     await app.allGone(GRACE_MS + MARGIN_MS);
+    expect(app.alive()).toEqual([]);
   });
 
   test('a task that ends within the grace is delivered; its writing to standard error does no harm', async () => {
-    const app = start('app', { serverUrl: server().url, workers: ['act'], env: { TUTTI_ORPHAN_GRACE: '20000' } });
+    const app = start('app', {
+      serverUrl: server().url,
+      workers: ['act'],
+      env: { TUTTI_ORPHAN_GRACE: '20000' },
+    });
     await app.ready();
     const sleeping = await server().run('act', { action: 'sleep', ms: 1_000 });
+    const pid = await app.workerPid('act');
     const chattering = await server().run('act', { action: 'chatter', ms: 1_000 });
     await app.began(sleeping);
     await app.began(chattering);
     killHard(app.pid);
     await app.ended();
-    await server().has(sleeping, 'COMPLETED');
-    await server().has(chattering, 'COMPLETED');
+    expect((await server().has(sleeping, 'COMPLETED')).outputData).toEqual({ pid });
+    expect((await server().has(chattering, 'COMPLETED')).outputData).toEqual({ pid });
     await app.allGone(20_000);
+    expect(app.alive()).toEqual([]);
   });
 
   test('a task that takes longer is told, and reported when it ends', async () => {
@@ -42,6 +49,7 @@ describe('when the main process is killed', () => {
     const { outputData } = await server().has(taskId, 'COMPLETED');
     expect(outputData['obeyed']).toContain('the orchestrator is gone');
     await app.allGone(GRACE_MS + MARGIN_MS);
+    expect(app.alive()).toEqual([]);
   });
 
   test('processes that compute, block, wait for a program or are stopped are gone after the grace', async () => {
@@ -60,11 +68,15 @@ describe('when the main process is killed', () => {
     };
     for (const taskId of Object.values(tasks)) await app.began(taskId);
     process.kill(await app.workerPid('pair'), 'SIGSTOP');
-    await app.until(() => app.alive().filter((entry) => entry.state === 'T').length === 1, 'a process to be stopped');
+    await app.until(
+      () => app.alive().filter((entry) => entry.state === 'T').length === 1,
+      'a process to be stopped',
+    );
     // Main process, guard, five workers, and the command of one of them (and its shell, where there is one).
     await app.until(() => app.alive().length >= 8, 'all processes to be there');
     killHard(app.pid);
     await app.allGone(GRACE_MS + MARGIN_MS);
+    expect(app.alive()).toEqual([]);
   });
 
   test('processes that are not ready yet are gone too', async () => {
@@ -72,6 +84,7 @@ describe('when the main process is killed', () => {
     await app.until(() => app.alive().length >= 4, 'the worker processes to be started');
     killHard(app.pid);
     await app.allGone(GRACE_MS + MARGIN_MS);
+    expect(app.alive()).toEqual([]);
   });
 
   test('even while it stops', async () => {
@@ -83,5 +96,19 @@ describe('when the main process is killed', () => {
     await app.wrote('SIGTERM: stopping');
     killHard(app.pid);
     await app.allGone(GRACE_MS + MARGIN_MS);
+    expect(app.alive()).toEqual([]);
+  });
+
+  test('by an error of its own, running tasks finish and nothing is left', async () => {
+    const app = start('app', { serverUrl: server().url, env: { TUTTI_ORPHAN_GRACE: '20000' } });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'sleep', ms: 600 });
+    await app.began(taskId);
+    app.crash();
+    expect((await app.ended()).code).toBe(1);
+    expect(app.stderr).toContain('a mistake in the main program');
+    await server().has(taskId, 'COMPLETED');
+    await app.allGone(20_000);
+    expect(app.alive()).toEqual([]);
   });
 });

@@ -9,7 +9,8 @@ import { until } from '../support/until.js';
 
 const server = serverOfEachTest('act');
 const start = appProcesses();
-const built = (file: string) => fileURLToPath(new URL(`../../build/test/fixtures/process/${file}`, import.meta.url));
+const built = (file: string) =>
+  fileURLToPath(new URL(`../../build/test/fixtures/process/${file}`, import.meta.url));
 
 describe('where forking would run the wrong file, an error says what to do', () => {
   test('under node:test', async () => {

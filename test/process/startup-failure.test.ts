@@ -7,10 +7,30 @@ const start = appProcesses();
 
 describe('a worker process that does not get ready ends the start', () => {
   test.each([
-    ['exits in a constructor', 'quits', 1, /quits:QuitsInConstructor#1 \(pid \d+\) exited with code 5\n[^]*giving up in the constructor/],
-    ['throws in a constructor', 'throws', 1, /throws:ThrowsInConstructor#1 .*building worker ThrowsInConstructor failed: no database/],
-    ['hangs in @postConstruct', 'hangs', 1, /hangs:HangsInPostConstruct#1 .* was killed: it was not ready within 1500 ms/],
-    ['needs what nobody bound', 'unbound', 78, /unbound:NeedsAService#1 .*parameter 0 of NeedsAService\(\?\) needs .*Clock.*Fix: bind/],
+    [
+      'exits in a constructor',
+      'quits',
+      1,
+      /quits:QuitsInConstructor#1 \(pid \d+\) exited with code 5\n[^]*giving up in the constructor/,
+    ],
+    [
+      'throws in a constructor',
+      'throws',
+      1,
+      /throws:ThrowsInConstructor#1 .*building worker ThrowsInConstructor failed: no database/,
+    ],
+    [
+      'hangs in @postConstruct',
+      'hangs',
+      1,
+      /hangs:HangsInPostConstruct#1 .* was killed: it was not ready within 1500 ms/,
+    ],
+    [
+      'needs what nobody bound',
+      'unbound',
+      78,
+      /unbound:NeedsAService#1 .*parameter 0 of NeedsAService\(\?\) needs .*Clock.*Fix: bind/,
+    ],
   ])('%s', async (_what, worker, code, text) => {
     const app = start('app', {
       serverUrl: server().url,
@@ -28,7 +48,12 @@ describe('a worker process that does not get ready ends the start', () => {
   test.each([
     ['throws while it is imported', 'throw', 1, /exited with code 1\n[^]*cannot be imported twice/],
     ['ends with code 0 while it is imported', 'exit', 1, /exited with code 0\n[^]*nothing to do here/],
-    ['has other workers', 'differ', 78, /started for act:ActWorker, but bootstrap\(\) was given other:other here/],
+    [
+      'has other workers',
+      'differ',
+      78,
+      /started for act:ActWorker, but bootstrap\(\) was given other:other here/,
+    ],
   ])('%s', async (_what, trouble, code, text) => {
     const app = start('troubled', { serverUrl: server().url, env: { TROUBLE: trouble } });
     expect(await app.ended()).toEqual({ code, signal: null });
@@ -41,7 +66,8 @@ describe('a worker process that does not get ready ends the start', () => {
     // Not only mistakes in the configuration: another start may help.
     expect((await app.ended()).code).toBe(1);
     expect(app.stderr).toContain('3 worker processes did not get ready');
-    for (const text of ['exited with code 5', 'no database', 'NeedsAService(?)']) expect(app.stderr).toContain(text);
+    for (const text of ['exited with code 5', 'no database', 'NeedsAService(?)'])
+      expect(app.stderr).toContain(text);
   });
 
   test('mistakes in environment and options are told together, before any process starts', async () => {
@@ -81,7 +107,10 @@ describe("onStartupFailure: 'continue'", () => {
     const app = start('app', {
       serverUrl: server().url,
       workers: ['act', 'quits'],
-      bootstrap: { onStartupFailure: 'continue', restart: { initialDelay: 10, maxDelay: 20, maxDeaths: 1_000 } },
+      bootstrap: {
+        onStartupFailure: 'continue',
+        restart: { initialDelay: 10, maxDelay: 20, maxDeaths: 1_000 },
+      },
     });
     await app.ready();
     await app.slot('quits', (slot) => slot.restarts >= 2);

@@ -37,6 +37,17 @@ describe('a signal', () => {
     expect((await server().task(computing)).status).toBe('COMPLETED');
   });
 
+  test('two at once, as a terminal and npm deliver them, are one', async () => {
+    const app = start('app', { serverUrl: server().url });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'sleep', ms: 600 });
+    await app.began(taskId);
+    app.signal('SIGINT');
+    app.signal('SIGTERM');
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect((await server().task(taskId)).status).toBe('COMPLETED');
+  });
+
   test('a worker process that gets one directly goes on', async () => {
     const app = start('app', { serverUrl: server().url });
     await app.ready();
@@ -101,8 +112,25 @@ describe('a signal', () => {
     expect(reasonForIncompletion).toContain('a second signal (SIGINT)');
   });
 
+  test('reaches a process that is being started again', async () => {
+    const app = start('app', {
+      serverUrl: server().url,
+      bootstrap: { stopGrace: 600_000, restart: { initialDelay: 1, maxDelay: 1 } },
+    });
+    await app.ready();
+    const pid = await app.workerPid('act');
+    process.kill(pid, 'SIGKILL');
+    await app.slot('act', (slot) => slot.state === 'spawning');
+    app.signal('SIGTERM');
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+  });
+
   test('while processes start, it ends them', async () => {
-    const app = start('app', { serverUrl: server().url, workers: ['act', 'hangs'], bootstrap: { stopGrace: 1_000 } });
+    const app = start('app', {
+      serverUrl: server().url,
+      workers: ['act', 'hangs'],
+      bootstrap: { stopGrace: 1_000 },
+    });
     await app.until(() => app.alive().length >= 3, 'the worker processes to be started');
     app.signal('SIGTERM');
     const { code } = await app.ended();
@@ -145,16 +173,21 @@ describe('stop()', () => {
     expect((await server().task(taskId)).status).toBe('COMPLETED');
   });
 
-  test('leaves no listener behind; disposing stops; the program can start again', async () => {
+  test('leaves no listener or timer behind; disposing stops; the program can start again', async () => {
     const app = start('lifecycle', { serverUrl: server().url });
     expect(await app.ended()).toEqual({ code: 0, signal: null });
-    const own = app.stdout.split('\n').filter((line) => /^(in use|after|third|again)/.test(line));
+    const own = app.stdout
+      .split('\n')
+      .filter((line) => /^(in use|after|both|waiting|started|third|again)/.test(line));
     // The first lines come from the worker processes as well, which run the same file.
     const before = /before: (.*)/.exec(app.stdout)?.[1];
-    expect(before).toContain('SIGTERM 0');
+    expect(before).toMatch(/SIGTERM 0.*; timers 0/);
     expect(own).toEqual([
       'in use: running, SIGTERM 1',
       `after: ${before}`,
+      'both: made, ILLEGAL_STATE',
+      'waiting: created, 0 slots, SIGTERM 0',
+      'started: running, 1 slots',
       'third: ILLEGAL_STATE',
       `again: stopped; ${before}`,
     ]);

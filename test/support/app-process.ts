@@ -21,8 +21,8 @@ const MARKER = 'TUTTI_TEST_ID';
 const LEFTOVER_LIMIT_MS = 15_000;
 
 export interface AppOptions extends AppSetup {
-  readonly serverUrl?: string;
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly serverUrl?: string | undefined;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly execArgv?: readonly string[];
   readonly args?: readonly string[];
   /** A process group of its own, as a terminal or a service manager makes one. */
@@ -46,7 +46,16 @@ export class AppProcess {
 
   /** @param file - name of a compiled file in `test/fixtures/process`, or arguments for node without one */
   constructor(file: string | undefined, options: AppOptions = {}) {
-    const { workers, bootstrap, listens, serverUrl, env, execArgv = [], args = [], detached = false } = options;
+    const {
+      workers,
+      bootstrap,
+      listens,
+      serverUrl,
+      env,
+      execArgv = [],
+      args = [],
+      detached = false,
+    } = options;
     const main = file === undefined ? [] : [`${FIXTURES}${file}.js`];
     this.#process = spawn(process.execPath, [...execArgv, ...main, ...args], {
       // Nothing of the test runner's own variables: under a test runner bootstrap() refuses to run.
@@ -108,10 +117,13 @@ export class AppProcess {
 
   /** Waits until the program has written this on either stream. */
   async wrote(text: string | RegExp): Promise<string> {
-    return await this.until(() => {
-      const all = this.#stdout + this.#stderr;
-      return typeof text === 'string' ? all.includes(text) && text : (text.exec(all)?.[0] ?? false);
-    }, `the program to write ${String(text)}`);
+    return await this.until(
+      () => {
+        const all = this.#stdout + this.#stderr;
+        return typeof text === 'string' ? all.includes(text) && text : (text.exec(all)?.[0] ?? false);
+      },
+      `the program to write ${String(text)}`,
+    );
   }
 
   /** Waits until a worker process has begun the code of this task. */
@@ -144,7 +156,10 @@ export class AppProcess {
   }
 
   /** Waits until the slot of this worker (or with this name) fulfils a condition. */
-  async slot(name: string, condition: (slot: SlotStatusView) => boolean = () => true): Promise<SlotStatusView> {
+  async slot(
+    name: string,
+    condition: (slot: SlotStatusView) => boolean = () => true,
+  ): Promise<SlotStatusView> {
     return await this.until(async () => {
       const { slots } = await this.status();
       return slots.find((slot) => slot.slot.includes(name) && condition(slot));
@@ -160,6 +175,11 @@ export class AppProcess {
     this.#ask({ type: 'stop' });
   }
 
+  /** Throws in the main process where nobody catches it. */
+  crash(): void {
+    this.#ask({ type: 'crash' });
+  }
+
   /** A signal to the main process only. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
@@ -173,18 +193,12 @@ export class AppProcess {
   /** Everything of this program that is alive, orphans included. */
   alive(): ProcessEntry[] {
     const table = this.#look();
-    return table.filter(
-      (entry) => this.#seen.has(keyOf(entry)) || hasVariable(entry.pid, MARKER, this.#id),
-    );
+    return table.filter((entry) => this.#seen.has(keyOf(entry)) || hasVariable(entry.pid, MARKER, this.#id));
   }
 
   /** Waits until no process of the program is left. */
   async allGone(limitMs = LEFTOVER_LIMIT_MS): Promise<void> {
-    await this.until(
-      () => this.alive().length === 0,
-      'every process of the program to be gone',
-      limitMs,
-    );
+    await this.until(() => this.alive().length === 0, 'every process of the program to be gone', limitMs);
   }
 
   /** Ends what is left, and says what it was: a test whose program leaves processes behind has failed. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,11 @@ export function buildNativeProject(sources: Readonly<Record<string, string>>): N
     isBuilt: status === 0,
     remove: () => rmSync(root, { recursive: true, force: true }),
   };
+}
+
+/** The source of one of the project's own libraries. @param path - below `native/` */
+export function copyOf(path: string): string {
+  return readFileSync(new URL(`../../native/${path}`, import.meta.url), 'utf8');
 }
 
 /** The first error of this package among what `action` throws and its causes. */

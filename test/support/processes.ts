@@ -26,7 +26,7 @@ export function processTable(): ProcessEntry[] {
 /** `pid` and everything that it started, as far as the parents are alive. */
 export function familyOf(pid: number, table: readonly ProcessEntry[] = processTable()): ProcessEntry[] {
   const family = table.filter((entry) => entry.pid === pid);
-  for (let size = -1; size !== family.length; ) {
+  for (let size = -1; size !== family.length;) {
     size = family.length;
     const pids = new Set(family.map((entry) => entry.pid));
     family.push(...table.filter((entry) => pids.has(entry.parent) && !pids.has(entry.pid)));

@@ -1,8 +1,13 @@
-import { createServer, request as forward, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as forward,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach } from 'vitest';
 import { embeddedServer, type RunningServer } from 'tutti/server';
-import type { Logger } from '../../src/core/logger.js';
 import type { JsonObject, Task, TaskDef, Workflow } from '../../src/conductor/types.js';
 import { RecordingLogger } from './recording-logger.js';
 import { until } from './until.js';
@@ -49,7 +54,7 @@ export class TaskServer {
   }
 
   static async start(): Promise<TaskServer> {
-    const server = new TaskServer(await embeddedServer().start(new RecordingLogger() as Logger));
+    const server = new TaskServer(await embeddedServer().start(new RecordingLogger()));
     await server.up();
     return server;
   }
@@ -118,14 +123,39 @@ export class TaskServer {
 
   /** Starts a workflow of one task. @returns the id of the task */
   async run(type: string, input: JsonObject = {}): Promise<string> {
+    const { tasks } = await this.workflow(await this.startOf(type, input));
+    return tasks[0]!.taskId;
+  }
+
+  /** Starts a workflow of one task. @returns the id of the workflow */
+  async startOf(type: string, input: JsonObject = {}): Promise<string> {
     const name = `of_${type}`;
     const tasks = [{ name: type, taskReferenceName: 'task', type: 'SIMPLE', inputParameters: input }];
-    const workflowId = await this.#call('POST', '/workflow', {
+    return await this.#call('POST', '/workflow', {
       name,
       workflowDef: { name, version: 1, schemaVersion: 2, tasks },
     });
-    const { tasks: scheduled } = JSON.parse(await this.#call('GET', `/workflow/${workflowId}`)) as Workflow;
-    return scheduled[0]!.taskId;
+  }
+
+  /** The workflow with all attempts of its task. */
+  async workflow(workflowId: string): Promise<Workflow> {
+    return JSON.parse(await this.#call('GET', `/workflow/${workflowId}`)) as Workflow;
+  }
+
+  /** Waits until the workflow has ended. */
+  async ended(workflowId: string): Promise<Workflow> {
+    let workflow: Workflow | undefined;
+    return await until(
+      async () => {
+        workflow = await this.workflow(workflowId);
+        return workflow.status !== 'RUNNING' && workflow;
+      },
+      () => `workflow ${workflowId} to end; it is ${JSON.stringify(workflow)}`,
+    );
+  }
+
+  async terminate(workflowId: string): Promise<void> {
+    await this.#call('DELETE', `/workflow/${workflowId}?reason=by the test`);
   }
 
   async task(taskId: string): Promise<Task> {

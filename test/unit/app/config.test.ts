@@ -27,18 +27,42 @@ describe('the environment wins over code, code over defaults', () => {
   test.each<[string, (config: Config) => unknown, object, Environment, unknown]>([
     ['server URL: default', serverUrl, {}, {}, DEFAULT_SERVER_URL],
     ['server URL: code', serverUrl, { serverUrl: 'http://code/api' }, {}, 'http://code/api'],
-    ['server URL: environment', serverUrl, { serverUrl: 'http://code/api' }, { CONDUCTOR_SERVER_URL: 'http://env/api' }, 'http://env/api'],
-    ['server URL: an empty variable is none', serverUrl, { serverUrl: 'http://code/api' }, { CONDUCTOR_SERVER_URL: '' }, 'http://code/api'],
+    [
+      'server URL: environment',
+      serverUrl,
+      { serverUrl: 'http://code/api' },
+      { CONDUCTOR_SERVER_URL: 'http://env/api' },
+      'http://env/api',
+    ],
+    [
+      'server URL: an empty variable is none',
+      serverUrl,
+      { serverUrl: 'http://code/api' },
+      { CONDUCTOR_SERVER_URL: '' },
+      'http://code/api',
+    ],
     ['key: default', keyId, {}, {}, undefined],
     ['key: code', keyId, { keyId: 'code' }, {}, 'code'],
     ['key: environment', keyId, { keyId: 'code' }, { CONDUCTOR_AUTH_KEY: 'env' }, 'env'],
     ['secret: environment', keySecret, { keySecret: 'code' }, { CONDUCTOR_AUTH_SECRET: 'env' }, 'env'],
     ['embedded server: none', (c) => c.server, {}, {}, undefined],
     ['embedded server: code', (c) => c.server, { server }, {}, server],
-    ['embedded server: left out when the environment names one', (c) => c.server, { server }, { CONDUCTOR_SERVER_URL: 'http://env/api' }, undefined],
+    [
+      'embedded server: left out when the environment names one',
+      (c) => c.server,
+      { server },
+      { CONDUCTOR_SERVER_URL: 'http://env/api' },
+      undefined,
+    ],
     ['time to get ready: default', (c) => c.readyTimeoutMs, {}, {}, 60_000],
     ['time to get ready: code', (c) => c.readyTimeoutMs, { readyTimeout: 5 }, {}, 5],
-    ['time to get ready: environment', (c) => c.readyTimeoutMs, { readyTimeout: 5 }, { TUTTI_READY_TIMEOUT: '7' }, 7],
+    [
+      'time to get ready: environment',
+      (c) => c.readyTimeoutMs,
+      { readyTimeout: 5 },
+      { TUTTI_READY_TIMEOUT: '7' },
+      7,
+    ],
     ['grace: default', (c) => c.stopGraceMs, {}, {}, 25_000],
     ['grace: code, zero included', (c) => c.stopGraceMs, { stopGrace: 0 }, {}, 0],
     ['grace: environment', (c) => c.stopGraceMs, { stopGrace: 5 }, { TUTTI_STOP_GRACE: '0' }, 0],
@@ -47,9 +71,21 @@ describe('the environment wins over code, code over defaults', () => {
     ['start: default', (c) => c.autoStart, {}, {}, true],
     ['signals: code', (c) => c.handlesSignals, { signals: false }, {}, false],
     ['failed start: default', (c) => c.onStartupFailure, {}, {}, 'stop'],
-    ['restart: part in code, rest default', (c) => c.restart.maxDeaths, { restart: { initialDelay: 1 } }, {}, 10],
+    [
+      'restart: part in code, rest default',
+      (c) => c.restart.maxDeaths,
+      { restart: { initialDelay: 1 } },
+      {},
+      10,
+    ],
     ['restart: code', (c) => c.restart.initialDelay, { restart: { initialDelay: 1 } }, {}, 1],
-    ['restart: undefined is absent', (c) => c.restart.maxDelay, { restart: { maxDelay: undefined } }, {}, 30_000],
+    [
+      'restart: undefined is absent',
+      (c) => c.restart.maxDelay,
+      { restart: { maxDelay: undefined } },
+      {},
+      30_000,
+    ],
     ['discover: one', (c) => c.discover, { discover: 'a/*.js' }, {}, ['a/*.js']],
     ['discover: many', (c) => c.discover, { discover: ['a', 'b'] }, {}, ['a', 'b']],
     ['entry: a path', (c) => c.entry, { entry: 'main.js' }, {}, resolve('main.js')],
@@ -60,7 +96,9 @@ describe('the environment wins over code, code over defaults', () => {
   });
 
   it('headers and the like of the connection are passed on', () => {
-    expect(configOf({ http: { headers: { 'x-team': 'a' } } }).connection).toMatchObject({ headers: { 'x-team': 'a' } });
+    expect(configOf({ http: { headers: { 'x-team': 'a' } } }).connection).toMatchObject({
+      headers: { 'x-team': 'a' },
+    });
   });
 
   it('the logger is the given one, else lines on standard error', () => {
@@ -81,7 +119,12 @@ describe('mistakes', () => {
     ['discover: an empty string', { discover: '' }, {}, /`discover`/],
     ['discover: a list with a hole', { discover: ['a', undefined] }, {}, /`discover`/],
     ['modules', { modules: [() => undefined] }, {}, /`modules` to be an array of Inversify ContainerModules/],
-    ['server', { server: 'http://localhost' }, {}, /`server` to be a server description such as embeddedServer\(\)/],
+    [
+      'server',
+      { server: 'http://localhost' },
+      {},
+      /`server` to be a server description such as embeddedServer\(\)/,
+    ],
     ['server: null', { server: null }, {}, /`server`/],
     ['serverUrl', { serverUrl: new URL('http://x') }, {}, /`serverUrl`/],
     ['logger', { logger: console.log }, {}, /`logger` to be a Logger/],
@@ -94,13 +137,33 @@ describe('mistakes', () => {
     ['readyTimeout', { readyTimeout: 0 }, {}, /`readyTimeout` to be an integer from 1/],
     ['stopGrace', { stopGrace: -1 }, {}, /`stopGrace`/],
     ['restart: no object', { restart: 5 }, {}, /`restart` to be an object/],
-    ['restart: a key', { restart: { maxDeath: 5 } }, {}, /unknown option `maxDeath`, did you mean `maxDeaths`/],
-    ['restart: a value', { restart: { maxDeaths: 0 } }, {}, /`maxDeaths` to be an integer from 1 and up, got 0/],
-    ['a variable that is no number', {}, { TUTTI_STOP_GRACE: '25s' }, /TUTTI_STOP_GRACE to be an integer from 0.*got "25s"/],
+    [
+      'restart: a key',
+      { restart: { maxDeath: 5 } },
+      {},
+      /unknown option `maxDeath`, did you mean `maxDeaths`/,
+    ],
+    [
+      'restart: a value',
+      { restart: { maxDeaths: 0 } },
+      {},
+      /`maxDeaths` to be an integer from 1 and up, got 0/,
+    ],
+    [
+      'a variable that is no number',
+      {},
+      { TUTTI_STOP_GRACE: '25s' },
+      /TUTTI_STOP_GRACE to be an integer from 0.*got "25s"/,
+    ],
     ['a variable of white space', {}, { TUTTI_STOP_GRACE: ' ' }, /TUTTI_STOP_GRACE/],
     ['a variable out of range', {}, { TUTTI_READY_TIMEOUT: '0' }, /TUTTI_READY_TIMEOUT/],
     ['a variable with a fraction', {}, { TUTTI_ORPHAN_GRACE: '0.5' }, /TUTTI_ORPHAN_GRACE/],
-    ['a log level', { logger: undefined }, { CONDUCTOR_LOG_LEVEL: 'loud' }, /CONDUCTOR_LOG_LEVEL to be one of silent, .*got "loud"/],
+    [
+      'a log level',
+      { logger: undefined },
+      { CONDUCTOR_LOG_LEVEL: 'loud' },
+      /CONDUCTOR_LOG_LEVEL to be one of silent, .*got "loud"/,
+    ],
   ])('%s', (_title, options, env, pattern) => {
     const problems = problemsOf(options, env);
     expect(problems).toHaveLength(1);
@@ -123,6 +186,8 @@ describe('mistakes', () => {
 
   test.each([undefined, null, 'options', 5, []])('%j instead of options is an error at once', (options) => {
     expect(() => resolveConfig(options as never, {})).toThrow(ConfigurationError);
-    expect(() => resolveConfig(options as never, {})).toThrow(/bootstrap\(\): expected an object with options/);
+    expect(() => resolveConfig(options as never, {})).toThrow(
+      /bootstrap\(\): expected an object with options/,
+    );
   });
 });

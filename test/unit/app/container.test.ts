@@ -115,7 +115,9 @@ describe('scope process', () => {
 
   it('leaves a worker that the application binds itself as it is bound', async () => {
     const own = new GreetWorker(new Session(new Database()), new Database());
-    const container = containerWith(new ContainerModule(({ bind }) => void bind(GreetWorker).toConstantValue(own)));
+    const container = containerWith(
+      new ContainerModule(({ bind }) => void bind(GreetWorker).toConstantValue(own)),
+    );
     expect((await container.build(entryOf(GreetWorker), 'process')).instance).toBe(own);
   });
 });
@@ -127,7 +129,14 @@ describe('scope task', () => {
     expect(source.shared).toBeUndefined();
     events = [];
     const one = (await runTask(source)) as GreetWorker;
-    expect(events).toEqual(['+Database', '+Session', '+GreetWorker', '-GreetWorker', '-Session', '-Database']);
+    expect(events).toEqual([
+      '+Database',
+      '+Session',
+      '+GreetWorker',
+      '-GreetWorker',
+      '-Session',
+      '-Database',
+    ]);
     expect(one.session.database).toBe(one.database);
     const two = (await runTask(source)) as GreetWorker;
     expect(two).not.toBe(one);
@@ -155,7 +164,10 @@ describe('scope task', () => {
   it('keeps the graphs of tasks that run at the same time apart', async () => {
     const { source } = await containerWith(unscoped).build(entryOf(GreetWorker), 'task');
     const [one, two] = await Promise.all([source.acquire(makeTask()), source.acquire(makeTask())]);
-    const [first, second] = [one.worker.execute(makeTask(), context), two.worker.execute(makeTask(), context)];
+    const [first, second] = [
+      one.worker.execute(makeTask(), context),
+      two.worker.execute(makeTask(), context),
+    ];
     expect((first as GreetWorker).database).not.toBe((second as GreetWorker).database);
     events = [];
     await one.release();
@@ -229,19 +241,30 @@ describe('scope task', () => {
 });
 
 describe('function workers', () => {
-  test.each(['process', 'task'] as const)('get their services after task and context, scope %s', async (scope) => {
-    const worker = functionWorker('x', (task, _context, session, database) => [task.taskId, session, database], {
-      inject: [Session, Database],
-    });
-    const { source, instance } = await containerWith(singleDatabase).build(entryOf(worker), scope);
-    expect(instance).toBeUndefined();
-    expect(await runTask(source)).toEqual(['task-1', expect.any(Session), expect.any(Database)]);
-  });
+  test.each(['process', 'task'] as const)(
+    'get their services after task and context, scope %s',
+    async (scope) => {
+      const worker = functionWorker(
+        'x',
+        (task, _context, session, database) => [task.taskId, session, database],
+        {
+          inject: [Session, Database],
+        },
+      );
+      const { source, instance } = await containerWith(singleDatabase).build(entryOf(worker), scope);
+      expect(instance).toBeUndefined();
+      expect(await runTask(source)).toEqual(['task-1', expect.any(Session), expect.any(Database)]);
+    },
+  );
 
   it('share one graph within a task', async () => {
-    const worker = functionWorker('x', (_task, _context, session, database) => session.database === database, {
-      inject: [Session, Database],
-    });
+    const worker = functionWorker(
+      'x',
+      (_task, _context, session, database) => session.database === database,
+      {
+        inject: [Session, Database],
+      },
+    );
     const { source } = await containerWith(unscoped).build(entryOf(worker), 'task');
     expect(await runTask(source)).toBe(true);
   });
@@ -265,7 +288,11 @@ describe('the logger', () => {
 });
 
 describe('what cannot be built', () => {
-  async function failure(worker: unknown, scope: 'process' | 'task', ...modules: ContainerModule[]): Promise<unknown> {
+  async function failure(
+    worker: unknown,
+    scope: 'process' | 'task',
+    ...modules: ContainerModule[]
+  ): Promise<unknown> {
     return await containerWith(...modules)
       .build(entryOf(worker), scope)
       .then(
@@ -274,12 +301,17 @@ describe('what cannot be built', () => {
       );
   }
 
-  test.each(['process', 'task'] as const)('a missing binding is a configuration error, scope %s', async (scope) => {
-    const error = await failure(GreetWorker, scope);
-    expect(error).toBeInstanceOf(ConfigurationError);
-    expect(error).toMatchObject({ code: 'DI_UNRESOLVED' });
-    expect((error as Error).message).toMatch(/worker GreetWorker cannot be built:\n {2}- parameter 0 of GreetWorker/);
-  });
+  test.each(['process', 'task'] as const)(
+    'a missing binding is a configuration error, scope %s',
+    async (scope) => {
+      const error = await failure(GreetWorker, scope);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(error).toMatchObject({ code: 'DI_UNRESOLVED' });
+      expect((error as Error).message).toMatch(
+        /worker GreetWorker cannot be built:\n {2}- parameter 0 of GreetWorker/,
+      );
+    },
+  );
 
   it('a missing service of a function worker names the function', async () => {
     const worker = functionWorker('x', function add() {}, { inject: [Session] });

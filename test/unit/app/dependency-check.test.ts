@@ -43,7 +43,10 @@ class GreetWorker {
 
 type Bindings = (container: Container) => unknown;
 
-function problemsOf(roots: ServiceIdentifier | readonly ServiceIdentifier[], bindings: Bindings = () => undefined): string[] {
+function problemsOf(
+  roots: ServiceIdentifier | readonly ServiceIdentifier[],
+  bindings: Bindings = () => undefined,
+): string[] {
   const container = new Container();
   bindings(container);
   const list = [roots].flat();
@@ -56,7 +59,13 @@ function problemsOf(roots: ServiceIdentifier | readonly ServiceIdentifier[], bin
 
 /** A class with the metadata that a compiler would have written for it. */
 function compiled(name: string, types: readonly unknown[]): ServiceIdentifier {
-  const type = { [name]: class { constructor(...services: unknown[]) { void services; } } }[name]!;
+  const type = {
+    [name]: class {
+      constructor(...services: unknown[]) {
+        void services;
+      }
+    },
+  }[name]!;
   Reflect.defineMetadata('design:paramtypes', types, type);
   injectable()(type);
   return type;
@@ -107,25 +116,50 @@ describe('nothing is missing', () => {
   test.each<[string, ServiceIdentifier, Bindings]>([
     ['a worker with its service', GreetWorker, greeter],
     ['a worker with a constant', GreetWorker, (container) => container.bind(Greeter).toConstantValue({})],
-    ['an abstract class bound to an adapter', NeedsPort, (container) => {
-      greeter(container);
-      container.bind(Port).to(Adapter);
-    }],
-    ['an abstract class bound to a constant', NeedsPort, (container) => container.bind(Port).toConstantValue({ name: 'x' })],
-    ["a class of somebody else's, made by a function", NeedsPool, (container) =>
-      container.bind(Pool).toDynamicValue(() => new Pool({ host: 'x' }))],
-    ["a class of somebody else's, as a constant", NeedsPool, (container) =>
-      container.bind(Pool).toConstantValue(new Pool({ host: 'x' }))],
-    ["a class of somebody else's, made from services", NeedsPool, (container) =>
-      container.bind(Pool).toResolvedValue(() => new Pool({ host: 'x' }))],
-    ['another name for the same service', NeedsPort, (container) => {
-      container.bind('the pool').toConstantValue(1);
-      container.bind(Port).toService('the pool');
-    }],
-    ['names, tags, optional, multiple and unmanaged parameters', Special, (container) => {
-      container.bind(Greeter).toSelf().whenNamed('polite');
-      container.bind(Greeter).toSelf().whenTagged('tone', 'loud');
-    }],
+    [
+      'an abstract class bound to an adapter',
+      NeedsPort,
+      (container) => {
+        greeter(container);
+        container.bind(Port).to(Adapter);
+      },
+    ],
+    [
+      'an abstract class bound to a constant',
+      NeedsPort,
+      (container) => container.bind(Port).toConstantValue({ name: 'x' }),
+    ],
+    [
+      "a class of somebody else's, made by a function",
+      NeedsPool,
+      (container) => container.bind(Pool).toDynamicValue(() => new Pool({ host: 'x' })),
+    ],
+    [
+      "a class of somebody else's, as a constant",
+      NeedsPool,
+      (container) => container.bind(Pool).toConstantValue(new Pool({ host: 'x' })),
+    ],
+    [
+      "a class of somebody else's, made from services",
+      NeedsPool,
+      (container) => container.bind(Pool).toResolvedValue(() => new Pool({ host: 'x' })),
+    ],
+    [
+      'another name for the same service',
+      NeedsPort,
+      (container) => {
+        container.bind('the pool').toConstantValue(1);
+        container.bind(Port).toService('the pool');
+      },
+    ],
+    [
+      'names, tags, optional, multiple and unmanaged parameters',
+      Special,
+      (container) => {
+        container.bind(Greeter).toSelf().whenNamed('polite');
+        container.bind(Greeter).toSelf().whenTagged('tone', 'loud');
+      },
+    ],
     ['a property', WithProperty, greeter],
     ['a lazy identifier', Lazy, greeter],
     ['a class that needs itself: Inversify tells of the circle', Loop, () => undefined],
@@ -193,7 +227,9 @@ describe('what is missing is told with class, parameter and fix', () => {
   it('a service of a function worker', () => {
     const container = new Container();
     expect(dependencyProblems(container, [Greeter, 'token'], 'functionWorker add')).toEqual([
-      expect.stringContaining('functionWorker add needs Greeter, but nothing is bound to it. Fix: bind(Greeter).toSelf()'),
+      expect.stringContaining(
+        'functionWorker add needs Greeter, but nothing is bound to it. Fix: bind(Greeter).toSelf()',
+      ),
       expect.stringContaining("functionWorker add needs 'token', but nothing is bound to it"),
     ]);
   });

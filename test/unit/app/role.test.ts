@@ -13,7 +13,11 @@ describe('where worker processes could not run the right file', () => {
     ['jest', { env: { JEST_WORKER_ID: '1' } }, /under the test runner jest/],
     ['node --test', { env: { NODE_TEST_CONTEXT: 'child-v8' } }, /under the test runner node:test/],
     ['mocha', { argv1: '/app/node_modules/mocha/bin/_mocha' }, /under the test runner _mocha/],
-    ['mocha by its file', { argv1: '/app/node_modules/mocha/bin/mocha.js' }, /under the test runner mocha\.js/],
+    [
+      'mocha by its file',
+      { argv1: '/app/node_modules/mocha/bin/mocha.js' },
+      /under the test runner mocha\.js/,
+    ],
     ['a REPL', { argv1: undefined }, /no main file.*REPL/],
     ['standard input', { argv1: '-' }, /no main file.*standard input/],
   ])('%s: an error that tells to pass `entry`', (_title, facts, pattern) => {
@@ -32,11 +36,14 @@ describe('where worker processes could not run the right file', () => {
     },
   );
 
-  test.each([undefined, '/app/main.js'])("somebody else's cluster child, entry %s: nothing helps but another start", (entry) => {
-    const call = (): string => entryFile(entry, { ...MAIN, isClusterChild: true });
-    expect(call).toThrow(expect.objectContaining({ code: 'ROLE_UNCLEAR' }));
-    expect(call).toThrow(/PM2.*fork mode/);
-  });
+  test.each([undefined, '/app/main.js'])(
+    "somebody else's cluster child, entry %s: nothing helps but another start",
+    (entry) => {
+      const call = (): string => entryFile(entry, { ...MAIN, isClusterChild: true });
+      expect(call).toThrow(expect.objectContaining({ code: 'ROLE_UNCLEAR' }));
+      expect(call).toThrow(/PM2.*fork mode/);
+    },
+  );
 
   test.each([undefined, '/app/main.js'])('the process that imports discovered files, entry %s', (entry) => {
     const call = (): string => entryFile(entry, { ...MAIN, argv1: DISCOVERY_PROCESS });

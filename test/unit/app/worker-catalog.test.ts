@@ -40,9 +40,12 @@ describe('catalogEntry', () => {
     });
   });
 
-  test.each([undefined, null, 'x', 5, {}, () => 1, Undecorated, DerivedWorker])('has nothing for %o', (value) => {
-    expect(catalogEntry(value)).toBeUndefined();
-  });
+  test.each([undefined, null, 'x', 5, {}, () => 1, Undecorated, DerivedWorker])(
+    'has nothing for %o',
+    (value) => {
+      expect(catalogEntry(value)).toBeUndefined();
+    },
+  );
 });
 
 describe('listedWorkers', () => {
@@ -51,10 +54,25 @@ describe('listedWorkers', () => {
     ['null', null, /entry 1: expected a class with @Worker or a functionWorker\(\), got null/],
     ['an object', {}, /expected a class with @Worker or a functionWorker\(\), got an object/],
     ['an instance', new GreetWorker(), /expected a class with @Worker/],
-    ['a class without decorator', Undecorated, /class Undecorated has no @Worker decorator of its own; add @Worker/],
+    [
+      'a class without decorator',
+      Undecorated,
+      /class Undecorated has no @Worker decorator of its own; add @Worker/,
+    ],
     ['a subclass of a worker', DerivedWorker, /class DerivedWorker has no @Worker decorator of its own/],
-    ['a function', function work() {}, /function work must be wrapped: functionWorker\('<task type>', work\)/],
-    ['an arrow function', (() => () => 1)(), /function \(anonymous\) must be wrapped/],
+    [
+      'a function',
+      function work() {},
+      /function work must be wrapped: functionWorker\('<task type>', work\)/,
+    ],
+    [
+      'an arrow function',
+      (
+        () => () =>
+          1
+      )(),
+      /function \(anonymous\) must be wrapped/,
+    ],
     ['a name', 'GreetWorker', /got "GreetWorker" \(string\)/],
   ])('%s is told with its place and what to do', (_title, value, pattern) => {
     const { entries, problems } = listedWorkers([GreetWorker, value, add]);
@@ -66,7 +84,11 @@ describe('listedWorkers', () => {
 
 describe('duplicates', () => {
   it('are workers of one type and one name', () => {
-    const twice = duplicates([describeWorker('greet'), describeWorker('add'), describeWorker('greet', { isDiscovered: true })]);
+    const twice = duplicates([
+      describeWorker('greet'),
+      describeWorker('add'),
+      describeWorker('greet', { isDiscovered: true }),
+    ]);
     expect(twice).toHaveLength(1);
     expect(twice[0]).toMatch(
       /GreetWorker for task type 'greet' is there twice \(listed, from \/app\/greet\.worker\.js, discovered in .*`processes`/,
@@ -74,7 +96,9 @@ describe('duplicates', () => {
   });
 
   it('are not two workers that share a task type', () => {
-    expect(duplicates([describeWorker('greet'), describeWorker('greet', { key: 'greet:Other', name: 'Other' })])).toEqual([]);
+    expect(
+      duplicates([describeWorker('greet'), describeWorker('greet', { key: 'greet:Other', name: 'Other' })]),
+    ).toEqual([]);
   });
 });
 

@@ -103,7 +103,9 @@ describe('unknownVariables', () => {
     [{ CONDUCTOR_WORKER_GREET_CONCURRENCY: '1', CONDUCTOR_WORKER_ALL_DOMAIN: 'x' }, []],
     [
       { CONDUCTOR_WORKER_GREET_CONCURENCY: '1' },
-      [/CONDUCTOR_WORKER_GREET_CONCURENCY is set, but no worker has it; did you mean CONDUCTOR_WORKER_GREET_CONCURRENCY\?/],
+      [
+        /CONDUCTOR_WORKER_GREET_CONCURENCY is set, but no worker has it; did you mean CONDUCTOR_WORKER_GREET_CONCURRENCY\?/,
+      ],
     ],
     [{ CONDUCTOR_WORKER_GREAT_CONCURRENCY: '1' }, [/did you mean CONDUCTOR_WORKER_GREET_CONCURRENCY\?/]],
     [{ CONDUCTOR_WORKER_SOMETHING_ENTIRELY_DIFFERENT_AND_LONG: '1' }, [/no worker has it$/]],

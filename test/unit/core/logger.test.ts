@@ -10,15 +10,18 @@ function lines(level: LogLevel, log: (logger: ConsoleLogger) => void): string[] 
 }
 
 describe('ConsoleLogger', () => {
-  test.each(LOG_LEVELS.map((level, index) => [level, index] as const))('at level %s writes %i kinds', (level, kinds) => {
-    const written = lines(level, (logger) => {
-      logger.error('e');
-      logger.warn('w');
-      logger.info('i');
-      logger.debug('d');
-    });
-    expect(written).toHaveLength(kinds);
-  });
+  test.each(LOG_LEVELS.map((level, index) => [level, index] as const))(
+    'at level %s writes %i kinds',
+    (level, kinds) => {
+      const written = lines(level, (logger) => {
+        logger.error('e');
+        logger.warn('w');
+        logger.info('i');
+        logger.debug('d');
+      });
+      expect(written).toHaveLength(kinds);
+    },
+  );
 
   it('writes time, level, message and fields in one line', () => {
     const [line] = lines('info', (logger) =>

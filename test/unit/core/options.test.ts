@@ -40,7 +40,11 @@ describe('findProblems', () => {
       { concurrency: '5' },
       ['thing: expected `concurrency` to be an integer from 1 to 100, got "5" (string)'],
     ],
-    ['a slip of the fingers', { concurency: 5 }, ['thing: unknown option `concurency`, did you mean `concurrency`?']],
+    [
+      'a slip of the fingers',
+      { concurency: 5 },
+      ['thing: unknown option `concurency`, did you mean `concurrency`?'],
+    ],
     ['an unknown key like no other', { retries: 5 }, ['thing: unknown option `retries`']],
     [
       'several mistakes',
@@ -94,7 +98,13 @@ test.each<[unknown, string]>([
   [[1], 'an array'],
   [{ secret: 'hidden' }, 'an object'],
   [function named() {}, 'function named'],
-  [(() => () => 1)(), 'function (anonymous)'],
+  [
+    (
+      () => () =>
+        1
+    )(),
+    'function (anonymous)',
+  ],
   [Symbol('s'), 'Symbol(s) (symbol)'],
 ])('show(%o)', (value, text) => {
   expect(show(value)).toBe(text);

@@ -3,8 +3,11 @@ import {
   buildFolder,
   compileCommand,
   compilerCandidates,
+  exportsCommand,
+  howToRun,
   libraryFile,
-} from '../../../scripts/build-native.mjs';
+  readExports,
+} from '../../../scripts/native-commands.mjs';
 
 describe('compileCommand', () => {
   it('linux', () => {
@@ -78,6 +81,80 @@ describe('compileCommand', () => {
     expect(mixed.join(' ')).toContain('-x c++ /p/b.cpp -x c /p/a.c');
     expect(mixed).not.toContain('-std=c++17');
     expect(compileCommand({ ...options, sources: ['/p/a.c'] })).not.toContain('c++');
+  });
+});
+
+describe('debug and sanitizer builds', () => {
+  const line = (platform, options, compiler = ['c++']) =>
+    compileCommand({
+      compiler,
+      platform,
+      arch: 'x64',
+      sources: [platform === 'win32' ? 'C:\\p\\a.cpp' : '/p/a.cpp'],
+      output: platform === 'win32' ? 'C:\\p\\out\\x.dll' : '/p/libx.so',
+      ...options,
+    }).join(' ');
+
+  it.each([
+    ['linux', { debug: true }, '-O0 -g -Wall -Wextra -std=c++17 -fPIC -shared -Wl,--no-undefined -o'],
+    [
+      'linux',
+      { sanitize: ['address', 'undefined'] },
+      '-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -Wall -Wextra -std=c++17 -fPIC -shared -o',
+    ],
+    [
+      'linux',
+      { debug: true, sanitize: ['thread'] },
+      '-O0 -g -fno-omit-frame-pointer -fsanitize=thread -Wall',
+    ],
+    ['darwin', { debug: true }, '-O0 -g -Wall -Wextra -std=c++17 -fPIC -dynamiclib -arch x86_64'],
+    ['darwin', { sanitize: ['address'] }, '-O1 -g -fno-omit-frame-pointer -fsanitize=address -Wall'],
+  ])('%s %j', (platform, options, expected) => {
+    expect(line(platform, options)).toContain(`c++ ${expected}`);
+  });
+
+  it('win32 with the compiler of Visual Studio', () => {
+    expect(line('win32', { debug: true }, ['cl'])).toMatch(/^cl \/nologo \/Od \/Zi \/Fd:C:\\p\\out\\ \/EHsc/);
+    expect(line('win32', { sanitize: ['address'] }, ['cl'])).toContain(' /fsanitize=address ');
+  });
+
+  it('how to run with a sanitizer', () => {
+    expect(howToRun(['g++'], 'linux', ['address'])).toBe(
+      'Run with: ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(g++ -print-file-name=libasan.so) node …',
+    );
+    expect(howToRun(['g++'], 'linux', ['thread'])).toContain('LD_PRELOAD=$(g++ -print-file-name=libtsan.so)');
+    expect(howToRun(['c++'], 'darwin', ['address'])).toContain('DYLD_INSERT_LIBRARIES=');
+  });
+});
+
+describe('what a library exports', () => {
+  it('is asked of the tools of the platform', () => {
+    expect(exportsCommand({ platform: 'linux', file: 'x' })).toEqual(['nm', '-D', '--defined-only', 'x']);
+    expect(exportsCommand({ platform: 'darwin', file: 'x' })).toEqual(['nm', '-gU', 'x']);
+    expect(exportsCommand({ platform: 'win32', file: 'x' })).toEqual(['dumpbin', '/nologo', '/exports', 'x']);
+  });
+
+  it('linux: C names, and C++ functions outside of namespaces', () => {
+    const text = [
+      '0000000000001135 T get_sum',
+      '0000000000001140 T _init',
+      '0000000000001149 T _Z7get_difii',
+      '0000000000001160 T _ZN4text5countEv',
+      '0000000000001170 W _ZNSt6vectorIiSaIiEE4sizeEv',
+      '0000000000004030 B counter',
+    ].join('\n');
+    expect(readExports(text, 'linux')).toEqual({ c: ['get_sum'], cxx: ['get_dif'] });
+  });
+
+  it('darwin: with an underscore in front', () => {
+    const text = '0000000000003f90 T __Z7get_difii\n0000000000003fa0 T _get_sum\n';
+    expect(readExports(text, 'darwin')).toEqual({ c: ['get_sum'], cxx: ['get_dif'] });
+  });
+
+  it('win32', () => {
+    const text =
+      '    ordinal hint RVA      name\r\n\r\n          1    0 00001000 ?get_dif@@YAHHH@Z = x\r\n          2    1 00001010 get_sum\r\n  Summary\r\n';
+    expect(readExports(text, 'win32')).toEqual({ c: ['get_sum'], cxx: ['get_dif'] });
   });
 });
 

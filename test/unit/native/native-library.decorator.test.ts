@@ -77,8 +77,8 @@ describe('a decorated class', () => {
     const backend = open(library, 'get_sum');
     openNativeLibrary(library, { backend, place: PLACE });
     const { getSum } = library;
-    closeNativeLibrary(library);
-    closeNativeLibrary(library);
+    void closeNativeLibrary(library);
+    void closeNativeLibrary(library);
     expect(backend.opened).toHaveLength(1);
     expect(backend.closed).toBe(1);
     expect(errorOf(() => getSum(1, 2)).code).toBe('ILLEGAL_STATE');
@@ -88,7 +88,7 @@ describe('a decorated class', () => {
   it('can be opened again after closing', () => {
     const library = new SumLibrary();
     open(library, 'get_sum');
-    closeNativeLibrary(library);
+    void closeNativeLibrary(library);
     open(library, 'get_sum');
     expect(library.getSum(1, 2)).toEqual(['get_sum', 1, 2]);
   });

@@ -26,7 +26,10 @@ describe('inProgress', () => {
     expect(isInProgress({ ...value })).toBe(false);
   });
 
-  test.each([undefined, null, 'IN_PROGRESS', {}, { status: 'IN_PROGRESS' }])('is not taken for %j', (value) => {
-    expect(isInProgress(value)).toBe(false);
-  });
+  test.each([undefined, null, 'IN_PROGRESS', {}, { status: 'IN_PROGRESS' }])(
+    'is not taken for %j',
+    (value) => {
+      expect(isInProgress(value)).toBe(false);
+    },
+  );
 });

@@ -1,5 +1,9 @@
 import { describe, expect, it, test } from 'vitest';
-import { functionWorker, isFunctionWorker, type FunctionWorker } from '../../../src/worker/function-worker.js';
+import {
+  functionWorker,
+  isFunctionWorker,
+  type FunctionWorker,
+} from '../../../src/worker/function-worker.js';
 
 class Greeter {}
 
@@ -24,7 +28,9 @@ describe('functionWorker', () => {
 
   it('passes task, context and services on in this order', () => {
     const seen: unknown[] = [];
-    const worker = functionWorker('x', (...args: unknown[]) => void seen.push(...args), { inject: [Greeter] });
+    const worker = functionWorker('x', (...args: unknown[]) => void seen.push(...args), {
+      inject: [Greeter],
+    });
     worker.execute('task' as never, 'context' as never, 'greeter');
     expect(seen).toEqual(['task', 'context', 'greeter']);
   });
@@ -39,7 +45,11 @@ describe('functionWorker', () => {
 
   test.each<[string, unknown, boolean]>([
     ['a function worker', functionWorker('x', () => 1), true],
-    ['one of another copy', Object.defineProperty({}, Symbol.for('tutti:function-worker'), { value: true }), true],
+    [
+      'one of another copy',
+      Object.defineProperty({}, Symbol.for('tutti:function-worker'), { value: true }),
+      true,
+    ],
     ['a look-alike', { taskDefName: 'x', execute: () => 1 }, false],
     ['a function', () => 1, false],
     ['null', null, false],
@@ -56,10 +66,18 @@ describe('mistakes are collected, not thrown', () => {
     ['no function', ['x', { execute: fn }], [/functionWorker\('x'\): expected a function, got an object/]],
     ['no list of services', ['x', fn, { inject: Greeter }], [/`inject` to be an array/]],
     ['null for services', ['x', fn, { inject: null }], [/`inject` to be an array.*got null/]],
-    ['a service that is not there', ['x', fn, { inject: [Greeter, undefined] }], [/entry 1 of `inject` is undefined.*import type/]],
+    [
+      'a service that is not there',
+      ['x', fn, { inject: [Greeter, undefined] }],
+      [/entry 1 of `inject` is undefined.*import type/],
+    ],
     ['a hole in the services', ['x', fn, { inject: [, Greeter] }], [/entry 0 of `inject` is undefined/]],
     ['a wrong value', ['x', fn, { concurrency: 'many' }], [/`concurrency`/]],
-    ['an unknown key', ['x', fn, { pollingInterval: 5 }], [/unknown option `pollingInterval`, did you mean `pollInterval`/]],
+    [
+      'an unknown key',
+      ['x', fn, { pollingInterval: 5 }],
+      [/unknown option `pollingInterval`, did you mean `pollInterval`/],
+    ],
     ['a number as options', ['x', fn, 500], [/the options must be an object/]],
     ['null as options', ['x', fn, null], [/the options must be an object/]],
     ['an empty name', ['x', fn, { name: '' }], [/`name` to be a non-empty string/]],

@@ -117,7 +117,13 @@ describe('polling', () => {
     await bench.pass(INTERVAL_MS + 50);
     expect(bench.client.polls).toEqual([
       expect.objectContaining({ taskType: 'greet', domain: 'eu', workerId: 'w-1', count: 5 }),
-      expect.objectContaining({ taskType: 'greet', domain: 'eu', workerId: 'w-1', count: 1, timeoutMs: LONG_MS }),
+      expect.objectContaining({
+        taskType: 'greet',
+        domain: 'eu',
+        workerId: 'w-1',
+        count: 1,
+        timeoutMs: LONG_MS,
+      }),
     ]);
     expect(bench.client.polls[0]!.timeoutMs).toBeLessThanOrEqual(100);
     await bench.stopped();
@@ -147,22 +153,25 @@ describe('polling', () => {
     await bench.stopped();
   });
 
-  it.each([1, 2, 3, 7])('never runs more than %i tasks, and never asks for more than are free', async (concurrency) => {
-    const bench = new Bench(concurrency);
-    const all = Array.from({ length: 25 }, (_, index) => makeTask(`t-${index}`));
-    bench.client.push(...all);
-    bench.start();
-    while (bench.begun.length < all.length || bench.running.length > 0) {
-      await bench.pass(INTERVAL_MS + 1);
-      const [first] = bench.running;
-      if (first !== undefined) await bench.end(first);
-    }
-    expect(bench.mostAtOnce).toBe(concurrency);
-    for (const poll of bench.client.polls) expect(poll.count).toBeLessThanOrEqual(concurrency);
-    await bench.stopped();
-    expect(Object.keys(bench.statuses)).toHaveLength(25);
-    expect(new Set(bench.begun).size).toBe(25);
-  });
+  it.each([1, 2, 3, 7])(
+    'never runs more than %i tasks, and never asks for more than are free',
+    async (concurrency) => {
+      const bench = new Bench(concurrency);
+      const all = Array.from({ length: 25 }, (_, index) => makeTask(`t-${index}`));
+      bench.client.push(...all);
+      bench.start();
+      while (bench.begun.length < all.length || bench.running.length > 0) {
+        await bench.pass(INTERVAL_MS + 1);
+        const [first] = bench.running;
+        if (first !== undefined) await bench.end(first);
+      }
+      expect(bench.mostAtOnce).toBe(concurrency);
+      for (const poll of bench.client.polls) expect(poll.count).toBeLessThanOrEqual(concurrency);
+      await bench.stopped();
+      expect(Object.keys(bench.statuses)).toHaveLength(25);
+      expect(new Set(bench.begun).size).toBe(25);
+    },
+  );
 
   it('does not poll at all while every place is taken, and at once when one is free', async () => {
     const bench = new Bench(2);
@@ -541,7 +550,17 @@ test('results are by the id of the process, whatever the worker says', async () 
   bench.client.push(makeTask('a', { workerId: 'somebody' }));
   bench.start();
   await bench.pass(INTERVAL_MS);
-  await bench.end('a', { taskId: 'x', workflowInstanceId: 'y', status: 'COMPLETED', outputData: {}, workerId: 'me' });
-  expect(bench.client.results[0]).toMatchObject({ taskId: 'a', workflowInstanceId: 'workflow-1', workerId: 'w-1' });
+  await bench.end('a', {
+    taskId: 'x',
+    workflowInstanceId: 'y',
+    status: 'COMPLETED',
+    outputData: {},
+    workerId: 'me',
+  });
+  expect(bench.client.results[0]).toMatchObject({
+    taskId: 'a',
+    workflowInstanceId: 'workflow-1',
+    workerId: 'w-1',
+  });
   await bench.stopped();
 });

@@ -3,7 +3,9 @@ import { joinEntries, TaskContext, taskContext, withTaskContext } from '../../..
 import { makeTask } from '../../support/make-task.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
-function makeContext(options: { logger?: RecordingLogger; onProgress?: (p: string | number) => void } = {}): TaskContext {
+function makeContext(
+  options: { logger?: RecordingLogger; onProgress?: (p: string | number) => void } = {},
+): TaskContext {
   return new TaskContext({
     task: makeTask('t-1', { retryCount: 2, pollCount: 4 }),
     workerId: 'worker-1',
@@ -58,14 +60,17 @@ describe('TaskContext', () => {
   });
 
   describe('logs', () => {
-    test.each([0, 1, 9, 10, 11, 19, 25, 100, 9_999])('%i lines: at most 10 entries, no line lost, order kept', (count) => {
-      const context = makeContext();
-      for (const line of numbered(count)) context.log(line);
-      const entries = context.takeLogs();
-      expect(entries.length).toBeLessThanOrEqual(10);
-      const text = entries.map((entry) => entry.log).join('\n');
-      expect(text).toBe(numbered(count).join('\n'));
-    });
+    test.each([0, 1, 9, 10, 11, 19, 25, 100, 9_999])(
+      '%i lines: at most 10 entries, no line lost, order kept',
+      (count) => {
+        const context = makeContext();
+        for (const line of numbered(count)) context.log(line);
+        const entries = context.takeLogs();
+        expect(entries.length).toBeLessThanOrEqual(10);
+        const text = entries.map((entry) => entry.log).join('\n');
+        expect(text).toBe(numbered(count).join('\n'));
+      },
+    );
 
     it('puts the lines of the result behind its own, and gives every entry its time', () => {
       const context = makeContext();
@@ -104,7 +109,10 @@ test.each([
   [11, 10, 6],
   [3, 1, 1],
 ])('joinEntries: %i lines with limit %i are %i entries', (lines, limit, entries) => {
-  const joined = joinEntries(numbered(lines).map((log, index) => ({ log, createdTime: index })), limit);
+  const joined = joinEntries(
+    numbered(lines).map((log, index) => ({ log, createdTime: index })),
+    limit,
+  );
   expect(joined).toHaveLength(entries);
   if (lines > 0) expect(joined[0]!.createdTime).toBe(0);
 });
@@ -127,7 +135,10 @@ describe('taskContext()', () => {
   it('throws outside of a task', () => {
     withTaskContext(makeContext(), () => undefined);
     expect(() => taskContext()).toThrow(
-      expect.objectContaining({ code: 'ILLEGAL_STATE', message: expect.stringContaining('outside of a task') }),
+      expect.objectContaining({
+        code: 'ILLEGAL_STATE',
+        message: expect.stringContaining('outside of a task'),
+      }),
     );
   });
 });

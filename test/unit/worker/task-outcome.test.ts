@@ -33,7 +33,14 @@ function resultWith(fields: Partial<Record<keyof TaskResult, unknown>>): TaskRes
 
 /** The shape that a TaskResult of another copy of the package has. */
 function foreignResult(fields: object = {}): object {
-  return { taskId: 't', workflowInstanceId: 'w', status: 'COMPLETED', outputData: { a: 1 }, logs: [], ...fields };
+  return {
+    taskId: 't',
+    workflowInstanceId: 'w',
+    status: 'COMPLETED',
+    outputData: { a: 1 },
+    logs: [],
+    ...fields,
+  };
 }
 
 /** What must hold of every outcome: the server can take it. */
@@ -116,12 +123,17 @@ describe('returned TaskResults', () => {
     });
   });
 
-  test.each([undefined, null, 'DONE', 'completed', '', 3, 'TIMED_OUT'])('with status %s fail for good', (status) => {
-    const outcome = returned(resultWith({ status }));
-    expectAcceptable(outcome);
-    expect(outcome.status).toBe('FAILED_WITH_TERMINAL_ERROR');
-    expect(outcome.reasonForIncompletion).toContain('COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR, IN_PROGRESS');
-  });
+  test.each([undefined, null, 'DONE', 'completed', '', 3, 'TIMED_OUT'])(
+    'with status %s fail for good',
+    (status) => {
+      const outcome = returned(resultWith({ status }));
+      expectAcceptable(outcome);
+      expect(outcome.status).toBe('FAILED_WITH_TERMINAL_ERROR');
+      expect(outcome.reasonForIncompletion).toContain(
+        'COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR, IN_PROGRESS',
+      );
+    },
+  );
 
   it('of another copy are held to the same statuses', () => {
     expect(returned(foreignResult({ status: 'DONE' })).status).toBe('FAILED_WITH_TERMINAL_ERROR');
@@ -137,7 +149,11 @@ describe('returned TaskResults', () => {
     ['a string', 'one line', ['one line']],
     ['an object', { a: 1 }, ['{"a":1}']],
     ['a list of strings', ['a', 'b'], ['a', 'b']],
-    ['holes and wrong entries', [null, undefined, 5, { log: 'good' }, { log: 7 }], ['null', 'undefined', '5', 'good', '7']],
+    [
+      'holes and wrong entries',
+      [null, undefined, 5, { log: 'good' }, { log: 7 }],
+      ['null', 'undefined', '5', 'good', '7'],
+    ],
   ])('with logs that are %s do no harm', (_title, logs, lines) => {
     const outcome = returned(resultWith({ logs }));
     expectAcceptable(outcome);
@@ -155,15 +171,20 @@ describe('returned TaskResults', () => {
     expect(outcome.reasonForIncompletion).toBe(text);
   });
 
-  test.each([-1, NaN, Infinity, 'soon', null, {}])('with callbackAfterSeconds %s fail for good', (seconds) => {
-    const outcome = returned(resultWith({ status: 'IN_PROGRESS', callbackAfterSeconds: seconds }));
-    expectAcceptable(outcome);
-    if (seconds === null) expect(outcome.status).toBe('IN_PROGRESS');
-    else expect(outcome).toMatchObject({ status: 'FAILED_WITH_TERMINAL_ERROR' });
-  });
+  test.each([-1, NaN, Infinity, 'soon', null, {}])(
+    'with callbackAfterSeconds %s fail for good',
+    (seconds) => {
+      const outcome = returned(resultWith({ status: 'IN_PROGRESS', callbackAfterSeconds: seconds }));
+      expectAcceptable(outcome);
+      if (seconds === null) expect(outcome.status).toBe('IN_PROGRESS');
+      else expect(outcome).toMatchObject({ status: 'FAILED_WITH_TERMINAL_ERROR' });
+    },
+  );
 
   it('have their seconds rounded up', () => {
-    expect(returned(resultWith({ status: 'IN_PROGRESS', callbackAfterSeconds: 0.2 })).callbackAfterSeconds).toBe(1);
+    expect(
+      returned(resultWith({ status: 'IN_PROGRESS', callbackAfterSeconds: 0.2 })).callbackAfterSeconds,
+    ).toBe(1);
   });
 });
 
@@ -175,10 +196,22 @@ describe('tasks that are not done yet', () => {
       returned(inProgress({ callbackAfterSeconds: 30, output: { page: 2 } })),
       { callbackAfterSeconds: 30, outputData: { page: 2 } },
     ],
-    ['fractions are rounded up', returned(inProgress({ callbackAfterSeconds: 1.2 })), { callbackAfterSeconds: 2 }],
-    ['callbackAfter() and an object', returned({ page: 3 }, 5), { callbackAfterSeconds: 5, outputData: { page: 3 } }],
+    [
+      'fractions are rounded up',
+      returned(inProgress({ callbackAfterSeconds: 1.2 })),
+      { callbackAfterSeconds: 2 },
+    ],
+    [
+      'callbackAfter() and an object',
+      returned({ page: 3 }, 5),
+      { callbackAfterSeconds: 5, outputData: { page: 3 } },
+    ],
     ['callbackAfter() and nothing', returned(undefined, 5), { callbackAfterSeconds: 5, outputData: {} }],
-    ['inProgress before callbackAfter()', returned(inProgress({ callbackAfterSeconds: 7 }), 5), { callbackAfterSeconds: 7 }],
+    [
+      'inProgress before callbackAfter()',
+      returned(inProgress({ callbackAfterSeconds: 7 }), 5),
+      { callbackAfterSeconds: 7 },
+    ],
     ['callbackAfter() where inProgress has none', returned(inProgress(), 5), { callbackAfterSeconds: 5 }],
     [
       'callbackAfter() and a TaskResult',
@@ -208,7 +241,9 @@ describe('tasks that are not done yet', () => {
   );
 
   it('is known from another copy of the package by its brand', () => {
-    const foreign = Object.defineProperty({ callbackAfterSeconds: 9 }, Symbol.for('tutti:in-progress'), { value: true });
+    const foreign = Object.defineProperty({ callbackAfterSeconds: 9 }, Symbol.for('tutti:in-progress'), {
+      value: true,
+    });
     expect(returned(foreign)).toMatchObject({ status: 'IN_PROGRESS', callbackAfterSeconds: 9 });
   });
 });
@@ -218,8 +253,24 @@ describe('returned values that cannot be read', () => {
     ['a Map', new Map([['a', 1]]), /Map cannot be written as JSON/],
     ['a Set', new Set([1]), /Set cannot be written as JSON/],
     ['a proxy that throws', angryProxy(), /cannot be read: proxy trap/],
-    ['a toJSON that throws', { toJSON: () => { throw new Error('toJSON broke'); } }, /cannot be read: toJSON broke/],
-    ['a toJSON that throws undefined', { toJSON: () => { throw undefined; } }, /cannot be read/],
+    [
+      'a toJSON that throws',
+      {
+        toJSON: () => {
+          throw new Error('toJSON broke');
+        },
+      },
+      /cannot be read: toJSON broke/,
+    ],
+    [
+      'a toJSON that throws undefined',
+      {
+        toJSON: () => {
+          throw undefined;
+        },
+      },
+      /cannot be read/,
+    ],
     ['a TaskResult with a Map as output', resultWith({ outputData: new Map() }), /Map cannot be written/],
   ])('%s fails for good with a reason', (_title, value, reason) => {
     const outcome = returned(value);
@@ -228,17 +279,20 @@ describe('returned values that cannot be read', () => {
     expect(outcome.reasonForIncompletion).toMatch(reason);
   });
 
-  test.each(thrownValues())('no outcome of returning %s is one that the server cannot take', (_title, value) => {
-    expectAcceptable(returned(value));
-    expectAcceptable(returned(value, 5));
-    expectAcceptable(returned(resultWith({ outputData: value })));
-    expectAcceptable(returned(resultWith({ status: value })));
-    expectAcceptable(returned(resultWith({ reasonForIncompletion: value })));
-    expectAcceptable(returned(resultWith({ logs: value })));
-    expectAcceptable(returned(resultWith({ logs: [value, { log: value }] })));
-    expectAcceptable(returned(resultWith({ callbackAfterSeconds: value })));
-    expectAcceptable(returned(inProgress({ output: value as Record<string, unknown> })));
-  });
+  test.each(thrownValues())(
+    'no outcome of returning %s is one that the server cannot take',
+    (_title, value) => {
+      expectAcceptable(returned(value));
+      expectAcceptable(returned(value, 5));
+      expectAcceptable(returned(resultWith({ outputData: value })));
+      expectAcceptable(returned(resultWith({ status: value })));
+      expectAcceptable(returned(resultWith({ reasonForIncompletion: value })));
+      expectAcceptable(returned(resultWith({ logs: value })));
+      expectAcceptable(returned(resultWith({ logs: [value, { log: value }] })));
+      expectAcceptable(returned(resultWith({ callbackAfterSeconds: value })));
+      expectAcceptable(returned(inProgress({ output: value as Record<string, unknown> })));
+    },
+  );
 });
 
 describe('thrown values', () => {

@@ -17,15 +17,31 @@ describe('findUnserialisable', () => {
     ['a circular reference', circular, 'outputData.list[0].back: a circular reference'],
     ['a toJSON that gives a BigInt', { a: { toJSON: () => 1n } }, 'outputData.a: a BigInt from toJSON()'],
     ['a toJSON that hides the trouble', { a: { bad: 1n, toJSON: () => 'fine' } }, undefined],
-    ['a toJSON that gives an object with trouble', { a: { toJSON: () => ({ n: 1n }) } }, 'outputData.a.n: a BigInt'],
+    [
+      'a toJSON that gives an object with trouble',
+      { a: { toJSON: () => ({ n: 1n }) } },
+      'outputData.a.n: a BigInt',
+    ],
     [
       'a toJSON that throws',
-      { a: { toJSON: () => { throw new Error('no'); } } },
+      {
+        a: {
+          toJSON: () => {
+            throw new Error('no');
+          },
+        },
+      },
       'outputData.a: reading it throws no',
     ],
     [
       'a getter that throws',
-      { a: { get b(): never { throw new Error('hands off'); } } },
+      {
+        a: {
+          get b(): never {
+            throw new Error('hands off');
+          },
+        },
+      },
       'outputData.a.b: reading it throws hands off',
     ],
   ])('%s', (_title, value, expected) => {

@@ -49,7 +49,10 @@ describe('@Worker', () => {
   test.each([
     [undefined, {}],
     [250, { pollInterval: 250 }],
-    [{ concurrency: 5, scope: 'task' }, { concurrency: 5, scope: 'task' }],
+    [
+      { concurrency: 5, scope: 'task' },
+      { concurrency: 5, scope: 'task' },
+    ],
   ])('takes %j as its second argument', (argument, options) => {
     const target = workerClass();
     decorate(target, 'x', argument);
@@ -98,7 +101,10 @@ describe('@Worker', () => {
     const target = workerClass();
     decorate(target, 'one');
     expect(() => decorate(target, 'two')).toThrow(
-      expect.objectContaining({ code: 'WORKER_INVALID', message: expect.stringContaining('twice to class Sample') }),
+      expect.objectContaining({
+        code: 'WORKER_INVALID',
+        message: expect.stringContaining('twice to class Sample'),
+      }),
     );
   });
 
@@ -122,13 +128,22 @@ describe('mistakes are collected, not thrown: bootstrap() tells all of them toge
     ['a name that is no string', [5], [/name to be a non-empty string, got 5/]],
     ['a negative interval', ['x', -1], [/`pollInterval` to be an integer from 1 to 3600000, got -1/]],
     ['no number', ['x', NaN], [/`pollInterval`/]],
-    ['a slip of the fingers', ['x', { concurency: 2 }], [/unknown option `concurency`, did you mean `concurrency`\?/]],
+    [
+      'a slip of the fingers',
+      ['x', { concurency: 2 }],
+      [/unknown option `concurency`, did you mean `concurrency`\?/],
+    ],
     ['null', ['x', null], [/the options must be an object/]],
     ['a string', ['x', '500'], [/the options must be an object/]],
     [
       'several',
       ['x', { concurrency: 0, processes: 1.5, scope: 'singleton', paused: 'yes' }],
-      [/`concurrency`/, /`processes`/, /`scope` to be one of "process", "task"/, /`paused` to be true or false/],
+      [
+        /`concurrency`/,
+        /`processes`/,
+        /`scope` to be one of "process", "task"/,
+        /`paused` to be true or false/,
+      ],
     ],
   ])('%s', (_title, args, expected) => {
     const problems = problemsOf(workerClass(), ...args);
@@ -152,7 +167,9 @@ describe('mistakes are collected, not thrown: bootstrap() tells all of them toge
       execute(): void {}
     }
     expect(problemsOf(Derived, 'x')).toEqual([
-      expect.stringMatching(/class Derived: its constructor is that of class Base.*class Base with @injectable\(\)/),
+      expect.stringMatching(
+        /class Derived: its constructor is that of class Base.*class Base with @injectable\(\)/,
+      ),
     ]);
   });
 

@@ -1,0 +1,143 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import type { Workflow } from 'tutti';
+import { afterAll, describe, expect, test } from 'vitest';
+import { appProcesses, type AppOptions } from '../support/app-process.js';
+import { buildNativeProject } from '../support/native-project.js';
+import { serverOfEachTest } from '../support/task-server.js';
+
+const SOURCE = `
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+#include <thread>
+#ifdef _WIN32
+#define API extern "C" __declspec(dllexport)
+#else
+#define API extern "C"
+#endif
+API void crash_segv() { volatile int *nowhere = nullptr; *nowhere = 1; }
+API void crash_abort() { std::abort(); }
+API void crash_throw() { throw std::runtime_error("thrown in native code"); }
+API int crash_overflow(int depth) { volatile char block[4096]; block[0] = static_cast<char>(depth); return crash_overflow(depth + 1) + block[0]; }
+API void crash_spin() { for (volatile unsigned i = 0;; i = i + 1) {} }
+API void crash_exit(int code) { std::_Exit(code); }
+API int crash_block(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); return ms; }
+`;
+
+const project = buildNativeProject({ 'crash/crash.cpp': SOURCE });
+afterAll(() => project.remove());
+const server = serverOfEachTest('crash', 'limited');
+const startApp = appProcesses();
+const start = (bootstrap: AppOptions['bootstrap'] = {}) =>
+  startApp('../native/crash-app', {
+    serverUrl: server().url,
+    env: { TUTTI_NATIVE_PATH: project.built },
+    bootstrap,
+  });
+const leftFiles = () => readdirSync(tmpdir()).filter((name) => name.startsWith('tutti-native-calls-'));
+
+describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code that goes wrong', () => {
+  test.each([
+    ['a segmentation fault', { call: 'segv' }, 'died of signal SIGSEGV', 'crash_segv'],
+    ['abort()', { call: 'abort' }, 'died of signal SIGABRT', 'crash_abort'],
+    ['a C++ exception through the boundary', { call: 'throw' }, 'died of signal SIGABRT', 'crash_throw'],
+    ['a stack overflow', { call: 'overflow', argument: 0 }, 'died of signal SIGSEGV', 'crash_overflow'],
+    ['exit()', { call: 'exit', argument: 3 }, 'exited with code 3', 'crash_exit'],
+    [
+      'a fault on the thread pool',
+      { call: 'segvAsync' },
+      'died of signal SIGSEGV',
+      'crash_segv (asynchronously)',
+    ],
+    ['a call that blocks', { call: 'block', argument: 60_000 }, 'was killed: it hangs', 'crash_block'],
+  ])(
+    '%s costs one task and one process, and is told with its function',
+    async (_what, input, death, where) => {
+      const before = new Set(leftFiles());
+      const app = start();
+      await app.ready();
+      const pid = await app.workerPid('CrashWorker');
+      const taskId = await server().run('crash', input);
+      const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
+      expect(reasonForIncompletion).toContain(`worker process crash:CrashWorker#1 (pid ${pid}) ${death}`);
+      expect(reasonForIncompletion).toContain(` while calling libcrash.so ${where}`);
+      const next = await server().run('crash', { call: 'echo' });
+      expect((await server().has(next, 'COMPLETED')).outputData['pid']).not.toBe(pid);
+      app.signal('SIGTERM');
+      expect((await app.ended()).code).toBe(0);
+      expect(leftFiles().filter((name) => !before.has(name))).toEqual([]);
+    },
+  );
+
+  test('an endless loop is ended at the limit of its task', async () => {
+    const app = start();
+    await app.ready();
+    const taskId = await server().run('limited', { call: 'spin' });
+    const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
+    expect(reasonForIncompletion).toContain('was killed: task ');
+    expect(reasonForIncompletion).toContain(' ran longer than 500 ms');
+    expect(reasonForIncompletion).toContain(' while calling libcrash.so crash_spin');
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
+  test('a death outside of native code names no function', async () => {
+    const app = start();
+    await app.ready();
+    const before = await server().run('crash', { call: 'block', argument: 1 });
+    await server().has(before, 'COMPLETED');
+    const pid = await app.workerPid('CrashWorker');
+    const taskId = await server().run('crash', { call: 'blockAsync', argument: 1 });
+    await server().has(taskId, 'COMPLETED');
+    process.kill(pid, 'SIGKILL');
+    const slot = await app.slot('CrashWorker', ({ pid: now }) => now !== undefined && now !== pid);
+    expect(slot.lastError).toContain('died of signal SIGKILL');
+    expect(slot.lastError).not.toContain('while calling');
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
+  test('asynchronous calls under way are finished by the drain', async () => {
+    const app = start();
+    await app.ready();
+    const tasks: string[] = [];
+    for (let i = 0; i < 3; i++)
+      tasks.push(await server().run('crash', { call: 'blockAsync', argument: 700 }));
+    for (const taskId of tasks) await app.began(taskId);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+    for (const taskId of tasks) {
+      expect((await server().has(taskId, 'COMPLETED')).outputData).toEqual({ value: 700 });
+    }
+  });
+
+  test('an asynchronous call that does not end is cut off when the stop has had its time', async () => {
+    const app = start({ stopGrace: 3_000 });
+    await app.ready();
+    const taskId = await server().run('crash', { call: 'blockAsync', argument: 60_000 });
+    await app.began(taskId);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(1);
+    expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toBeTruthy();
+  });
+
+  test('a task that brings it down again and again ends for good', async () => {
+    await server().define('crash', { retryCount: 10, retryDelaySeconds: 0 });
+    const app = start();
+    await app.ready();
+    const first = await server().run('crash', { call: 'segv' });
+    const { workflowInstanceId } = await server().task(first);
+    const last = await app.until(async () => {
+      const response = await fetch(`${server().url}/workflow/${workflowInstanceId}`);
+      const { tasks } = (await response.json()) as Workflow;
+      return tasks.find((task) => task.status === 'FAILED_WITH_TERMINAL_ERROR');
+    }, 'the task to be failed for good');
+    expect(last.reasonForIncompletion).toContain(
+      'died of signal SIGSEGV while calling libcrash.so crash_segv',
+    );
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+});

@@ -1,0 +1,129 @@
+import type { OrchestratorMessage, WorkerMessage } from '../../src/orchestrator/messages.js';
+import { OrchestratorChannel } from '../../src/orchestrator/orchestrator-channel.js';
+import { ChannelReporter } from '../../src/orchestrator/channel-reporter.js';
+import {
+  ProcessLauncher,
+  type LaunchedProcess,
+  type ProcessEnd,
+  type ProcessMarker,
+} from '../../src/orchestrator/process-launcher.js';
+
+/** Above every id that a system gives. */
+const FIRST_PID = 90_000_001;
+
+/** A worker process that does what the test says. */
+export class FakeProcess implements LaunchedProcess {
+  readonly received: OrchestratorMessage[] = [];
+  /** What its workers would tell of their tasks. */
+  readonly reporter = new ChannelReporter(new FakeChannel((message) => this.say(message)));
+  wasKilled = false;
+  #onMessage: (message: WorkerMessage) => void = () => undefined;
+  #onEnd: (end: ProcessEnd) => void = () => undefined;
+
+  constructor(
+    readonly pid: number,
+    readonly marker: ProcessMarker,
+    readonly behaviour: Behaviour,
+  ) {}
+
+  send(message: OrchestratorMessage): void {
+    this.received.push(message);
+    if (message.type === 'stop' && this.behaviour.obeysStop) queueMicrotask(() => this.leave());
+  }
+
+  onMessage(listener: (message: WorkerMessage) => void): void {
+    this.#onMessage = listener;
+  }
+
+  onEnd(listener: (end: ProcessEnd) => void): void {
+    this.#onEnd = listener;
+  }
+
+  kill(): void {
+    this.wasKilled = true;
+    queueMicrotask(() => this.end({ signal: 'SIGKILL' }));
+  }
+
+  say(message: WorkerMessage): void {
+    this.#onMessage(message);
+  }
+
+  sayReady(): void {
+    const workers = this.marker.workers.map((key) => ({
+      key,
+      taskType: key.split(':')[0]!,
+      workerId: `host-${this.pid}-${this.marker.incarnation}`,
+      pollInterval: 100,
+    }));
+    this.say({ type: 'ready', workers, isDebugged: false });
+  }
+
+  sayFailed(message: string, code?: string): void {
+    this.say({ type: 'failed', error: { name: 'Error', message, stack: `Error: ${message}`, code } });
+  }
+
+  /** Says that it is done, and ends with code 0. */
+  leave(): void {
+    this.say({ type: 'stopped', hasDroppedPoll: false });
+    this.end({ code: 0 });
+  }
+
+  end(end: Partial<ProcessEnd>): void {
+    const onEnd = this.#onEnd;
+    this.#onEnd = () => undefined;
+    onEnd({ code: null, signal: null, stderrTail: '', ...end });
+  }
+
+  /** The types of the messages that it got. */
+  get orders(): string[] {
+    return this.received.map((message) => message.type);
+  }
+}
+
+export interface Behaviour {
+  /** Says that it is ready right after its start. */
+  getsReady: boolean;
+  obeysStop: boolean;
+}
+
+/** Starts nothing: keeps what was to be started. */
+export class FakeLauncher extends ProcessLauncher {
+  readonly launched: FakeProcess[] = [];
+  /** How processes behave from now on. */
+  behaviour: Behaviour = { getsReady: true, obeysStop: true };
+  /** Thrown in place of the next starts. */
+  failure: Error | undefined;
+
+  override launch(marker: ProcessMarker): FakeProcess {
+    if (this.failure !== undefined) throw this.failure;
+    const process = new FakeProcess(FIRST_PID + this.launched.length, marker, { ...this.behaviour });
+    this.launched.push(process);
+    if (process.behaviour.getsReady) queueMicrotask(() => process.sayReady());
+    return process;
+  }
+
+  get last(): FakeProcess {
+    return this.launched.at(-1)!;
+  }
+
+  /** The newest process of a slot. */
+  of(slot: string): FakeProcess {
+    return this.launched.filter((process) => process.marker.slot === slot).at(-1)!;
+  }
+}
+
+class FakeChannel extends OrchestratorChannel {
+  readonly #say: (message: WorkerMessage) => void;
+  constructor(say: (message: WorkerMessage) => void) {
+    super();
+    this.#say = say;
+  }
+  override send(message: WorkerMessage): boolean {
+    this.#say(structuredClone(message));
+    return true;
+  }
+  override written(message: WorkerMessage): Promise<void> {
+    this.send(message);
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it, test } from 'vitest';
+import { deathError, describeDeath, type ProcessDeath } from '../../../src/orchestrator/process-death.js';
+
+const OOM = 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory';
+
+function death(
+  fields: Partial<Omit<ProcessDeath, 'end'>> & { end?: Partial<ProcessDeath['end']> } = {},
+): ProcessDeath {
+  return {
+    pid: 42,
+    error: undefined,
+    killedFor: undefined,
+    nativeCall: undefined,
+    ...fields,
+    end: { code: null, signal: null, stderrTail: '', ...fields.end },
+  };
+}
+const error = {
+  name: 'Error',
+  message: 'no database',
+  stack: 'Error: no database\n    at main.js:1',
+  code: undefined,
+};
+
+describe('describeDeath', () => {
+  test.each<[string, ProcessDeath, string]>([
+    ['an exit', death({ end: { code: 3 } }), 'exited with code 3'],
+    ['an exit with 0', death({ end: { code: 0 } }), 'exited with code 0'],
+    ['a signal', death({ end: { signal: 'SIGSEGV' } }), 'died of signal SIGSEGV'],
+    [
+      'no memory',
+      death({ end: { signal: 'SIGABRT', stderrTail: OOM } }),
+      'died: JavaScript heap out of memory',
+    ],
+    ['an error that it reported', death({ error, end: { code: 1 } }), 'failed: no database'],
+    [
+      'a kill by the orchestrator, whatever else is known',
+      death({ killedFor: { text: 'it hangs', isByTask: true }, error, end: { signal: 'SIGKILL' } }),
+      'was killed: it hangs',
+    ],
+    [
+      'a native call',
+      death({ nativeCall: 'libsum.so get_sum', end: { signal: 'SIGSEGV' } }),
+      'died of signal SIGSEGV while calling libsum.so get_sum',
+    ],
+  ])('%s', (_title, given, text) => {
+    expect(describeDeath('greet#1', given)).toBe(`worker process greet#1 (pid 42) ${text}`);
+  });
+});
+
+describe('deathError', () => {
+  it('has the last words of a process that could not say what was wrong', () => {
+    const made = deathError(death({ end: { code: 1, stderrTail: 'SyntaxError: bad' } }), 'it exited');
+    expect(made).toMatchObject({
+      code: 'PROCESS_FAILED',
+      message: 'it exited\nSyntaxError: bad',
+      details: { pid: 42, exitCode: 1, signal: null, stderr: 'SyntaxError: bad' },
+    });
+  });
+
+  it('does not repeat what the process has said itself', () => {
+    const made = deathError(
+      death({ error, end: { code: 1, stderrTail: 'Error: no database' } }),
+      'it failed: no database',
+    );
+    expect(made).toMatchObject({ message: 'it failed: no database', cause: error });
+  });
+
+  it('is PROCESS_NOT_READY for one that was killed', () => {
+    expect(deathError(death({ killedFor: { text: 'too slow', isByTask: false } }), 'x').code).toBe(
+      'PROCESS_NOT_READY',
+    );
+  });
+});

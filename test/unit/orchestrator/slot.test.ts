@@ -1,0 +1,391 @@
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
+import type { TuttiError } from '../../../src/core/errors.js';
+import {
+  Slot,
+  type SlotDeath,
+  type SlotListener,
+  type SlotOptions,
+  type SlotPlan,
+} from '../../../src/orchestrator/slot.js';
+import { FakeLauncher } from '../../support/fake-launcher.js';
+import { makeTask } from '../../support/make-task.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const PLAN: SlotPlan = {
+  name: 'greet:GreetWorker#1',
+  workers: [
+    {
+      key: 'greet:GreetWorker',
+      taskType: 'greet',
+      concurrency: 1,
+      pollInterval: 100,
+      blockedTimeout: 60_000,
+      file: '/app/greet.worker.js',
+    },
+  ],
+};
+const RESTART = { initialDelay: 1_000, maxDelay: 8_000, healthyAfter: 60_000, maxDeaths: 3 };
+
+/** A slot with everything that it tells: `ready`, `died`, `restarting`, `givenUp`. */
+function makeSlot(options: Partial<SlotOptions> = {}) {
+  const launcher = new FakeLauncher();
+  const told: string[] = [];
+  const deaths: SlotDeath[] = [];
+  const failures: TuttiError[] = [];
+  const listener: SlotListener = {
+    ready: () => told.push('ready'),
+    died: (_slot, death) => {
+      told.push('died');
+      deaths.push(death);
+    },
+    restarting: (_slot, _delayMs, count) => told.push(`restarting ${count}`),
+    givenUp: (_slot, error) => {
+      told.push('givenUp');
+      failures.push(error);
+    },
+    taskAdded: () => undefined,
+    taskRemoved: () => undefined,
+    claim: (_slot, { taskId }) => Promise.resolve(taskId !== 'twin'),
+    uncertain: () => told.push('uncertain'),
+  };
+  const slot = new Slot(
+    PLAN,
+    {
+      launcher,
+      serverUrl: 'http://localhost/api',
+      outboxFolder: undefined,
+      resultsFolder: undefined,
+      restart: RESTART,
+      restartsUnready: false,
+      readyTimeoutMs: 5_000,
+      orphanGraceMs: 1_000,
+      logger: new RecordingLogger(),
+      ...options,
+    },
+    listener,
+  );
+  return { slot, launcher, told, deaths, failures };
+}
+
+/** A slot whose process is ready and may poll. */
+async function runningSlot(options: Partial<SlotOptions> = {}) {
+  const made = makeSlot(options);
+  made.slot.start();
+  await vi.advanceTimersByTimeAsync(0);
+  made.slot.run();
+  expect(made.slot.state).toBe('ready');
+  return made;
+}
+
+const task = (taskId: string) => ({ task: makeTask(taskId), limitMs: undefined, deaths: 0, begins: true });
+
+describe('start', () => {
+  it('tells the process what it is for', () => {
+    const { slot, launcher } = makeSlot();
+    slot.start();
+    expect(slot.state).toBe('spawning');
+    expect(launcher.last.marker).toMatchObject({
+      slot: PLAN.name,
+      workers: ['greet:GreetWorker'],
+      files: ['/app/greet.worker.js'],
+      serverUrl: 'http://localhost/api',
+      orphanGraceMs: 1_000,
+    });
+  });
+
+  it('a process polls once it is ready and everything else is', async () => {
+    const { slot, launcher, told } = makeSlot();
+    slot.start();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toEqual(['ready']);
+    expect(slot.state).toBe('ready');
+    expect(launcher.last.orders).toEqual([]);
+    slot.run();
+    expect(launcher.last.orders).toEqual(['run']);
+  });
+
+  it('a process that gets ready after run() polls at once', async () => {
+    const { slot, launcher } = makeSlot();
+    slot.start();
+    slot.run();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(launcher.last.orders).toEqual(['run']);
+  });
+
+  it('each start has another id', async () => {
+    const { launcher } = await runningSlot();
+    launcher.last.end({ code: 1 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    const ids = launcher.launched.map((process) => process.marker.incarnation);
+    expect(ids).toHaveLength(2);
+    expect(new Set(ids).size).toBe(2);
+  });
+});
+
+describe('a process that does not get ready', () => {
+  test.each<[string, (launcher: FakeLauncher) => void, RegExp]>([
+    [
+      'reports its error',
+      (l) => {
+        l.last.sayFailed('no database');
+        l.last.end({ code: 1 });
+      },
+      /failed: no database$/,
+    ],
+    [
+      'ends with an error on stderr',
+      (l) => l.last.end({ code: 1, stderrTail: 'SyntaxError: bad' }),
+      /exited with code 1\nSyntaxError: bad/,
+    ],
+    ['ends with code 0', (l) => l.last.end({ code: 0 }), /exited with code 0/],
+    ['crashes', (l) => l.last.end({ signal: 'SIGSEGV' }), /died of signal SIGSEGV/],
+  ])('%s: given up, with the reason', (_title, end, pattern) => {
+    const { slot, launcher, told, failures } = makeSlot();
+    launcher.behaviour.getsReady = false;
+    slot.start();
+    end(launcher);
+    expect(told).toEqual(['died', 'givenUp']);
+    expect(slot.state).toBe('failed');
+    expect(failures[0]).toMatchObject({
+      code: 'PROCESS_FAILED',
+      message: expect.stringMatching(pattern) as string,
+    });
+    expect(slot.failure).toBe(failures[0]);
+  });
+
+  it('in time is killed', async () => {
+    const { slot, launcher, failures } = makeSlot();
+    launcher.behaviour.getsReady = false;
+    slot.start();
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(launcher.last.wasKilled).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(launcher.last.wasKilled).toBe(true);
+    expect(failures[0]).toMatchObject({
+      code: 'PROCESS_NOT_READY',
+      message: expect.stringContaining('not ready within 5000 ms') as string,
+    });
+  });
+
+  it('is started again where that is allowed', async () => {
+    const { slot, launcher, told } = makeSlot({ restartsUnready: true });
+    launcher.behaviour.getsReady = false;
+    slot.start();
+    launcher.last.end({ code: 1 });
+    expect(slot.state).toBe('waiting');
+    launcher.behaviour.getsReady = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(slot.state).toBe('ready');
+    expect(told).toEqual(['died', 'restarting 1', 'ready']);
+  });
+
+  it('has a wrong configuration (78): never started again', () => {
+    const { slot, launcher, told, failures } = makeSlot({ restartsUnready: true });
+    launcher.behaviour.getsReady = false;
+    slot.start();
+    launcher.last.end({ code: 78 });
+    expect(told).toEqual(['died', 'givenUp']);
+    expect(failures[0]!.details).toMatchObject({ exitCode: 78 });
+    expect(slot.state).toBe('failed');
+  });
+
+  it('cannot be started at all', () => {
+    const { slot, launcher, told, failures } = makeSlot();
+    launcher.failure = new Error('EAGAIN');
+    slot.start();
+    expect(told).toEqual(['givenUp']);
+    expect(failures[0]!.message).toContain('EAGAIN');
+    expect(slot.state).toBe('failed');
+  });
+});
+
+describe('restart', () => {
+  it('with back-off, then given up; status() shows it', async () => {
+    const { slot, launcher, told, failures } = await runningSlot();
+    launcher.last.end({ code: 1 });
+    expect(slot.status(() => undefined)).toMatchObject({ state: 'waiting', restarts: 1, pid: undefined });
+    const firstDelay = slot.status(() => undefined).nextStartAt! - Date.now();
+    expect(firstDelay).toBeGreaterThanOrEqual(800);
+    expect(firstDelay).toBeLessThanOrEqual(1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(slot.state).toBe('ready');
+    expect(launcher.last.orders).toEqual(['run']);
+    launcher.last.end({ signal: 'SIGKILL' });
+    expect(slot.status(() => undefined).nextStartAt! - Date.now()).toBeGreaterThanOrEqual(1_600);
+    await vi.advanceTimersByTimeAsync(2_000);
+    launcher.last.end({ code: 1, stderrTail: 'last words' });
+    expect(told).toEqual([
+      'ready',
+      'died',
+      'restarting 1',
+      'ready',
+      'died',
+      'restarting 2',
+      'ready',
+      'died',
+      'givenUp',
+    ]);
+    expect(failures[0]).toMatchObject({
+      code: 'PROCESS_GIVEN_UP',
+      message: expect.stringMatching(
+        /GreetWorker#1 is given up after 3 deaths in a row; the last: .*last words/s,
+      ) as string,
+    });
+    expect(slot.state).toBe('failed');
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(launcher.launched).toHaveLength(3);
+  });
+
+  it('a healthy life in between lets the count start anew', async () => {
+    const { slot, launcher } = await runningSlot();
+    for (let life = 0; life < 6; life++) {
+      await vi.advanceTimersByTimeAsync(60_000);
+      launcher.last.end({ code: 1 });
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(slot.state).toBe('ready');
+    }
+  });
+
+  it('an exit with code 0 that nobody asked for is a death as well', async () => {
+    const { slot, launcher } = await runningSlot();
+    launcher.last.leave();
+    expect(slot.state).toBe('waiting');
+  });
+
+  it('a process that was ready once and has a wrong configuration now is not started again', async () => {
+    const { slot, launcher } = await runningSlot();
+    launcher.last.end({ code: 78 });
+    expect(slot.state).toBe('failed');
+  });
+
+  it('a restarted process that does not get ready is started again', async () => {
+    const { slot, launcher } = await runningSlot();
+    launcher.behaviour.getsReady = false;
+    launcher.last.end({ code: 1 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    launcher.last.end({ code: 1 });
+    expect(slot.state).toBe('waiting');
+  });
+});
+
+describe('the tasks of a process that dies', () => {
+  it('are told with its death, and counted', async () => {
+    const { slot, launcher, deaths } = await runningSlot();
+    await Promise.all([
+      launcher.last.reporter.forWorker(0).started([task('a'), task('b')]),
+      vi.advanceTimersByTimeAsync(1),
+    ]);
+    launcher.last.reporter.forWorker(0).finished('a', 'COMPLETED');
+    await vi.advanceTimersByTimeAsync(1);
+    expect(slot.status(() => undefined).tasks.map((one) => one.taskId)).toEqual(['b']);
+    launcher.last.end({ signal: 'SIGSEGV', stderrTail: 'boom' });
+    expect(deaths[0]!.tasks.map((one) => one.taskId)).toEqual(['b']);
+    expect(deaths[0]).toMatchObject({ pid: launcher.launched[0]!.pid, mayHaveMore: true });
+    expect(slot.status(() => undefined)).toMatchObject({
+      tasks: [],
+      lostToCrashes: 1,
+      counts: { COMPLETED: 1 },
+    });
+  });
+
+  it('are not mixed with what a process says after its end', async () => {
+    const { slot, launcher } = await runningSlot();
+    const dead = launcher.last;
+    dead.end({ code: 1 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    void dead.reporter.forWorker(0).started([task('ghost')]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(slot.status(() => undefined).tasks).toEqual([]);
+  });
+
+  it('questions are answered', async () => {
+    const { launcher } = await runningSlot();
+    void launcher.last.reporter.forWorker(0).mayRun(makeTask('twin'));
+    void launcher.last.reporter.forWorker(0).mayRun(makeTask('other'));
+    await vi.advanceTimersByTimeAsync(0);
+    const answers = launcher.last.received.filter((message) => message.type === 'claimed');
+    expect(answers.map((answer) => answer.mayRun)).toEqual([false, true]);
+  });
+});
+
+describe('stop', () => {
+  it('waits until the process has left', async () => {
+    const { slot, launcher, told } = await runningSlot();
+    launcher.last.behaviour.obeysStop = false;
+    let isGone = false;
+    const stopped = slot.stop().then(() => (isGone = true));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(slot.state).toBe('stopping');
+    expect(launcher.last.orders).toEqual(['run', 'stop']);
+    expect(isGone).toBe(false);
+    launcher.last.leave();
+    await stopped;
+    expect(slot.state).toBe('exited');
+    expect(told).toEqual(['ready', 'died']);
+    expect(slot.status(() => undefined).lastError).toBeUndefined();
+  });
+
+  it('does not start a process again that dies while it stops', async () => {
+    const { slot, launcher } = await runningSlot();
+    launcher.last.behaviour.obeysStop = false;
+    const stopped = slot.stop();
+    launcher.last.end({ code: 1 });
+    await stopped;
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(launcher.launched).toHaveLength(1);
+    expect(slot.state).toBe('exited');
+    expect(slot.status(() => undefined).lastError).toContain('exited with code 1');
+  });
+
+  it('while it waits for a restart: done at once, and there is none', async () => {
+    const { slot, launcher } = await runningSlot();
+    launcher.last.end({ code: 1 });
+    await slot.stop();
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(launcher.launched).toHaveLength(1);
+    expect(slot.status(() => undefined)).toMatchObject({ state: 'exited', nextStartAt: undefined });
+  });
+
+  it('before it was started, after it was given up, twice: no harm', async () => {
+    const { slot } = makeSlot();
+    await slot.stop();
+    expect(slot.state).toBe('idle');
+    const { slot: failed, launcher } = await runningSlot();
+    launcher.last.end({ code: 78 });
+    await failed.stop();
+    await failed.stop();
+    expect(failed.state).toBe('failed');
+  });
+
+  it('a process that is still starting is told again when it listens, and is not ready any more', async () => {
+    const { slot, launcher, told } = makeSlot();
+    launcher.behaviour = { getsReady: false, obeysStop: false };
+    slot.start();
+    const stopped = slot.stop();
+    launcher.last.sayReady();
+    expect(told).toEqual([]);
+    expect(launcher.last.orders).toEqual(['stop', 'stop']);
+    launcher.last.leave();
+    await stopped;
+  });
+
+  it('abort goes to the process; kill ends it, and its tasks have failed for that reason', async () => {
+    const { slot, launcher, deaths } = await runningSlot();
+    launcher.last.behaviour.obeysStop = false;
+    await Promise.all([
+      launcher.last.reporter.forWorker(0).started([task('a')]),
+      vi.advanceTimersByTimeAsync(1),
+    ]);
+    const stopped = slot.stop();
+    slot.abort('nearly over');
+    expect(launcher.last.received.at(-1)).toEqual({ type: 'abort', reason: 'nearly over' });
+    slot.kill('time is up');
+    slot.kill('another reason');
+    await stopped;
+    expect(deaths[0]!.reason).toMatch(/was killed: time is up$/);
+    expect(deaths[0]!.tasks.map((one) => one.taskId)).toEqual(['a']);
+  });
+});
