@@ -1,5 +1,6 @@
-import { mkdirSync, readdirSync } from 'node:fs';
-import { open, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { closeSync, fdatasync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { join } from 'node:path';
 import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -20,6 +21,8 @@ export interface StoredEntry extends OutboxEntry {
   readonly bytes: number;
 }
 
+const flushed = promisify(fdatasync);
+
 const SUFFIX = '.result.json';
 /** Larger files are not ours; the server takes 10 MB at most. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
@@ -33,6 +36,7 @@ export class OutboxStore {
   readonly #owner: string;
   readonly #logger: Logger;
   #writes = 0;
+  #flushing: Promise<void> | undefined;
 
   /** @param owner - part of the file names: results of different processes never meet in one file */
   constructor(folder: string, owner: string, logger: Logger) {
@@ -46,35 +50,55 @@ export class OutboxStore {
     const text = JSON.stringify({ version: 1, ...entry });
     const file = join(this.folder, `${this.#owner}~${encodeURIComponent(entry.body.taskId)}${SUFFIX}`);
     const beside = `${file}.${++this.#writes}.tmp`;
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
-    const handle = await open(beside, 'w', 0o600);
+    // All but the flush are quick, and dearer through the thread pool than done at once.
+    const descriptor = this.#openNew(beside);
     try {
-      await handle.writeFile(text);
-      await handle.datasync();
+      writeFileSync(descriptor, text);
+      await flushed(descriptor);
     } finally {
-      await handle.close();
+      closeSync(descriptor);
     }
-    await rename(beside, file);
-    await this.#flushFolder();
+    renameSync(beside, file);
+    await this.#folderFlushed();
     return { ...entry, file, bytes: text.length };
   }
 
-  /** The new name is in the folder, which is flushed by itself; where that cannot be done, the system does it in time. */
-  async #flushFolder(): Promise<void> {
+  #openNew(file: string): number {
     try {
-      const folder = await open(this.folder, 'r');
-      try {
-        await folder.sync();
-      } finally {
-        await folder.close();
-      }
+      return openSync(file, 'w', 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+      return openSync(file, 'w', 0o600);
+    }
+  }
+
+  /** The new name is in the folder, which is flushed by itself: once for all that were written meanwhile. */
+  #folderFlushed(): Promise<void> {
+    const underWay = this.#flushing;
+    if (underWay === undefined) return (this.#flushing = this.#flushFolder());
+    // The one under way may have begun before the rename.
+    return underWay.then(() => (this.#flushing ??= this.#flushFolder()));
+  }
+
+  async #flushFolder(): Promise<void> {
+    let descriptor: number | undefined;
+    try {
+      descriptor = openSync(this.folder, 'r');
+      await flushed(descriptor);
     } catch {
-      // Windows has no such thing.
+      // Windows has no such thing: there the system does it in time.
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor);
+      this.#flushing = undefined;
     }
   }
 
   async remove(entry: StoredEntry): Promise<void> {
-    if (entry.file !== undefined) await rm(entry.file, { force: true });
+    if (entry.file === undefined) return;
+    await unlink(entry.file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
   }
 
   /** Ids of the tasks whose results an owner has left here. Synchronous: asked in the moment of a process's death. */

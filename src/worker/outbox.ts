@@ -57,7 +57,7 @@ export class Outbox {
   readonly #waiting = new Map<string, Waiting>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #closing = new AbortController();
-  #wakeUp = new AbortController();
+  #wakeUp: () => void = () => undefined;
   readonly #deliveries = new LogLimiter();
   #delivered = 0;
   #bytes = 0;
@@ -116,7 +116,7 @@ export class Outbox {
   /** No more tries; what is left stays on disk. Waits for those under way, not longer than `ms`. */
   async close(ms: number): Promise<void> {
     this.#closing.abort();
-    this.#wakeUp.abort();
+    this.#wakeUp();
     await within(Promise.all(this.#underWay), ms);
   }
 
@@ -141,14 +141,13 @@ export class Outbox {
     if (replaced !== undefined) this.#bytes -= replaced.entry.bytes;
     this.#waiting.set(entry.body.taskId, { entry, failures, dueAt });
     this.#bytes += entry.bytes;
-    this.#wakeUp.abort();
+    this.#wakeUp();
     if (!this.#isRunning) void this.#run();
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#waiting.size > 0 && !this.#closing.signal.aborted) {
-      this.#wakeUp = new AbortController();
       const now = performance.now();
       const parallel = this.#failuresInARow >= AWAY_AFTER ? 1 : PARALLEL_SENDS;
       const next = this.#earliest();
@@ -156,12 +155,24 @@ export class Outbox {
         await Promise.race(this.#underWay);
       } else if (next === undefined || Math.max(next.dueAt, this.#pausedUntil) > now) {
         const until = next === undefined ? now + 1_000 : Math.max(next.dueAt, this.#pausedUntil);
-        await sleep(until - now, this.#wakeUp.signal);
+        await this.#woken(until - now);
       } else {
         this.#begin(next);
       }
     }
     this.#isRunning = false;
+  }
+
+  /** Resolves when something has changed, or after `ms`. */
+  async #woken(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(ms, 0x7fffffff));
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeUp = () => undefined;
   }
 
   #earliest(): Waiting | undefined {
@@ -244,6 +255,6 @@ export class Outbox {
     for (const waiting of this.#waiting.values()) {
       if (waiting.failures > AWAY_AFTER) waiting.dueAt = Math.min(waiting.dueAt, now);
     }
-    this.#wakeUp.abort();
+    this.#wakeUp();
   }
 }

@@ -213,7 +213,8 @@ export class TaskSlots {
     const isChaining = running.hasEnded && this.#mayChain(receipt);
     const delivered = await delivery.deliver(result, isChaining, receipt);
     this.#told(task, delivered);
-    if (isChaining) this.isBusy = delivered.next !== undefined;
+    // A refusal says nothing about the queue.
+    if (isChaining && delivered.end !== 'STORED') this.isBusy = delivered.next !== undefined;
     return delivered.next;
   }
 
