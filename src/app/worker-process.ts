@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.js';
 import { describeThrown } from '../core/errors.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS } from '../conductor/http-options.js';
 import { recordNativeCalls } from '../native/call-trace.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
@@ -31,6 +32,7 @@ export async function runWorkerProcess(
     marker,
     logger,
     client: createTaskClient(connection, { logger, transport: config.transport }),
+    requestTimeoutMs: connection.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     build: () => buildWorkers(marker, options, env, logger),
   });
   return await host.run();
@@ -92,7 +94,8 @@ function hosted(
       ? options.workerId
       : (instance?.workerId ?? options.workerId),
     isDurable: options.durable,
-    isPaused: pauseCheck(entry, options.paused, instance, logger),
+    startsPaused: options.paused,
+    pausesItself: pauseCheck(entry, instance, logger),
     source: idempotentSource(entry, built, resultsFolder, logger),
   };
 }
@@ -116,20 +119,19 @@ function memberProblems(name: string, instance: Partial<TaskWorker> | undefined)
 
 function pauseCheck(
   entry: CatalogEntry,
-  paused: boolean,
   instance: Partial<TaskWorker> | undefined,
   logger: Logger,
 ): () => boolean {
-  if (instance?.isPaused === undefined) return () => paused;
+  if (instance?.isPaused === undefined) return () => false;
   return () => {
     try {
-      return paused || instance.isPaused!();
+      return instance.isPaused!();
     } catch (error) {
       logger.warn('isPaused() of a worker throws; taken as not paused', {
         worker: entry.description.key,
         error: describeThrown(error),
       });
-      return paused;
+      return false;
     }
   };
 }
