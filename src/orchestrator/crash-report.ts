@@ -30,7 +30,9 @@ export function crashResults(tasks: readonly LedgerTask[], crash: Crash): TaskRe
   const kept = open.filter((task) => task.state === 'kept');
   return [
     ...running.map((task) => failure(task, crash, running.length === 1)),
-    ...kept.map((task) => failure(task, { ...crash, reason: `${KEPT}: ${crash.reason}`, isByTask: false }, false)),
+    ...kept.map((task) =>
+      failure(task, { ...crash, reason: `${KEPT}: ${crash.reason}`, isByTask: false }, false),
+    ),
     ...waiting.map((task) => ({
       ...ids(task, crash),
       status: TaskResultStatus.IN_PROGRESS,

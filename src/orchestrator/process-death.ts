@@ -1,8 +1,10 @@
 import { TuttiError } from '../core/errors.js';
 import { nativeCallFile, takeNativeCalls } from '../core/native-call-record.js';
+import { EXIT_CODES } from './exit-codes.js';
 import type { MemoryKiller } from './memory-killer.js';
 import type { ErrorReport } from './messages.js';
 import type { ProcessEnd } from './process-launcher.js';
+import type { SlotDeath } from './slot-listener.js';
 import type { SlotPlan } from './slot-plan.js';
 import type { KillReason, SlotProcess } from './slot-process.js';
 import type { RestartCause } from './watchdog.js';
@@ -23,13 +25,13 @@ export interface ProcessDeath {
   readonly heapMb?: number | undefined;
 }
 
-/** Puts together what is known of the end of a process of a slot. */
+/** Puts together what is known of the end of a process of a slot, and empties its ledger. */
 export function deathOf(
   { name, limits }: SlotPlan,
   process: SlotProcess,
   end: ProcessEnd,
   memoryKiller: MemoryKiller,
-): { death: ProcessDeath; reason: string } {
+): SlotDeath {
   const { pid, error, killedFor, marker } = process;
   const death: ProcessDeath = {
     pid,
@@ -41,7 +43,18 @@ export function deathOf(
       killedFor === undefined && end.signal === 'SIGKILL' && memoryKiller.explains(performance.now()),
     heapMb: limits?.heapMb,
   };
-  return { death, reason: describeDeath(name, death) };
+  const tasks = process.ledger.settle();
+  const cutOff = tasks.filter((task) => task.state !== 'stored').length;
+  return {
+    ...death,
+    reason: describeDeath(name, death),
+    tasks,
+    cutOff,
+    incarnation: marker.incarnation,
+    workers: process.identities,
+    mayHaveMore: !process.hasSaidStopped || process.hasDroppedPoll,
+    isClean: process.isLeaving && process.hasSaidStopped && end.code === EXIT_CODES.clean && cutOff === 0,
+  };
 }
 
 export function causeOfDeath(death: ProcessDeath): RestartCause {

@@ -204,7 +204,9 @@ async function hasSetAside(folder: string): Promise<boolean> {
 async function hasLiveWorkers(folder: string): Promise<boolean> {
   const owner = await readFile(join(folder, 'owner.json'), 'utf8').catch(() => '{}');
   if (!owner.includes(JSON.stringify(hostname()))) return false;
-  return (await readNotes(folder)).some(({ pid, startTime }) => pid !== undefined && isAlive({ pid, startTime }));
+  return (await readNotes(folder)).some(
+    ({ pid, startTime }) => pid !== undefined && isAlive({ pid, startTime }),
+  );
 }
 
 async function readWorkers(folder: string): Promise<WorkerIdentity[]> {

@@ -12,6 +12,8 @@ export interface SlotDeath extends ProcessDeath {
   readonly reason: string;
   /** What was in flight in it. */
   readonly tasks: readonly LedgerTask[];
+  /** How many of them have no result on disk. */
+  readonly cutOff: number;
   readonly incarnation: string;
   readonly workers: readonly WorkerIdentity[];
   /** Whether the server may have given it tasks that it has not told of. */

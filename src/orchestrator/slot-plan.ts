@@ -24,6 +24,11 @@ export interface ProcessLimits {
   readonly nice?: number | undefined;
 }
 
+/** The longest that any of its workers may need. */
+export function blockedTimeoutOf({ workers }: SlotPlan): number {
+  return Math.max(...workers.map((worker) => worker.blockedTimeout));
+}
+
 /** One worker process over its restarts. */
 export interface SlotPlan {
   readonly name: string;

@@ -5,7 +5,7 @@ import type { ProcessInspector } from './process-inspector.js';
 import type { LaunchedProcess, ProcessEnd, ProcessMarker } from './process-launcher.js';
 import { ProcessProgress } from './process-progress.js';
 import type { WorkerIdentity } from './run-directory.js';
-import type { SlotPlan } from './slot-plan.js';
+import { blockedTimeoutOf, type SlotPlan } from './slot-plan.js';
 import { judge, type RestartCause, type Verdict } from './watchdog.js';
 
 /** A process that was told to leave and has no task any more may take so long: a poll under way is awaited. */
@@ -69,7 +69,7 @@ export class SlotProcess {
     this.#plan = options.plan;
     this.#launched = launched;
     this.#listener = listener;
-    this.#blockedTimeoutMs = Math.max(...options.plan.workers.map((worker) => worker.blockedTimeout));
+    this.#blockedTimeoutMs = blockedTimeoutOf(options.plan);
     this.ledger = new Ledger(
       { added: (task) => listener.taskAdded(task), removed: (task) => listener.taskRemoved(task) },
       options.counts,

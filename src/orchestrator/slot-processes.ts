@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { EndCounts, LedgerTask } from './ledger.js';
+import type { WorkerTuning } from './messages.js';
+import type { ProcessInspector } from './process-inspector.js';
 import type { ProcessLauncher, ProcessMarker } from './process-launcher.js';
 import type { SlotPlan } from './slot-plan.js';
 import { SlotProcess, type SlotProcessListener } from './slot-process.js';
 import { Succession } from './succession.js';
+import type { Verdict } from './watchdog.js';
 
 /** What every process of a slot is started with. */
 export interface LaunchOptions {
@@ -20,6 +23,8 @@ export interface LaunchOptions {
 export class SlotProcesses {
   readonly succession = new Succession();
   readonly leaving = new Set<SlotProcess>();
+  /** What was changed of each worker. */
+  readonly tunings: WorkerTuning[];
   current: SlotProcess | undefined;
   readonly #plan: SlotPlan;
   readonly #options: LaunchOptions;
@@ -28,6 +33,7 @@ export class SlotProcesses {
 
   constructor(plan: SlotPlan, options: LaunchOptions, counts: EndCounts, listener: SlotProcessListener) {
     this.#plan = plan;
+    this.tunings = plan.workers.map(() => ({}));
     this.#options = options;
     this.#counts = counts;
     this.#listener = listener;
@@ -50,6 +56,30 @@ export class SlotProcesses {
     const { readyTimeoutMs } = this.#options;
     const options = { plan: this.#plan, marker, counts: this.#counts, readyTimeoutMs };
     return new SlotProcess(launched, options, this.#listener);
+  }
+
+  /** Changes a worker by its index, in the present process and all to come. */
+  tune(worker: number, tuning: WorkerTuning): void {
+    this.tunings[worker] = { ...this.tunings[worker], ...tuning };
+    if (this.current?.readyAt !== undefined) this.current.send({ type: 'tune', worker, ...tuning });
+  }
+
+  /** Tells a process that is ready what was changed before. */
+  sendTunings(process: SlotProcess): void {
+    this.tunings.forEach((tuning, worker) => {
+      if (Object.keys(tuning).length > 0) process.send({ type: 'tune', worker, ...tuning });
+    });
+  }
+
+  /** Looks at all of them, and ends those that hang. @returns why the present one is to be replaced */
+  watch(now: number, inspector: ProcessInspector): Verdict | undefined {
+    let replacement: Verdict | undefined;
+    for (const process of this.all()) {
+      const verdict = process.watch(now, inspector);
+      if (verdict?.action === 'kill') void end(process, verdict, inspector);
+      else if (process === this.current) replacement = verdict;
+    }
+    return replacement;
   }
 
   /** The successor becomes the present process. @returns the one that has to leave */
@@ -86,4 +116,15 @@ export class SlotProcesses {
       orphanGraceMs,
     };
   }
+}
+
+/** A debugger that was attached after the process has last answered is looked for before it is taken for stuck. */
+async function end(
+  process: SlotProcess,
+  { cause, text }: Verdict,
+  inspector: ProcessInspector,
+): Promise<void> {
+  const isSilent = cause === 'blocked' || cause === 'execution-timeout';
+  if (isSilent && (await inspector.isHeldByDebugger(process.pid))) return process.heldByDebugger();
+  process.kill({ text, cause, isByTask: true });
 }

@@ -1,6 +1,6 @@
 import type { EndCounts, LedgerTask } from './ledger.js';
 import type { WorkerTuning } from './messages.js';
-import type { PlannedWorker, SlotPlan } from './slot-plan.js';
+import { blockedTimeoutOf, type PlannedWorker, type SlotPlan } from './slot-plan.js';
 import type { SlotProcess } from './slot-process.js';
 import type { SlotProcesses } from './slot-processes.js';
 import type { SlotState } from './states.js';
@@ -17,6 +17,7 @@ import type { RestartCause } from './watchdog.js';
 export interface SlotRecord {
   readonly counts: EndCounts;
   received: number;
+  leasesLost: number;
   lostToCrashes: number;
   readonly restartsBy: Partial<Record<RestartCause, number>>;
   /** In a row. */
@@ -29,16 +30,14 @@ export interface SlotRecord {
 type LeaseLeft = (taskId: string) => number | undefined;
 
 /** What a slot holds, as the plain data of `status()`. */
-export function slotStatus(slot: {
-  plan: SlotPlan;
-  state: SlotState;
-  record: SlotRecord;
-  processes: SlotProcesses;
-  tunings: readonly WorkerTuning[];
-  leaseLeftMs: LeaseLeft;
-}): SlotStatusView {
-  const { plan, state, record, processes, tunings, leaseLeftMs } = slot;
-  const { current, succession, leaving } = processes;
+export function slotStatus(
+  plan: SlotPlan,
+  state: SlotState,
+  record: SlotRecord,
+  processes: SlotProcesses,
+  leaseLeftMs: LeaseLeft,
+): SlotStatusView {
+  const { current, succession, leaving, tunings } = processes;
   const now = performance.now();
   const roles: [SlotProcess | undefined, ProcessRole][] = [
     [current, 'current'],
@@ -50,6 +49,7 @@ export function slotStatus(slot: {
     state,
     pid: current?.pid,
     readySince: current?.readyAt,
+    blockedTimeout: blockedTimeoutOf(plan),
     workers: plan.workers.map((worker, index) => workerView(worker, index, current, tunings[index] ?? {})),
     processes: roles.flatMap(([process, role]) =>
       process === undefined ? [] : processView(process, role, now),
@@ -58,6 +58,7 @@ export function slotStatus(slot: {
       .all()
       .flatMap((process) => process.ledger.tasks().map((task) => taskView(task, plan, now, leaseLeftMs))),
     received: record.received,
+    leasesLost: record.leasesLost,
     counts: { ...record.counts },
     lostToCrashes: record.lostToCrashes,
     restarts: Object.values(record.restartsBy).reduce((sum, count) => sum + count, 0),

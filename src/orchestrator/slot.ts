@@ -1,5 +1,4 @@
 import { describeThrown, TuttiError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
 import { StateMachine } from '../core/state-machine.js';
 import { EXIT_CODES } from './exit-codes.js';
 import { newEndCounts, type LedgerTask } from './ledger.js';
@@ -8,27 +7,18 @@ import type { WorkerTuning } from './messages.js';
 import { causeOfDeath, deathError, deathOf } from './process-death.js';
 import { ProcInspector, type ProcessInspector } from './process-inspector.js';
 import type { ProcessEnd } from './process-launcher.js';
-import { restartDecision, type RestartOptions } from './restart-policy.js';
+import { restartDecision } from './restart-policy.js';
 import type { WorkerIdentity } from './run-directory.js';
 import type { SlotListener } from './slot-listener.js';
+import type { SlotOptions } from './slot-options.js';
 import type { SlotPlan } from './slot-plan.js';
 import type { SlotProcess, SlotProcessListener } from './slot-process.js';
-import { SlotProcesses, type LaunchOptions } from './slot-processes.js';
+import { SlotProcesses } from './slot-processes.js';
 import { slotStatus, type SlotRecord } from './slot-status.js';
+import { tooManyDeathsError } from './startup-error.js';
 import { SLOT_TRANSITIONS, type SlotState } from './states.js';
 import type { SlotStatusView } from './status.js';
 import type { RestartCause, Verdict } from './watchdog.js';
-
-export interface SlotOptions extends LaunchOptions {
-  readonly restart: Required<RestartOptions>;
-  /** Whether a process is started again that has never been ready. */
-  readonly restartsUnready: boolean;
-  readonly logger: Logger;
-  /** @defaultValue /proc */
-  readonly inspector?: ProcessInspector;
-  /** Tells deaths by the system's memory killer; one for all slots. */
-  readonly memoryKiller?: MemoryKiller;
-}
 
 /**
  * One worker process over its restarts. While it is replaced there are several: the present one, its successor that is
@@ -42,10 +32,10 @@ export class Slot {
   readonly #memoryKiller: MemoryKiller;
   readonly #state: StateMachine<SlotState>;
   readonly #processes: SlotProcesses;
-  readonly #tunings: WorkerTuning[];
   readonly #record: SlotRecord = {
     counts: newEndCounts(),
     received: 0,
+    leasesLost: 0,
     lostToCrashes: 0,
     restartsBy: {},
     deaths: 0,
@@ -65,7 +55,6 @@ export class Slot {
     this.#listener = listener;
     this.#inspector = options.inspector ?? new ProcInspector();
     this.#memoryKiller = options.memoryKiller ?? new MemoryKiller();
-    this.#tunings = plan.workers.map(() => ({}));
     this.#processes = new SlotProcesses(plan, options, this.#record.counts, this.#processListener);
     this.#state = new StateMachine<SlotState>(`slot ${plan.name}`, SLOT_TRANSITIONS, 'idle', (from, to) =>
       options.logger.debug('slot state', { slot: plan.name, from, to }),
@@ -146,8 +135,10 @@ export class Slot {
    */
   async replace(cause: RestartCause, reason: string): Promise<void> {
     if (this.#isStopping || this.#state.is('idle', 'stopping', 'exited')) {
-      const message = `${this.plan.name} cannot be started again while it is "${this.state}"`;
-      throw new TuttiError('ILLEGAL_STATE', message);
+      throw new TuttiError(
+        'ILLEGAL_STATE',
+        `${this.plan.name} cannot be started again while it is "${this.state}"`,
+      );
     }
     const done = this.#processes.succession.begin(cause, reason);
     if (this.#state.is('waiting', 'failed')) this.#startNow();
@@ -172,8 +163,7 @@ export class Slot {
 
   /** Changes a worker by its index, in the present process and all to come. */
   tune(worker: number, tuning: WorkerTuning): void {
-    this.#tunings[worker] = { ...this.#tunings[worker], ...tuning };
-    if (this.#state.is('ready')) this.#processes.current?.send({ type: 'tune', worker, ...tuning });
+    this.#processes.tune(worker, tuning);
   }
 
   /**
@@ -183,12 +173,8 @@ export class Slot {
    * @param mayReplace - false while others are being replaced: not all at the same time
    */
   watch(now: number, mayReplace = true): void {
-    const { current } = this.#processes;
-    for (const process of this.#processes.all()) {
-      const verdict = process.watch(now, this.#inspector);
-      if (verdict?.action === 'kill') void this.#end(process, verdict);
-      else if (verdict !== undefined && process === current && mayReplace) this.#replaceIfDue(now, verdict);
-    }
+    const verdict = this.#processes.watch(now, this.#inspector);
+    if (verdict !== undefined && mayReplace) this.#replaceIfDue(now, verdict);
   }
 
   /** `true` when the leases of its tasks may be extended, otherwise why not. */
@@ -196,18 +182,14 @@ export class Slot {
     return this.#processes.ownerOf(task)?.leaseGate(task) ?? true;
   }
 
+  /** The lease of one of its tasks has ended before the task. */
+  leaseLapsed(): void {
+    this.#record.leasesLost++;
+  }
+
   /** @param leaseLeftMs - what is left of the lease of a task, where it is known */
   status(leaseLeftMs: (taskId: string) => number | undefined): SlotStatusView {
-    const { plan, state } = this;
-    const record = this.#record;
-    return slotStatus({
-      plan,
-      state,
-      record,
-      processes: this.#processes,
-      tunings: this.#tunings,
-      leaseLeftMs,
-    });
+    return slotStatus(this.plan, this.state, this.#record, this.#processes, leaseLeftMs);
   }
 
   readonly #processListener: SlotProcessListener = {
@@ -244,13 +226,6 @@ export class Slot {
     this.replace(cause, text).catch(() => undefined);
   }
 
-  /** A debugger that was attached after the process has last answered is looked for before it is taken for stuck. */
-  async #end(process: SlotProcess, { cause, text }: Verdict): Promise<void> {
-    const isSilent = cause === 'blocked' || cause === 'execution-timeout';
-    if (isSilent && (await this.#inspector.isHeldByDebugger(process.pid))) return process.heldByDebugger();
-    process.kill({ text, cause, isByTask: true });
-  }
-
   #ready(process: SlotProcess): void {
     // Sent before the process listened, the first one is lost: cluster reads the channel from the beginning.
     if (this.#isStopping) process.stop();
@@ -258,9 +233,7 @@ export class Slot {
     else if (this.#state.is('spawning')) this.#state.to('ready');
     else return;
     this.#wasReady = true;
-    this.#tunings.forEach((tuning, worker) => {
-      if (Object.keys(tuning).length > 0) process.send({ type: 'tune', worker, ...tuning });
-    });
+    this.#processes.sendTunings(process);
     if (this.#mayRun) process.send({ type: 'run' });
     this.#listener.ready(this);
     this.#processes.succession.succeed();
@@ -277,26 +250,14 @@ export class Slot {
   #ended(process: SlotProcess, end: ProcessEnd): void {
     const role = this.#processes.remove(process);
     if (role === 'current') this.#state.to('exited');
-    const { death, reason } = deathOf(this.plan, process, end, this.#memoryKiller);
-    const tasks = process.ledger.settle();
-    const cutOff = tasks.filter((task) => task.state !== 'stored');
-    this.#record.lostToCrashes += cutOff.length;
-    const isClean =
-      process.isLeaving && process.hasSaidStopped && end.code === EXIT_CODES.clean && cutOff.length === 0;
-    if (!isClean) this.#record.lastError = reason;
-    this.#listener.died(this, {
-      ...death,
-      reason,
-      tasks,
-      incarnation: process.marker.incarnation,
-      workers: process.identities,
-      mayHaveMore: !process.hasSaidStopped || process.hasDroppedPoll,
-      isClean,
-    });
+    const death = deathOf(this.plan, process, end, this.#memoryKiller);
+    this.#record.lostToCrashes += death.cutOff;
+    if (!death.isClean) this.#record.lastError = death.reason;
+    this.#listener.died(this, death);
     const livedMs = process.readyAt === undefined ? 0 : Date.now() - process.readyAt;
-    if (role === 'successor') this.#successorFailed(deathError(death, reason));
-    if (role === 'current' && !this.#isStopping)
-      this.#decideAfterDeath(livedMs, causeOfDeath(death), deathError(death, reason));
+    const error = deathError(death, death.reason);
+    if (role === 'successor') this.#successorFailed(error);
+    if (role === 'current' && !this.#isStopping) this.#decideAfterDeath(livedMs, causeOfDeath(death), error);
     if (this.#processes.all().length === 0) for (const resolve of this.#onGone.splice(0)) resolve();
   }
 
@@ -312,10 +273,10 @@ export class Slot {
       error.details['exitCode'] === EXIT_CODES.configuration ||
       (!this.#wasReady && !this.#options.restartsUnready);
     const decision = restartDecision(this.#record.deaths, livedMs, this.#options.restart);
-    this.#record.deaths = decision.deaths;
+    const { action, deaths } = decision;
+    this.#record.deaths = deaths;
     if (isFinal) return this.#giveUp(error);
-    if (decision.action === 'give-up')
-      return this.#giveUp(tooManyDeaths(this.plan.name, decision.deaths, error));
+    if (action === 'give-up') return this.#giveUp(tooManyDeathsError(this.plan.name, deaths, error));
     this.#count(cause);
     this.#state.to('waiting');
     if (this.isBeingReplaced) {
@@ -337,12 +298,6 @@ export class Slot {
   }
 
   #count(cause: RestartCause): void {
-    const { restartsBy } = this.#record;
-    restartsBy[cause] = (restartsBy[cause] ?? 0) + 1;
+    this.#record.restartsBy[cause] = (this.#record.restartsBy[cause] ?? 0) + 1;
   }
-}
-
-function tooManyDeaths(name: string, deaths: number, last: TuttiError): TuttiError {
-  const message = `${name} is given up after ${deaths} deaths in a row; the last: ${last.message}`;
-  return new TuttiError('PROCESS_GIVEN_UP', message, { cause: last, details: { slot: name, deaths } });
 }

@@ -77,10 +77,14 @@ export interface SlotStatusView {
   readonly pid: number | undefined;
   /** Epoch milliseconds since when the process is ready. */
   readonly readySince: number | undefined;
+  /** Milliseconds without any sign of progress after which it is killed. */
+  readonly blockedTimeout: number;
   readonly workers: readonly WorkerStatusView[];
   /** All its processes that are alive; more than one while it is replaced. */
   readonly processes: readonly ProcessStatusView[];
   readonly tasks: readonly TaskStatusView[];
+  /** Leases that ended before their tasks: the server may have given these to somebody else. */
+  readonly leasesLost: number;
   /** Tasks that have come to this slot, over all its processes. */
   readonly received: number;
   /** How tasks have ended in this slot, over all its processes. */
@@ -102,6 +106,10 @@ export interface OrchestratorStatus {
   readonly state: OrchestratorState;
   readonly pid: number;
   readonly serverUrl: string;
+  /** Address of the health server; `undefined` where there is none. */
+  readonly healthUrl: string | undefined;
+  /** By how much a timer of the orchestrator's own event loop was late, in milliseconds. */
+  readonly loopDelayMs: number;
   /** Epoch milliseconds; `undefined` before `start()`. */
   readonly startedAt: number | undefined;
   readonly slots: readonly SlotStatusView[];

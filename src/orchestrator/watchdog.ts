@@ -73,7 +73,7 @@ function mustEnd({
 }: WatchFacts): Verdict | undefined {
   if (longest !== undefined && longest.ageMs > longest.limitMs + LIMIT_GRACE_MS) {
     const { taskId, limitMs } = longest;
-    const text = `execution time-out: task ${taskId} ran longer than ${limitMs} ms and did not end when it was told to`;
+    const text = `task ${taskId} ran longer than ${limitMs} ms and did not end when it was told to`;
     return { action: 'kill', cause: 'execution-timeout', text };
   }
   if (idleMs >= blockedTimeoutMs) {
