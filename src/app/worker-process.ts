@@ -4,7 +4,8 @@ import type { Logger } from '../core/logger.js';
 import { describeThrown } from '../core/errors.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
-import { DEFAULT_REQUEST_TIMEOUT_MS } from '../conductor/http-options.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
+import { POLL_MARGIN_MS } from '../conductor/http-task-client.js';
 import { recordNativeCalls } from '../native/call-trace.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
@@ -17,6 +18,9 @@ import { WorkerContainer, type BuiltWorker } from './container.js';
 import { idempotentSource } from './idempotent-source.js';
 import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
 import { workerSettings } from './worker-settings.js';
+
+/** For what a poll does beside the request. */
+const POLL_SPARE_MS = 2_000;
 
 /** What `bootstrap()` is in a worker process: runs the workers that the process was started for, and ends it. */
 export async function runWorkerProcess(
@@ -32,10 +36,16 @@ export async function runWorkerProcess(
     marker,
     logger,
     client: createTaskClient(connection, { logger, transport: config.transport }),
-    requestTimeoutMs: connection.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
+    pollLimitMs: pollLimit(connection),
     build: () => buildWorkers(marker, options, env, logger),
   });
   return await host.run();
+}
+
+/** A poll is given up soon after the server should have answered; it may have to wait for a token before. */
+function pollLimit({ keyId, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS }: ConductorConnection): number {
+  const forToken = keyId === undefined ? 0 : requestTimeoutMs;
+  return Math.min(POLL_MARGIN_MS, requestTimeoutMs) + forToken + POLL_SPARE_MS;
 }
 
 async function buildWorkers(

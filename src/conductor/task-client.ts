@@ -38,10 +38,7 @@ export abstract class TaskClient {
    *
    * @param timeoutMs - how long to wait for the answer; as for other requests when absent
    */
-  abstract extendLease(
-    task: Pick<Task, 'taskId' | 'workflowInstanceId'>,
-    timeoutMs?: number,
-  ): Promise<void>;
+  abstract extendLease(task: Pick<Task, 'taskId' | 'workflowInstanceId'>, timeoutMs?: number): Promise<void>;
   abstract addLog(taskId: string, line: string): Promise<void>;
   abstract getLogs(taskId: string): Promise<TaskExecLog[]>;
   abstract getTask(taskId: string): Promise<Task>;

@@ -27,8 +27,8 @@ export interface WorkerHostOptions {
   readonly marker: ProcessMarker;
   readonly logger: Logger;
   readonly client: TaskClient;
-  /** Time limit of a request, in milliseconds. */
-  readonly requestTimeoutMs: number;
+  /** Longest time of a poll without the waiting at the server, in milliseconds. */
+  readonly pollLimitMs: number;
   /** Builds the workers. A ConfigurationError ends the process for good, anything else lets it be started again. */
   readonly build: () => Promise<HostedWorkers>;
 }

@@ -14,8 +14,6 @@ import type { ProcessMarker } from './process-launcher.js';
 
 /** How long leaving waits for the results that are just on their way; the rest is on disk. */
 const OUTBOX_CLOSE_MS = 2_000;
-/** A poll may have to wait for a token first, which is a request as well; its own time limit is 10 s at most. */
-const POLL_MARGIN_MS = 15_000;
 
 /** The poll loops of a worker process, with what they share: client, outbox, and the gate for suspect tasks. */
 export class WorkerLoops {
@@ -23,7 +21,7 @@ export class WorkerLoops {
   readonly #client: TaskClient;
   readonly #logger: Logger;
   readonly #reporter: ChannelReporter;
-  readonly #requestTimeoutMs: number;
+  readonly #pollLimitMs: number;
   readonly #gate = new ExclusiveGate();
   readonly #store: OutboxStore;
   readonly #outbox: Outbox;
@@ -36,14 +34,14 @@ export class WorkerLoops {
     client: TaskClient;
     logger: Logger;
     reporter: ChannelReporter;
-    /** Time limit of a request, in milliseconds. */
-    requestTimeoutMs: number;
+    /** Longest time of a poll without the waiting at the server, in milliseconds. */
+    pollLimitMs: number;
   }) {
     this.#marker = options.marker;
     this.#client = options.client;
     this.#logger = options.logger;
     this.#reporter = options.reporter;
-    this.#requestTimeoutMs = options.requestTimeoutMs;
+    this.#pollLimitMs = options.pollLimitMs;
     this.#store = new OutboxStore(
       options.marker.outboxFolder ?? '',
       options.marker.incarnation,
@@ -142,7 +140,7 @@ export class WorkerLoops {
       concurrency: worker.concurrency,
       pollIntervalMs: worker.pollInterval,
       isPaused: () => this.#paused[index] === true || worker.pausesItself(),
-      requestLimitMs: this.#requestTimeoutMs + POLL_MARGIN_MS,
+      requestLimitMs: this.#pollLimitMs,
       client,
       runner: new TaskRunner({
         source: worker.source,

@@ -229,7 +229,8 @@ export class Outbox {
     const failures = waiting.failures + 1;
     this.#failuresInARow++;
     if (this.#failuresInARow >= AWAY_AFTER) {
-      this.#pausedUntil = performance.now() + backoffDelay(this.#failuresInARow - AWAY_AFTER + 1, AWAY_BACKOFF);
+      this.#pausedUntil =
+        performance.now() + backoffDelay(this.#failuresInARow - AWAY_AFTER + 1, AWAY_BACKOFF);
     }
     // Everything else may have been replaced meanwhile by a later result of the same task.
     if (!this.#waiting.has(waiting.entry.body.taskId)) {

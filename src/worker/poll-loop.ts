@@ -20,7 +20,7 @@ const GATE_CHECK_MS = 20;
 /** Processes that start together make their first polls spread over so many milliseconds. */
 const START_SPREAD_MS = 100;
 /** How long a request may take beside the waiting at the server, when nothing else is said. */
-const REQUEST_LIMIT_MS = 45_000;
+const REQUEST_LIMIT_MS = 12_000;
 /** How long it may take to find out whether a task that was delivered before may be run, and to tell of it. */
 const BEGIN_LIMIT_MS = 40_000;
 
