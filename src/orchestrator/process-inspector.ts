@@ -6,6 +6,8 @@ import { descendantsOf, statFields } from './process-tree.js';
 export interface ProcessSample {
   /** Stopped by a signal. */
   readonly isStopped: boolean;
+  /** It has a processor, or would take one if it got one. */
+  readonly isRunning: boolean;
   /** Processor time of the process and of children that it has waited for, in milliseconds since its start. */
   readonly cpuMs: number;
   readonly residentBytes: number;
@@ -49,6 +51,7 @@ export class ProcInspector extends ProcessInspector {
     if (fields === undefined) return undefined;
     return {
       isStopped: isStopped(fields),
+      isRunning: fields[STATE] === 'R',
       cpuMs: cpuMsOf(fields),
       residentBytes: Number(fields[RESIDENT_PAGES]) * this.#pageBytes,
     };

@@ -1,6 +1,6 @@
 import type { DescendantSample, ProcessSample } from './process-inspector.js';
 
-/** Silent and idle for so long, its descendants are looked at: they cost more to find than itself. */
+/** Beats come every 2 seconds: no silence before this means anything. */
 const QUIET_MS = 3_000;
 /** A look that comes later than this was kept back by this process itself; what happened meanwhile was not seen. */
 const MAX_STEP_MS = 2_000;
@@ -20,6 +20,7 @@ export class ProcessProgress {
   #descendantCpuMs: number | undefined;
   #idleMs = 0;
   #isStopped = false;
+  #isQuiet = false;
 
   constructor(now: number) {
     this.#beatAt = now;
@@ -30,6 +31,7 @@ export class ProcessProgress {
   beat(now: number): void {
     this.#beatAt = now;
     this.#idleMs = 0;
+    this.#isQuiet = false;
     this.#descendantCpuMs = undefined;
   }
 
@@ -45,19 +47,21 @@ export class ProcessProgress {
     this.#lookedAt = now;
     this.#cpuMs = sample?.cpuMs;
     this.#isStopped = sample?.isStopped === true;
-    if (sample === undefined || before === undefined || sample.cpuMs > before) {
+    const isComputing = sample?.isRunning === true || (sample?.cpuMs ?? 0) > (before ?? Infinity);
+    if (sample === undefined || before === undefined || isComputing) {
       this.#idleMs = 0;
       return;
     }
     this.#idleMs += passedMs;
+    this.#isQuiet = this.silentMs(now) >= QUIET_MS;
     // A stopped process waits for nobody.
-    if (this.#idleMs >= QUIET_MS && !sample.isStopped && this.#areActive(descendants(), now))
-      this.#idleMs = 0;
+    const mayWait = this.#isQuiet && !sample.isStopped;
+    if (mayWait && this.#areActive(descendants(), now)) this.#idleMs = 0;
   }
 
   /** Milliseconds without any sign of progress, as far as was seen. */
   get idleMs(): number {
-    return this.#idleMs;
+    return this.#isQuiet ? this.#idleMs : 0;
   }
 
   /** Milliseconds since its event loop last answered. */
