@@ -14,6 +14,7 @@ async function service(library, { backend, mapsTrace = false }) {
     const { recordNativeCalls } = await import('../../dist/native/call-trace.js');
     recordNativeCalls(mapsTrace);
   }
+  // oxlint-disable-next-line typescript/no-extraneous-class -- the decorators fill it
   class Sum {}
   native(PROTOTYPE)(Sum.prototype, 'getSum');
   native(PROTOTYPE, { async: true })(Sum.prototype, 'getSumAsync');

@@ -55,7 +55,7 @@ const logger: OptionRule = {
   expected: 'a Logger',
   test: (value) => typeof (value as { log?: unknown } | null)?.log === 'function',
 };
-const entry: OptionRule = {
+const entryRule: OptionRule = {
   expected: 'a path or a file: URL',
   test: (value) => entryPath(value) !== undefined,
 };
@@ -79,7 +79,7 @@ export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, Opt
   autoStart: rules.boolean,
   signals: rules.boolean,
   onStartupFailure: oneOf('stop', 'continue'),
-  entry,
+  entry: entryRule,
   readyTimeout: integer(1, 3_600_000),
   stopGrace: integer(0, 86_400_000),
   orphanGrace: integer(0, 600_000),

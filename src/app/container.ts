@@ -104,7 +104,7 @@ function neededServices(container: Container, entry: CatalogEntry): readonly Ser
 
 /** The class itself, or for a function the list of its services: as one service, so that they belong to one graph. */
 function bindRoot(container: Container, { worker, description }: CatalogEntry): ServiceIdentifier {
-  if (!isFunctionWorker(worker)) return worker as unknown as ServiceIdentifier;
+  if (!isFunctionWorker(worker)) return worker;
   const root = Symbol(`services of ${description.key}`);
   container.bind<unknown[]>(root).toResolvedValue((...services: unknown[]) => services, [...worker.inject]);
   return root;

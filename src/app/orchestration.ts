@@ -110,7 +110,7 @@ async function connect(config: Config, entry: string, env: Environment): Promise
   return {
     url,
     client,
-    directory: await RunDirectory.open(folders, logger),
+    directory: await RunDirectory.open(folders, logger, { entry, serverUrl: url }),
     redact: (text) => withoutCredentials(text, connection),
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {

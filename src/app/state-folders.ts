@@ -3,6 +3,15 @@ import { homedir, tmpdir, userInfo } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import type { Environment } from './config.js';
 
+/** Folders that hold a folder for each application, the best first. */
+export function stateRoots(env: Environment): string[] {
+  const chosen = env['TUTTI_STATE_DIR'];
+  if (chosen !== undefined && chosen !== '') return [chosen];
+  const state = env['XDG_STATE_HOME'];
+  const user = state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state');
+  return [join(user, 'tutti'), temporaryFolder()];
+}
+
 /**
  * Folders in which an application may keep what must survive it (its outbox), the best first: one for each main file
  * and server address, so that results never go to another server.
@@ -12,11 +21,7 @@ import type { Environment } from './config.js';
 export function stateFolders(entry: string, serverUrl: string, env: Environment): string[] {
   const hash = createHash('sha256').update(`${entry}\n${serverUrl}`).digest('hex').slice(0, 12);
   const name = `${basename(entry, extname(entry)).replace(/[^\w.-]/g, '_')}-${hash}`;
-  const chosen = env['TUTTI_STATE_DIR'];
-  if (chosen !== undefined && chosen !== '') return [join(chosen, name)];
-  const state = env['XDG_STATE_HOME'];
-  const user = state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state');
-  return [join(user, 'tutti', name), join(temporaryFolder(), name)];
+  return stateRoots(env).map((root) => join(root, name));
 }
 
 /** The folder of a server that lives only as long as this process: its tasks end with it. */

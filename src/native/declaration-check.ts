@@ -59,8 +59,10 @@ export function declarationProblems({ signature, options }: NativeDeclaration): 
     if (typeof type !== 'object') continue;
     if (type.kind === 'pointer' && direction !== undefined) {
       const { to } = type;
-      const isText = typeof to === 'object' && to.kind === 'pointer' && to.text !== undefined;
-      if (isText && !owned.has(name ?? '')) problems.push(`${where}: ${whoFrees(to.text!, name ?? 'name')}`);
+      const text = typeof to === 'object' && to.kind === 'pointer' ? to.text : undefined;
+      if (text !== undefined && !owned.has(name ?? '')) {
+        problems.push(`${where}: ${whoFrees(text, name ?? 'name')}`);
+      }
       if (type.isConst) problems.push(`${where}: nothing can be written through a pointer to const`);
       if (type.to === 'void' || (typeof type.to === 'object' && type.to.kind === 'opaque')) {
         problems.push(

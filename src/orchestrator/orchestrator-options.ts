@@ -21,7 +21,7 @@ export interface ServerConnection {
   /** Where results are kept that the server refuses; `undefined` when nothing can be written. */
   readonly directory: RunDirectory | undefined;
   /** Takes the credentials out of a text that comes from elsewhere. */
-  redact?(text: string): string;
+  readonly redact?: (text: string) => string;
   /** The clients for programs, with the credentials of the workers; made at the first call, closed with the rest. */
   clients(): Promise<ConductorClients>;
   close(): Promise<void>;

@@ -27,10 +27,26 @@ interface WorkerNote extends WorkerIdentity {
   readonly startTime: string | undefined;
 }
 
-interface Owner {
+/** What a run is a run of; for people, and for commands that look at what it has left. */
+export interface RunSubject {
+  readonly entry: string;
+  readonly serverUrl: string;
+}
+
+interface Owner extends Partial<RunSubject> {
   readonly pid: number;
   readonly host: string;
   readonly startTime: string | undefined;
+}
+
+/** A run that is there, alive or dead. */
+export interface FoundRun {
+  readonly folder: string;
+  readonly isDead: boolean;
+  /** `undefined` where it cannot be read. */
+  readonly subject: Partial<RunSubject> | undefined;
+  /** Its own outbox, and those that it has taken over. */
+  readonly outboxFolders: readonly string[];
 }
 
 /**
@@ -54,13 +70,18 @@ export class RunDirectory {
    * @param candidates - folders of the application, the best first; the first that can be written is taken
    * @returns undefined, with a warning, when none can be written: then nothing survives this process
    */
-  static async open(candidates: readonly string[], logger: Logger): Promise<RunDirectory | undefined> {
+  static async open(
+    candidates: readonly string[],
+    logger: Logger,
+    subject?: RunSubject,
+  ): Promise<RunDirectory | undefined> {
     const failures: string[] = [];
     for (const root of candidates) {
       try {
         const folder = join(root, `run-${process.pid}-${Date.now().toString(36)}`);
         await mkdir(join(folder, 'outbox'), { recursive: true, mode: 0o700 });
-        const owner: Owner = { pid: process.pid, host: hostname(), startTime: processStartTime(process.pid) };
+        const startTime = processStartTime(process.pid);
+        const owner: Owner = { pid: process.pid, host: hostname(), startTime, ...subject };
         await writeFile(join(folder, 'owner.json'), JSON.stringify(owner), { mode: 0o600 });
         if (failures.length > 0)
           logger.warn('the outbox is not in its usual place', { folder: root, why: failures });
@@ -148,9 +169,28 @@ export class RunDirectory {
   }
 }
 
+/** The runs of an application, alive and dead. @param root - the application's folder */
+export async function findRuns(root: string): Promise<FoundRun[]> {
+  const names = await readdir(root).catch(() => [] as string[]);
+  const folders = names.filter((name) => name.startsWith('run-')).map((name) => join(root, name));
+  return await Promise.all(
+    folders.map(async (folder) => ({
+      folder,
+      isDead: await isDead(folder),
+      subject: await readOwner(folder).catch(() => undefined),
+      outboxFolders: [join(folder, 'outbox'), ...(await nestedRuns(folder)).map((run) => run.outboxFolder)],
+    })),
+  );
+}
+
+async function readOwner(folder: string): Promise<Owner> {
+  return JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')) as Owner;
+}
+
 /** Runs that a dead run had taken over itself. */
 async function nestedRuns(folder: string): Promise<LeftRun[]> {
-  const names = (await readdir(folder)).filter((name) => name.startsWith('left-run-'));
+  const all = await readdir(folder).catch(() => [] as string[]);
+  const names = all.filter((name) => name.startsWith('left-run-'));
   const runs: LeftRun[] = [];
   for (const name of names) {
     const nested = join(folder, name);
@@ -165,7 +205,7 @@ async function isDead(folder: string): Promise<boolean> {
   try {
     const ended = await stat(join(folder, 'ended')).catch(() => undefined);
     if (ended !== undefined) return true;
-    const owner = JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')) as Owner;
+    const owner = await readOwner(folder);
     if (owner.host === hostname()) return !isAlive(owner);
     const { mtimeMs } = await stat(join(folder, 'owner.json'));
     return Date.now() - mtimeMs > DEAD_AFTER_MS;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { describeThrown, stackOf, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { TaskResult, TaskResultStatus } from '../conductor/task-result.js';
@@ -114,9 +115,7 @@ function toOutput(value: unknown): JsonObject {
       ? (json as JsonObject)
       : { result: json };
   }
-  if (value instanceof String || value instanceof Number || value instanceof Boolean) {
-    return { result: value.valueOf() };
-  }
+  if (types.isBoxedPrimitive(value)) return { result: value.valueOf() };
   if (value instanceof Map || value instanceof Set) {
     throw new TypeError(
       `a ${value.constructor.name} cannot be written as JSON; return a plain object or an array`,

@@ -16,10 +16,7 @@ async function run(name: string): Promise<string[] | undefined> {
 test('maths', async ({ skip }) => {
   const lines = await run('maths');
   if (lines === undefined) return skip();
-  expect(lines).toEqual([
-    'cos(0) = 1, 2^10 = 1024, |(3, 4)| = 5',
-    '20 = 0.625 × 2^5, 2.5 is rounded to 3',
-  ]);
+  expect(lines).toEqual(['cos(0) = 1, 2^10 = 1024, |(3, 4)| = 5', '20 = 0.625 × 2^5, 2.5 is rounded to 3']);
 });
 
 test('sorting', async ({ skip }) => {

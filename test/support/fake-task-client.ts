@@ -90,15 +90,18 @@ export class FakeTaskClient extends TaskClient {
   }
 
   async #pollQueue({ count, timeoutMs, signal }: PollRequest): Promise<Task[]> {
-    const isOver = new Promise<void>((resolve, reject) => {
+    const endsAt = Date.now() + timeoutMs;
+    while (this.#queue.length < count && Date.now() < endsAt)
+      await this.#arrival(endsAt - Date.now(), signal);
+    return this.#queue.splice(0, count);
+  }
+
+  /** Resolves when a task has come or the time is over. */
+  async #arrival(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
       setTimeout(resolve, timeoutMs);
+      this.#arrived.push(resolve);
       signal?.addEventListener('abort', () => reject(signal.reason as Error));
     });
-    let hasTime = timeoutMs > 0;
-    const timeOut = isOver.then(() => void (hasTime = false));
-    while (this.#queue.length < count && hasTime) {
-      await Promise.race([timeOut, new Promise<void>((resolve) => this.#arrived.push(resolve))]);
-    }
-    return this.#queue.splice(0, count);
   }
 }

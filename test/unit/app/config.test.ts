@@ -3,7 +3,6 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 import { ConfigurationError } from '../../../src/core/errors.js';
 import { ConsoleLogger } from '../../../src/core/logger.js';
-import type { BootstrapOptions } from '../../../src/app/bootstrap-options.js';
 import { DEFAULT_SERVER_URL, resolveConfig, type Config, type Environment } from '../../../src/app/config.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -11,13 +10,13 @@ const logger = new RecordingLogger();
 const server = { start: () => Promise.reject(new Error('not started in this test')) };
 
 function configOf(options: object = {}, env: Environment = {}): Config {
-  const { config, problems } = resolveConfig({ logger, ...options } as BootstrapOptions, env);
+  const { config, problems } = resolveConfig({ logger, ...options }, env);
   expect(problems).toEqual([]);
   return config;
 }
 
 function problemsOf(options: object, env: Environment = {}): string[] {
-  return resolveConfig({ logger, ...options } as BootstrapOptions, env).problems;
+  return resolveConfig({ logger, ...options }, env).problems;
 }
 
 describe('the environment wins over code, code over defaults', () => {

@@ -42,13 +42,13 @@ it.each([
   },
 );
 
-it('updates may be repeated, a line of log may not, and neither goes by the lane of polls', async () => {
+it('an update may be repeated, one that asks for a task and a line of log may not, and neither goes by the lane of polls', async () => {
   const { server, client } = open(2000);
   const result = { taskId: 't', workflowInstanceId: 'w', status: 'COMPLETED' } as const;
   await client.update(result);
   await client.updateAndPoll(result);
   await client.addLog('t', 'line');
-  expect(server.asked.map((request) => request.idempotent)).toEqual([true, true, undefined]);
+  expect(server.asked.map((request) => request.idempotent)).toEqual([true, false, undefined]);
   expect(server.asked.every((request) => request.lane === undefined && request.timeoutMs === 2000)).toBe(
     true,
   );

@@ -6,10 +6,10 @@ afterEach(() => void vi.useRealTimers());
 
 describe('sleep', () => {
   it('resolves after its time and not before', async () => {
-    const done = vi.fn();
-    const slept = sleep(1_000).then(done);
+    const awake = vi.fn<() => void>();
+    const slept = sleep(1_000).then(awake);
     await vi.advanceTimersByTimeAsync(999);
-    expect(done).not.toHaveBeenCalled();
+    expect(awake).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(1);
     await slept;
     expect(vi.getTimerCount()).toBe(0);
@@ -37,10 +37,10 @@ describe('sleep', () => {
 
   it('takes times that are longer than a timer can be', async () => {
     const stop = new AbortController();
-    const done = vi.fn();
-    const slept = sleep(Number.MAX_SAFE_INTEGER, stop.signal).then(done);
+    const awake = vi.fn<() => void>();
+    const slept = sleep(Number.MAX_SAFE_INTEGER, stop.signal).then(awake);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(done).not.toHaveBeenCalled();
+    expect(awake).not.toHaveBeenCalled();
     stop.abort();
     await slept;
   });

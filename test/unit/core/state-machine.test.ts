@@ -8,7 +8,7 @@ const STATES = Object.keys(TRANSITIONS) as Light[];
 
 describe('StateMachine', () => {
   test.each(STATES.flatMap((from) => STATES.map((to) => [from, to] as const)))('%s → %s', (from, to) => {
-    const onChange = vi.fn();
+    const onChange = vi.fn<(from: Light, to: Light) => void>();
     const machine = new StateMachine<Light>('light', TRANSITIONS, from, onChange);
     const isAllowed = TRANSITIONS[from].includes(to);
     expect(machine.can(to)).toBe(isAllowed);

@@ -5,6 +5,7 @@ import { OrphanGuard } from '../../../src/orchestrator/orphan-guard.js';
 import { Orchestrator } from '../../../src/orchestrator/orchestrator.js';
 import type { OrchestratorOptions } from '../../../src/orchestrator/orchestrator-options.js';
 import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
+import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
 import { FakeLauncher } from '../../support/fake-launcher.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';
 import { makeTask } from '../../support/make-task.js';
@@ -127,7 +128,7 @@ describe('start', () => {
   });
 
   it('tells the status once', async () => {
-    const onStarted = vi.fn();
+    const onStarted = vi.fn<(status: OrchestratorStatus) => void>();
     const { orchestrator } = await running({ onStarted });
     expect(onStarted).toHaveBeenCalledExactlyOnceWith(
       expect.objectContaining({ state: 'running', serverUrl: 'http://localhost/api' }),
@@ -386,7 +387,7 @@ describe('stop', () => {
 
   it('while the connection is made: it is closed again', async () => {
     let connect!: (server: Awaited<ReturnType<OrchestratorOptions['connect']>>) => void;
-    const close = vi.fn(() => Promise.resolve());
+    const close = vi.fn<() => Promise<void>>(() => Promise.resolve());
     const { orchestrator, launcher } = bench({
       connect: () => new Promise((resolve) => (connect = resolve)),
     });

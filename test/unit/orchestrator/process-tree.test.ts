@@ -5,8 +5,10 @@ import { descendantsOf, killTree } from '../../../src/orchestrator/process-tree.
 import { until } from '../../support/until.js';
 
 const started: ChildProcess[] = [];
+const grandchildren: number[] = [];
 afterEach(() => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
+  for (const pid of grandchildren.splice(0)) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
 });
 
 /** A process with a child of its own, whose id it prints; its name has spaces and parentheses. */
@@ -19,7 +21,9 @@ async function family(): Promise<{ parent: number; child: number; end: Promise<u
   const parent = spawn(process.execPath, ['-e', source], { stdio: ['ignore', 'pipe', 'inherit'] });
   started.push(parent);
   const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
-  return { parent: parent.pid!, child: Number(chunk.toString()), end: once(parent, 'exit') };
+  const child = Number(chunk.toString());
+  grandchildren.push(child);
+  return { parent: parent.pid!, child, end: once(parent, 'exit') };
 }
 
 function isAlive(pid: number): boolean {
@@ -44,6 +48,7 @@ describe.skipIf(process.platform === 'win32')('process tree', () => {
     killTree(parent);
     await end;
     await until(() => !isAlive(child), 'the end of the grandchild');
+    expect(isAlive(parent)).toBe(false);
   });
 
   it('a process that is gone is no error', async () => {

@@ -7,7 +7,9 @@ const SOURCES = fileURLToPath(new URL('../../../src/server/', import.meta.url));
 /** What a file loads when it is imported, types and dynamic imports left out. */
 function loadedBy(file: string): string[] {
   const text = readFileSync(SOURCES + file, 'utf8');
-  return [...text.matchAll(/^(?:import|export) (?!type )[^;]*? from '([^']+)';$/gm)].map((match) => match[1]!);
+  return [...text.matchAll(/^(?:import|export) (?!type )[^;]*? from '([^']+)';$/gm)].map(
+    (match) => match[1]!,
+  );
 }
 
 describe('the description of a server', () => {

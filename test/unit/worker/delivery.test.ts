@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { HttpError, type ErrorCode } from '../../../src/core/errors.js';
+import type { Task } from '../../../src/conductor/types.js';
 import type { TaskResultBody } from '../../../src/conductor/task-result.js';
 import { Delivery } from '../../../src/worker/delivery.js';
 import { deliveryVerdict } from '../../../src/worker/result-sender.js';
@@ -67,8 +68,7 @@ describe('Delivery', () => {
 
   /** Each update fails with the next of these, then they succeed. */
   function failWith(...errors: unknown[]): void {
-    client.answers.update = () =>
-      errors.length > 0 ? Promise.reject(errors.shift() as Error) : Promise.resolve();
+    client.answers.update = () => (errors.length > 0 ? Promise.reject(errors.shift()) : Promise.resolve());
   }
 
   /** Result of a delivery, and how long it took. */
@@ -244,7 +244,7 @@ describe('Delivery', () => {
     });
 
     it('in time, nobody asks', async () => {
-      const getTask = vi.fn(() => Promise.resolve(makeTask()));
+      const getTask = vi.fn<(taskId: string) => Promise<Task>>(() => Promise.resolve(makeTask()));
       client.answers.getTask = getTask;
       await timed(delivery.deliver(resultOf(), false, { receivedAt: 55_000, responseTimeoutSeconds: 10 }));
       expect(getTask).not.toHaveBeenCalled();

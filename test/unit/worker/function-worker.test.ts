@@ -71,7 +71,6 @@ describe('mistakes are collected, not thrown', () => {
       ['x', fn, { inject: [Greeter, undefined] }],
       [/entry 1 of `inject` is undefined.*import type/],
     ],
-    ['a hole in the services', ['x', fn, { inject: [, Greeter] }], [/entry 0 of `inject` is undefined/]],
     ['a wrong value', ['x', fn, { concurrency: 'many' }], [/`concurrency`/]],
     [
       'an unknown key',

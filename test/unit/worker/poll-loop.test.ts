@@ -77,7 +77,7 @@ class Bench {
   async startIdle(): Promise<this> {
     this.start();
     await this.pass(INTERVAL_MS + 50);
-    expect(this.client.polls.at(-1)).toMatchObject({ count: 1, timeoutMs: LONG_MS });
+    if (this.client.polls.at(-1)?.timeoutMs !== LONG_MS) throw new Error('no long poll waits');
     return this;
   }
 
@@ -440,7 +440,7 @@ describe('errors', () => {
     const times: number[] = [];
     bench.client.answers.poll = () => {
       times.push(Date.now());
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     };
     bench.start();
     await bench.pass(forMs);

@@ -32,7 +32,7 @@ describe('TaskContext', () => {
   });
 
   it('passes progress on', () => {
-    const onProgress = vi.fn();
+    const onProgress = vi.fn<(progress: string | number) => void>();
     makeContext({ onProgress }).progress(0.5);
     expect(onProgress).toHaveBeenCalledExactlyOnceWith(0.5);
   });

@@ -57,6 +57,7 @@ describe('a result', () => {
     [
       'of a thenable that throws',
       () => ({
+        // oxlint-disable-next-line unicorn/no-thenable
         then: () => {
           throw new Error('bad thenable');
         },
@@ -119,7 +120,7 @@ describe('the context', () => {
   });
 
   it('passes progress on with the id of the task', async () => {
-    const onProgress = vi.fn();
+    const onProgress = vi.fn<(taskId: string, progress: string | number) => void>();
     await runnerFor((_task, context) => context.progress('half'), { onProgress }).start(makeTask('t-1'))
       .result;
     expect(onProgress).toHaveBeenCalledExactlyOnceWith('t-1', 'half');
@@ -156,7 +157,7 @@ describe('scope task', () => {
   }
 
   it('takes a worker for each task and gives it back after success and failure', async () => {
-    const release = vi.fn(() => Promise.resolve());
+    const release = vi.fn<() => Promise<void>>(() => Promise.resolve());
     const { runner, acquired } = scoped((task) => {
       if (task.taskId === 'bad') throw new Error('no');
     }, release);
@@ -217,7 +218,7 @@ describe('time limit and abort', () => {
           try {
             resolve(onAbort(signal));
           } catch (error) {
-            reject(error as Error);
+            reject(error);
           }
         });
       });

@@ -47,7 +47,7 @@ describe('findUnserialisable', () => {
   ])('%s', (_title, value, expected) => {
     expect(findUnserialisable(value, 'outputData')).toBe(expected);
     if (expected === undefined) expect(() => JSON.stringify(value)).not.toThrow();
-    else expect(() => JSON.stringify(value)).toThrow();
+    else expect(() => JSON.stringify(value)).toThrow(/BigInt|circular|^no$|^hands off$/);
   });
 
   it('finds no end in very deep values, and says so', () => {
