@@ -39,10 +39,11 @@ export default defineConfig({
       project('examples', 4, { onBuild: true, isSequential: true }),
       project('package', 5, { onBuild: true, isSequential: true }),
       project('reliability', 6, { onBuild: true, isSequential: true }),
+      project('supervision', 7, { onBuild: true, isSequential: true }),
       // Needs a real Conductor server: `npm run test:conductor`.
       ...(process.env['CONDUCTOR_SERVER_URL'] === undefined
         ? []
-        : [project('conductor', 7, { onBuild: true, isSequential: true })]),
+        : [project('conductor', 8, { onBuild: true, isSequential: true })]),
     ],
   },
 });

@@ -16,7 +16,7 @@
  * @module
  */
 export { bootstrap } from './app/bootstrap.js';
-export type { BootstrapOptions, ServerDescription } from './app/bootstrap-options.js';
+export type { BootstrapOptions, HealthConfig, ServerDescription } from './app/bootstrap-options.js';
 export { formatTable } from './app/table.js';
 export { createConductorClients, createTaskClient } from './conductor/conductor-clients.js';
 export type { ClientOptions, ConductorClients } from './conductor/conductor-clients.js';
@@ -71,12 +71,16 @@ export type { Orchestrator } from './orchestrator/orchestrator.js';
 export type { OrchestratorEvents, ProcessExit } from './orchestrator/orchestrator-options.js';
 export type { RestartOptions } from './orchestrator/restart-policy.js';
 export type { OrchestratorState, SlotState } from './orchestrator/states.js';
+export type { Replacement } from './orchestrator/slot-listener.js';
 export type {
   OrchestratorStatus,
+  ProcessRole,
+  ProcessStatusView,
   SlotStatusView,
   TaskStatusView,
   WorkerStatusView,
 } from './orchestrator/status.js';
+export type { RestartCause } from './orchestrator/watchdog.js';
 export { functionWorker } from './worker/function-worker.js';
 export type { FunctionWorker, FunctionWorkerOptions, Injected } from './worker/function-worker.js';
 export { inProgress } from './worker/in-progress.js';

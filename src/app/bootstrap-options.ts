@@ -11,6 +11,16 @@ export interface ServerDescription {
   start(logger: Logger): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
 
+/** The health server: `/livez`, `/readyz`, `/startupz`, `/status`, and commands where they are allowed. */
+export interface HealthConfig {
+  /** 0: a free one, told by `status().healthUrl`. Environment: `TUTTI_HEALTH_PORT`. */
+  readonly port?: number;
+  /** Address to listen on. Environment: `TUTTI_HEALTH_HOST`. @defaultValue '127.0.0.1': this machine only */
+  readonly host?: string;
+  /** Whether `POST /commands/…` is obeyed: whoever can reach the port can pause and restart workers. @defaultValue false */
+  readonly commands?: boolean;
+}
+
 /**
  * What `bootstrap()` takes. **The environment wins over these options, these over the defaults**: whoever runs the
  * program decides.
@@ -66,6 +76,13 @@ export interface BootstrapOptions {
    * @defaultValue 5000
    */
   readonly orphanGrace?: number;
+  /** Tells whoever watches over the application how it is, over HTTP. @defaultValue none, unless `TUTTI_HEALTH_PORT` is set */
+  readonly health?: HealthConfig;
+  /**
+   * Milliseconds after which a task without a time limit that still runs is warned about. Environment:
+   * `TUTTI_LONG_TASK_WARNING`. @defaultValue 600000
+   */
+  readonly longTaskWarning?: number;
   /** How processes that died are started again. */
   readonly restart?: RestartOptions;
 }

@@ -13,8 +13,10 @@ import {
 } from '../core/options.js';
 import type { ConductorConnection, HttpOptions } from '../conductor/http-options.js';
 import type { Transport } from '../conductor/transport.js';
+import type { HealthOptions } from '../orchestrator/health-server.js';
+import { LONG_TASK_WARNING_MS } from '../orchestrator/long-task-watch.js';
 import { RESTART_DEFAULTS, type RestartOptions } from '../orchestrator/restart-policy.js';
-import type { BootstrapOptions, ServerDescription } from './bootstrap-options.js';
+import type { BootstrapOptions, HealthConfig, ServerDescription } from './bootstrap-options.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +37,8 @@ export interface Config {
   readonly readyTimeoutMs: number;
   readonly stopGraceMs: number;
   readonly orphanGraceMs: number;
+  readonly longTaskWarningMs: number;
+  readonly health: HealthOptions | undefined;
   readonly restart: Required<RestartOptions>;
 }
 
@@ -79,6 +83,8 @@ export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, Opt
   readyTimeout: integer(1, 3_600_000),
   stopGrace: integer(0, 86_400_000),
   orphanGrace: integer(0, 600_000),
+  health: rules.object,
+  longTaskWarning: integer(1),
   restart: rules.object,
 };
 
@@ -89,11 +95,18 @@ const RESTART_RULES: Readonly<Record<keyof RestartOptions, OptionRule>> = {
   maxDeaths: integer(1),
 };
 
+const HEALTH_RULES: Readonly<Record<keyof HealthConfig, OptionRule>> = {
+  port: integer(0, 65_535),
+  host: rules.string,
+  commands: rules.boolean,
+};
+
 /** Environment variables that override a number option of `bootstrap()`. */
 export const NUMBER_VARIABLES = {
   readyTimeout: 'TUTTI_READY_TIMEOUT',
   stopGrace: 'TUTTI_STOP_GRACE',
   orphanGrace: 'TUTTI_ORPHAN_GRACE',
+  longTaskWarning: 'TUTTI_LONG_TASK_WARNING',
 } as const;
 
 /**
@@ -125,6 +138,8 @@ export function resolveConfig(
     readyTimeoutMs: numbers.readyTimeout ?? 60_000,
     stopGraceMs: numbers.stopGrace ?? 25_000,
     orphanGraceMs: numbers.orphanGrace ?? 5_000,
+    longTaskWarningMs: numbers.longTaskWarning ?? LONG_TASK_WARNING_MS,
+    health: healthFrom(options.health, env, problems),
     restart: { ...RESTART_DEFAULTS, ...withoutUndefined(options.restart) },
   };
   return { config: Object.freeze(config), problems };
@@ -157,6 +172,30 @@ function numbersFrom(
     else problems.push(`environment: expected ${variable} to be ${rule.expected}, got ${show(text)}`);
   }
   return numbers;
+}
+
+/** Off unless a port is given. */
+function healthFrom(
+  health: HealthConfig | undefined,
+  env: Environment,
+  problems: string[],
+): HealthOptions | undefined {
+  const given = rules.object.test(health) ? health! : {};
+  problems.push(...findProblems('bootstrap({ health })', given as Record<string, unknown>, HEALTH_RULES));
+  const text = present(env['TUTTI_HEALTH_PORT']);
+  const port = text === undefined ? given.port : Number(text);
+  if (text !== undefined && (text.trim() === '' || !HEALTH_RULES.port.test(port))) {
+    problems.push(
+      `environment: expected TUTTI_HEALTH_PORT to be ${HEALTH_RULES.port.expected}, got ${show(text)}`,
+    );
+  }
+  if (port === undefined) {
+    if (rules.object.test(health))
+      problems.push('bootstrap({ health }): `port` is missing, and TUTTI_HEALTH_PORT is not set');
+    return undefined;
+  }
+  const host = present(env['TUTTI_HEALTH_HOST']) ?? given.host ?? '127.0.0.1';
+  return { port, host, commands: given.commands ?? false };
 }
 
 function logLevelFrom(options: BootstrapOptions, env: Environment, problems: string[]): LogLevel {

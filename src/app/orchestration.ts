@@ -16,6 +16,7 @@ import { bootTable } from './boot-table.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
 import { discoveryRoot, resolveConfig, type Config, type Environment } from './config.js';
 import { discoverWorkers } from './discovery.js';
+import { machineWarnings, thisMachine, withHeapLimits } from './machine.js';
 import { currentProcess, entryFile } from './role.js';
 import { planSlots, type ConfiguredWorker } from './slot-plan.js';
 import { stateFolders, temporaryStateFolder } from './state-folders.js';
@@ -53,11 +54,14 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   )) {
     config.logger.warn(warning);
   }
+  const machine = thisMachine(env);
+  const slots = withHeapLimits(planSlots(workers, machine.processors), machine);
+  for (const warning of machineWarnings(slots, machine)) config.logger.warn(warning);
   const guard = new OrphanGuard(config.logger);
   return new Orchestrator({
     ...config,
-    slots: planSlots(workers),
-    launcher: new ClusterLauncher(entry, guard),
+    slots,
+    launcher: new ClusterLauncher(entry, guard, config.logger),
     guard,
     connect: () => connect(config, entry, env),
     onStarted: (status) =>

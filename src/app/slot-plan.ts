@@ -1,4 +1,5 @@
-import type { PlannedWorker, SlotPlan } from '../orchestrator/slot.js';
+import type { PlannedWorker, ProcessLimits, SlotPlan } from '../orchestrator/slot-plan.js';
+import type { ResolvedWorkerOptions } from '../worker/worker-options.js';
 import type { WorkerDescription } from './worker-catalog.js';
 import type { WorkerSettings } from './worker-settings.js';
 
@@ -11,8 +12,10 @@ export interface ConfiguredWorker {
 /**
  * Which process runs what: one slot for each worker, times `processes`; the workers of a group share the slots of
  * their group, whose number is the largest `processes` among them.
+ *
+ * @param processors - how many processes `processes: 'auto'` means
  */
-export function planSlots(workers: readonly ConfiguredWorker[]): SlotPlan[] {
+export function planSlots(workers: readonly ConfiguredWorker[], processors = 1): SlotPlan[] {
   const units = new Map<string, ConfiguredWorker[]>();
   for (const worker of workers) {
     const { group } = worker.settings.options;
@@ -20,12 +23,34 @@ export function planSlots(workers: readonly ConfiguredWorker[]): SlotPlan[] {
     units.set(unit, [...(units.get(unit) ?? []), worker]);
   }
   return [...units].flatMap(([unit, members]) => {
-    const processes = Math.max(...members.map((member) => member.settings.options.processes));
+    const options = members.map((member) => member.settings.options);
+    const processes = Math.max(
+      ...options.map((one) => (one.processes === 'auto' ? processors : one.processes)),
+    );
     return Array.from({ length: processes }, (_, index) => ({
       name: `${unit}#${index + 1}`,
       workers: members.map(toPlanned),
+      limits: limitsOf(options),
     }));
   });
+}
+
+/** Of the members of a group, the one that needs most decides, and the one that wants to be recycled first. */
+function limitsOf(options: readonly ResolvedWorkerOptions[]): ProcessLimits {
+  const all = (
+    key: 'heapLimit' | 'residentLimit' | 'recycleAfterTasks' | 'recycleAfter' | 'nice',
+  ): number[] => options.flatMap((one) => one[key] ?? []);
+  const most = (values: number[]): number | undefined =>
+    values.length === 0 ? undefined : Math.max(...values);
+  const least = (values: number[]): number | undefined =>
+    values.length === 0 ? undefined : Math.min(...values);
+  return {
+    heapMb: most(all('heapLimit')),
+    residentMb: most(all('residentLimit')),
+    recycleAfterTasks: least(all('recycleAfterTasks')),
+    recycleAfterMs: least(all('recycleAfter')),
+    nice: least(all('nice')),
+  };
 }
 
 function toPlanned({ description, settings }: ConfiguredWorker): PlannedWorker {
@@ -35,6 +60,7 @@ function toPlanned({ description, settings }: ConfiguredWorker): PlannedWorker {
     concurrency: settings.options.concurrency,
     pollInterval: settings.options.pollInterval,
     blockedTimeout: settings.options.blockedTimeout,
+    startsPaused: settings.options.paused,
     file: description.isDiscovered ? description.file : undefined,
   };
 }

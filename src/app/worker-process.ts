@@ -4,6 +4,8 @@ import type { Logger } from '../core/logger.js';
 import { describeThrown } from '../core/errors.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
+import { POLL_MARGIN_MS } from '../conductor/http-task-client.js';
 import { recordNativeCalls } from '../native/call-trace.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
@@ -16,6 +18,9 @@ import { WorkerContainer, type BuiltWorker } from './container.js';
 import { idempotentSource } from './idempotent-source.js';
 import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
 import { workerSettings } from './worker-settings.js';
+
+/** For what a poll does beside the request. */
+const POLL_SPARE_MS = 2_000;
 
 /** What `bootstrap()` is in a worker process: runs the workers that the process was started for, and ends it. */
 export async function runWorkerProcess(
@@ -31,9 +36,16 @@ export async function runWorkerProcess(
     marker,
     logger,
     client: createTaskClient(connection, { logger, transport: config.transport }),
+    pollLimitMs: pollLimit(connection),
     build: () => buildWorkers(marker, options, env, logger),
   });
   return await host.run();
+}
+
+/** A poll is given up soon after the server should have answered; it may have to wait for a token before. */
+function pollLimit({ keyId, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS }: ConductorConnection): number {
+  const forToken = keyId === undefined ? 0 : requestTimeoutMs;
+  return Math.min(POLL_MARGIN_MS, requestTimeoutMs) + forToken + POLL_SPARE_MS;
 }
 
 async function buildWorkers(
@@ -92,7 +104,8 @@ function hosted(
       ? options.workerId
       : (instance?.workerId ?? options.workerId),
     isDurable: options.durable,
-    isPaused: pauseCheck(entry, options.paused, instance, logger),
+    startsPaused: options.paused,
+    pausesItself: pauseCheck(entry, instance, logger),
     source: idempotentSource(entry, built, resultsFolder, logger),
   };
 }
@@ -116,20 +129,19 @@ function memberProblems(name: string, instance: Partial<TaskWorker> | undefined)
 
 function pauseCheck(
   entry: CatalogEntry,
-  paused: boolean,
   instance: Partial<TaskWorker> | undefined,
   logger: Logger,
 ): () => boolean {
-  if (instance?.isPaused === undefined) return () => paused;
+  if (instance?.isPaused === undefined) return () => false;
   return () => {
     try {
-      return paused || instance.isPaused!();
+      return instance.isPaused!();
     } catch (error) {
       logger.warn('isPaused() of a worker throws; taken as not paused', {
         worker: entry.description.key,
         error: describeThrown(error),
       });
-      return paused;
+      return false;
     }
   };
 }

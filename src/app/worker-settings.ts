@@ -26,6 +26,11 @@ export const WORKER_PROPERTIES = {
   WORKER_ID: 'workerId',
   EXECUTION_TIMEOUT: 'executionTimeout',
   BLOCKED_TIMEOUT: 'blockedTimeout',
+  HEAP_LIMIT: 'heapLimit',
+  RESIDENT_LIMIT: 'residentLimit',
+  RECYCLE_AFTER_TASKS: 'recycleAfterTasks',
+  RECYCLE_AFTER: 'recycleAfter',
+  NICE: 'nice',
   DURABLE: 'durable',
   PAUSED: 'paused',
 } as const satisfies Record<string, keyof WorkerOptions>;
@@ -86,6 +91,7 @@ export function unknownVariables(taskTypes: readonly string[], env: Environment)
 function parse(text: string, option: keyof WorkerOptions): unknown {
   const isText = option === 'group' || option === 'domain' || option === 'workerId';
   if (isText) return text;
+  if (option === 'processes' && text.toLowerCase() === 'auto') return 'auto';
   if (option === 'paused' || option === 'durable')
     return { true: true, '1': true, false: false, '0': false }[text.toLowerCase()] ?? text;
   return text.trim() === '' ? Number.NaN : Number(text);

@@ -98,6 +98,8 @@ const WHERE = 'connection';
 const duration = integer(1, 0x7fffffff);
 const anything = { expected: 'anything', test: () => true };
 
+export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
+
 /** @throws ConfigurationError that lists everything that is wrong with `connection`, never a secret value */
 export function resolveHttpOptions(
   connection: ConductorConnection,
@@ -132,7 +134,7 @@ export function resolveHttpOptions(
     headers: Object.freeze({ ...connection.headers }),
     proxy,
     tls,
-    requestTimeoutMs: connection.requestTimeoutMs ?? 30_000,
+    requestTimeoutMs: connection.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     connectTimeoutMs: connection.connectTimeoutMs ?? 10_000,
     updateConnections: connection.updateConnections ?? 100,
   });

@@ -7,7 +7,7 @@ import { outline, shapeTask } from './task-shape.js';
 import type { SearchResult, Task, TaskExecLog } from './types.js';
 
 /** How much longer than the server's waiting time the answer to a poll may take. */
-const POLL_MARGIN_MS = 10_000;
+export const POLL_MARGIN_MS = 10_000;
 /** The header of a server that notices when a long poll is dropped. */
 const ABORTABLE_POLL = 'x-tutti-abortable-poll';
 

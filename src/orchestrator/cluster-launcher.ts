@@ -1,5 +1,7 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import { setPriority } from 'node:os';
 import { TuttiError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
 import type { WorkerMessage } from './messages.js';
 import {
   ProcessLauncher,
@@ -9,6 +11,7 @@ import {
 } from './process-launcher.js';
 import { markerEnvironment } from './process-marker.js';
 import { killTree } from './process-tree.js';
+import type { ProcessLimits } from './slot-plan.js';
 import { TextTail } from './text-tail.js';
 
 /** A grandchild that holds the pipes must not keep the end of a process from being noticed. */
@@ -24,26 +27,47 @@ export interface ProcessWatch {
 export class ClusterLauncher extends ProcessLauncher {
   readonly #entry: string;
   readonly #watch: ProcessWatch;
+  readonly #logger: Logger;
+  #hasWarned = false;
 
   /** @param entry - file that the worker processes run */
-  constructor(entry: string, watch: ProcessWatch) {
+  constructor(entry: string, watch: ProcessWatch, logger: Logger) {
     super();
     this.#entry = entry;
     this.#watch = watch;
+    this.#logger = logger;
   }
 
-  override launch(marker: ProcessMarker): LaunchedProcess {
+  override launch(marker: ProcessMarker, limits: ProcessLimits = {}): LaunchedProcess {
     // The settings are global to the process and read at each fork: a program that forks a cluster of its own
     // between two of ours must not get our entry, nor we its.
     cluster.setupPrimary({
       exec: this.#entry,
       args: process.argv.slice(2),
+      execArgv: [...process.execArgv, ...heapFlag(limits)],
       serialization: 'json',
       // Standard output is inherited: as a pipe, its order against standard error would be lost, and colours with it.
       stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
     });
-    return new ClusterProcess(cluster.fork(markerEnvironment(marker)), this.#watch);
+    const launched = new ClusterProcess(cluster.fork(markerEnvironment(marker)), this.#watch);
+    if (limits.nice !== undefined) this.#setPriority(launched.pid, limits.nice);
+    return launched;
   }
+
+  #setPriority(pid: number, nice: number): void {
+    try {
+      setPriority(pid, nice);
+    } catch (error) {
+      if (!this.#hasWarned)
+        this.#logger.warn('the priority of a worker process cannot be set', { nice, error });
+      this.#hasWarned = true;
+    }
+  }
+}
+
+/** Last of all flags, so that it wins over one that the program itself was started with. */
+function heapFlag({ heapMb }: ProcessLimits): string[] {
+  return heapMb === undefined ? [] : [`--max-old-space-size=${heapMb}`];
 }
 
 class ClusterProcess implements LaunchedProcess {

@@ -12,7 +12,10 @@ export interface HostedWorker {
   readonly workerIdPrefix: string | undefined;
   /** Writes each result down before it is sent. */
   readonly isDurable: boolean;
-  readonly isPaused: () => boolean;
+  /** Does not poll until it is told to. */
+  readonly startsPaused: boolean;
+  /** The worker's own `isPaused()`. */
+  readonly pausesItself: () => boolean;
   readonly source: WorkerSource;
 }
 

@@ -31,11 +31,14 @@ export type LeaseGate = () => true | string;
 interface Lease {
   readonly task: LeasedTask;
   readonly gate: LeaseGate;
+  readonly onLapsed: () => void;
   /** Last moment of which the server is known to have heard. */
   extendedAt: number;
   dueAt: number;
   failures: number;
   isRefused: boolean;
+  /** It ended while its process got nowhere. */
+  hasLapsed: boolean;
   /** A heartbeat is under way; the lease is in the queue again when it is answered. */
   isOnItsWay: boolean;
   isOver: boolean;
@@ -56,7 +59,7 @@ export class LeaseKeeper {
   #isClosed = false;
   /** Heartbeats that the server has taken. */
   extended = 0;
-  /** Leases that ended although they should have been kept. */
+  /** Leases that ended before their tasks. */
   lapsed = 0;
 
   constructor(client: TaskClient, logger: Logger) {
@@ -65,13 +68,15 @@ export class LeaseKeeper {
   }
 
   /** Keeps the lease of `task` until {@link remove}, as long as `gate` allows it. */
-  add(task: LeasedTask, gate: LeaseGate): void {
+  add(task: LeasedTask, gate: LeaseGate, onLapsed: () => void = () => undefined): void {
     if (task.responseTimeoutSeconds <= 0 || this.#isClosed) return;
     this.#drop(this.#leases.get(task.taskId));
     const now = performance.now();
     const lease: Lease = {
       task,
       gate,
+      onLapsed,
+      hasLapsed: false,
       extendedAt: now,
       dueAt: now + leaseMs(task) * EXTEND_AFTER,
       failures: 0,
@@ -154,6 +159,10 @@ export class LeaseKeeper {
         });
       }
       lease.isRefused = true;
+      if (!lease.hasLapsed && now - lease.extendedAt >= leaseMs(lease.task)) {
+        lease.hasLapsed = true;
+        this.#lapse(lease);
+      }
       // Asked again: a process that was stuck may go on.
       return this.#later(lease, leaseMs(lease.task) * EXTEND_AFTER);
     }
@@ -200,12 +209,17 @@ export class LeaseKeeper {
       });
     }
     if (hasLapsed && lease.failures > 1) {
-      this.lapsed++;
+      this.#lapse(lease);
       // The next tries go on at the ordinary pace: the server may not have noticed yet.
       lease.extendedAt = performance.now();
       return this.#later(lease, leaseMs(lease.task) * EXTEND_AFTER);
     }
     this.#later(lease, Math.max(MIN_RETRY_MS, leaseMs(lease.task) * RETRY_AFTER));
+  }
+
+  #lapse(lease: Lease): void {
+    this.lapsed++;
+    lease.onLapsed();
   }
 
   #later(lease: Lease, ms: number): void {

@@ -29,6 +29,20 @@ export interface LedgerTask {
 
 export type EndCounts = Record<TaskEnd, number>;
 
+export function newEndCounts(): EndCounts {
+  return {
+    COMPLETED: 0,
+    FAILED: 0,
+    FAILED_WITH_TERMINAL_ERROR: 0,
+    IN_PROGRESS: 0,
+    HANDED_BACK: 0,
+    REFUSED: 0,
+    LATE: 0,
+    CANCELLED: 0,
+    DUPLICATE: 0,
+  };
+}
+
 /** Told of each task that comes and goes. */
 export interface LedgerListener {
   added(task: LedgerTask): void;
@@ -41,20 +55,16 @@ const NO_LISTENER: LedgerListener = { added: () => undefined, removed: () => und
 export class Ledger {
   readonly #tasks = new Map<number, LedgerTask>();
   readonly #listener: LedgerListener;
-  readonly counts: EndCounts = {
-    COMPLETED: 0,
-    FAILED: 0,
-    FAILED_WITH_TERMINAL_ERROR: 0,
-    IN_PROGRESS: 0,
-    HANDED_BACK: 0,
-    REFUSED: 0,
-    LATE: 0,
-    CANCELLED: 0,
-    DUPLICATE: 0,
-  };
+  readonly counts: EndCounts;
+  /** Tasks that have come so far. */
+  received = 0;
+  /** Tasks that have ended so far, or were given back. */
+  ended = 0;
 
-  constructor(listener: LedgerListener = NO_LISTENER) {
+  /** @param counts - raised for each end; several ledgers may share them */
+  constructor(listener: LedgerListener = NO_LISTENER, counts: EndCounts = newEndCounts()) {
     this.#listener = listener;
+    this.counts = counts;
   }
 
   /** In this order: what began and ended within one turn is in all lists of one message. */
@@ -74,6 +84,7 @@ export class Ledger {
       if (task === undefined) continue;
       this.#tasks.delete(ref);
       this.counts[end]++;
+      this.ended++;
       this.#listener.removed(task);
     }
   }
@@ -89,6 +100,10 @@ export class Ledger {
 
   tasks(): LedgerTask[] {
     return [...this.#tasks.values()];
+  }
+
+  has(task: LedgerTask): boolean {
+    return this.#tasks.get(task.ref) === task;
   }
 
   /** Empties the ledger of a process that is gone and returns what was in flight. */
@@ -127,6 +142,7 @@ export class Ledger {
       progress: undefined,
     };
     this.#tasks.set(ref, task);
+    this.received++;
     this.#listener.added(task);
   }
 }

@@ -54,6 +54,34 @@ export interface LoopReport {
   readonly lastPollAt: number;
   readonly lastPollError: string | undefined;
   readonly failuresInARow: number;
+  /** Milliseconds by which its next turn is overdue, counted while the event loop answered. */
+  readonly overdueMs: number;
+  readonly isPaused: boolean;
+}
+
+/** What a process tells of itself every few seconds. */
+export interface Beat {
+  readonly loops: readonly LoopReport[];
+  /** A debugger may hold the process. */
+  readonly isDebugged: boolean;
+  /** By how much this beat is late, in milliseconds. */
+  readonly loopDelayMs: number;
+  /** Share of the time since the last beat in which the event loop was busy, 0 to 1. */
+  readonly loopUtilisation: number;
+  /** Results that wait for the server in this process. */
+  readonly outbox: number;
+  /** Milliseconds since a task was told to end whose result is told and whose code goes on; 0: there is none. */
+  readonly lingeringMs: number;
+  /** Resident memory, where the orchestrator cannot see it itself. */
+  readonly residentBytes?: number | undefined;
+}
+
+/** What is changed in a running worker. What is absent stays. */
+export interface WorkerTuning {
+  readonly isPaused?: boolean | undefined;
+  readonly concurrency?: number | undefined;
+  /** Milliseconds. */
+  readonly pollInterval?: number | undefined;
 }
 
 export type WorkerMessage =
@@ -72,8 +100,8 @@ export type WorkerMessage =
   /** A poll or update broke off: the server may have given this process a task that it does not know of. */
   | { readonly type: 'uncertain' }
   | { readonly type: 'progress'; readonly ref: number; readonly progress: string | number }
-  /** The event loop answers. `isDebugged`: a debugger may hold the process. */
-  | { readonly type: 'beat'; readonly loops: readonly LoopReport[]; readonly isDebugged: boolean }
+  /** The event loop answers. */
+  | ({ readonly type: 'beat' } & Beat)
   /**
    * The last message: every task has ended, the services are closed. Without it an exit code 0 is not clean.
    * `hasDroppedPoll`: a poll was dropped, whose answer may have been on its way.
@@ -92,6 +120,8 @@ export type OrchestratorMessage =
   | { readonly type: 'run' }
   /** No new polls; finish what runs. */
   | { readonly type: 'stop' }
+  /** Changes a worker, by its index in the process. */
+  | ({ readonly type: 'tune'; readonly worker: number } & WorkerTuning)
   /** The grace period is nearly over: tell the tasks to end. */
   | { readonly type: 'abort'; readonly reason: string }
   | { readonly type: 'claimed'; readonly claim: number; readonly mayRun: boolean }

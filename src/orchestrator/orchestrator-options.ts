@@ -2,13 +2,17 @@ import type { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ConductorClients } from '../conductor/conductor-clients.js';
 import type { TaskClient } from '../conductor/task-client.js';
+import type { HealthOptions } from './health-server.js';
 import type { OrphanGuard } from './orphan-guard.js';
 import type { ProcessLauncher } from './process-launcher.js';
 import type { RestartOptions } from './restart-policy.js';
 import type { RunDirectory } from './run-directory.js';
-import type { SlotPlan } from './slot.js';
+import type { ProcessInspector } from './process-inspector.js';
+import type { Replacement } from './slot-listener.js';
+import type { SlotPlan } from './slot-plan.js';
 import type { OrchestratorState } from './states.js';
 import type { OrchestratorStatus, SlotStatusView } from './status.js';
+import type { RestartCause } from './watchdog.js';
 
 /** The server that the workers poll, and how the orchestrator talks to it. */
 export interface ServerConnection {
@@ -36,6 +40,12 @@ export interface OrchestratorOptions {
   readonly readyTimeoutMs: number;
   readonly stopGraceMs: number;
   readonly orphanGraceMs: number;
+  /** Where health is told; absent: nowhere. */
+  readonly health?: HealthOptions | undefined;
+  /** A task without a limit that runs for so long is warned about, in milliseconds. */
+  readonly longTaskWarningMs?: number;
+  /** @defaultValue /proc */
+  readonly inspector?: ProcessInspector;
   /** Called once when the start is over and at least one process is ready. */
   readonly onStarted?: (status: OrchestratorStatus) => void;
 }
@@ -49,6 +59,12 @@ export interface OrchestratorEvents {
   exit: [exit: ProcessExit];
   /** A worker process will be started again. */
   restart: [restart: { slot: string; delayMs: number; deaths: number }];
+  /** A fresh process has taken over from one that finishes its tasks and leaves. */
+  replaced: [replaced: { slot: string } & Replacement];
+  /** A process that was to take over did not get ready; the one before goes on. */
+  replaceFailed: [failed: { slot: string; cause: RestartCause; error: TuttiError }];
+  /** A task without a time limit runs for long; told once for each. */
+  longTask: [task: { slot: string; taskId: string; worker: string; ageMs: number }];
   /** A worker process is not started any more. */
   givenUp: [givenUp: { slot: string; error: TuttiError }];
 }

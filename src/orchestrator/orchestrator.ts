@@ -3,21 +3,16 @@ import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { StateMachine } from '../core/state-machine.js';
 import type { ConductorClients } from '../conductor/conductor-clients.js';
 import { EXIT_CODES, setExitCode } from './exit-codes.js';
-import type { LedgerTask } from './ledger.js';
+import { commandsOf } from './health-commands.js';
+import { HealthServer } from './health-server.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
 import { SignalHandler } from './signals.js';
-import { Slot, type SlotDeath, type SlotListener } from './slot.js';
+import type { Slot } from './slot.js';
 import { allGivenUpError, startupError } from './startup-error.js';
 import { ORCHESTRATOR_TRANSITIONS, type OrchestratorState } from './states.js';
 import type { OrchestratorStatus } from './status.js';
-import { TaskCustodian } from './task-custodian.js';
-
-/** Part of the grace period that is kept for the tasks to end after `context.signal` has aborted. */
-const ABORT_SHARE = 0.2;
-/** How long a stop waits for the server to take what is left to report. */
-const REPORT_WAIT_MS = 3_000;
-/** How often the processes are looked at. */
-const WATCH_MS = 1_000;
+import { Supervisor } from './supervisor.js';
+import { WorkerCommands } from './worker-commands.js';
 
 /** Starts, supervises and stops the worker processes. Made by `bootstrap()`; never runs task code. */
 export class Orchestrator extends EventEmitter<OrchestratorEvents> implements AsyncDisposable {
@@ -27,14 +22,13 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   readonly #joined: Promise<void>;
   #resolveJoined!: () => void;
   #rejectJoined!: (error: unknown) => void;
-  #slots: readonly Slot[] = [];
   #server: ServerConnection | undefined;
-  #custodian: TaskCustodian | undefined;
-  #watching: NodeJS.Timeout | undefined;
+  #supervisor: Supervisor | undefined;
+  #health: HealthServer | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #startedAt: number | undefined;
-  #wasCutOff = false;
+  #armGrace: () => void = () => undefined;
   #failure: TuttiError | undefined;
   #onDecided: () => void = () => undefined;
 
@@ -90,8 +84,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    *   process does not get ready; the others are stopped then (unless `onStartupFailure` is 'continue')
    */
   start(): Promise<void> {
-    this.#starting ??= this.#start();
-    return this.#starting;
+    return (this.#starting ??= this.#start());
   }
 
   /**
@@ -108,8 +101,17 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    * the processes are killed and their tasks reported as failed. Safe to call more than once.
    */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop();
+    this.#stopping ??= this.#stop(true);
+    this.#armGrace();
     return this.#stopping;
+  }
+
+  /**
+   * Stops without a grace period: no new polls, running tasks finish however long they take, then the application
+   * stops. `stop()` during a drain, or a signal, begins the grace period.
+   */
+  drain(): Promise<void> {
+    return (this.#stopping ??= this.#stop(false));
   }
 
   /** Ends all worker processes at once; tasks in flight are reported as failed. */
@@ -118,21 +120,76 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     for (const slot of this.#slots) slot.kill(reason);
   }
 
+  /**
+   * Lets workers poll no more, until {@link resume}; running tasks go on. Restarts of their processes change nothing.
+   *
+   * @param worker - key, task type or slot, as in `status()`; all workers when absent
+   * @returns the keys of the workers
+   * @throws TuttiError `WORKER_UNKNOWN`, or `ILLEGAL_STATE` before `start()`; so do the next four
+   */
+  pause(worker?: string): string[] {
+    return this.#commands('pause').tune(worker, { isPaused: true });
+  }
+
+  /** Lets workers poll again, those too that were started with `paused`. */
+  resume(worker?: string): string[] {
+    return this.#commands('resume').tune(worker, { isPaused: false });
+  }
+
+  /**
+   * Changes how many tasks each process of a worker executes at the same time. Running tasks go on when it is lowered.
+   *
+   * @throws ConfigurationError when `concurrency` is none
+   */
+  setConcurrency(worker: string, concurrency: number): string[] {
+    return this.#commands('setConcurrency').tune(worker, { concurrency });
+  }
+
+  /**
+   * @param pollInterval - milliseconds
+   * @throws ConfigurationError when it is none
+   */
+  setPollInterval(worker: string, pollInterval: number): string[] {
+    return this.#commands('setPollInterval').tune(worker, { pollInterval });
+  }
+
+  /**
+   * Replaces the processes of a worker, one after the other: the old one finishes its tasks and leaves once the new
+   * one polls. A worker that was given up is started again.
+   *
+   * @returns the names of the slots
+   * @throws TuttiError when a new process does not get ready; then the old one goes on
+   */
+  async restart(worker?: string): Promise<string[]> {
+    return await this.#commands('restart').restart(worker);
+  }
+
   /** The present state of everything, as plain data. */
   status(): OrchestratorStatus {
-    const leaseLeftMs = (taskId: string): number | undefined => this.#custodian?.leaseLeftMs(taskId);
+    const { slots = [], custody } = this.#supervisor?.status() ?? {};
     return {
       state: this.state,
       pid: process.pid,
       serverUrl: this.#server?.url ?? '',
+      healthUrl: this.#health?.url,
       startedAt: this.#startedAt,
-      slots: this.#slots.map((slot) => slot.status(leaseLeftMs)),
-      custody: this.#custodian?.status(),
+      loopDelayMs: this.#supervisor?.loopDelayMs ?? 0,
+      slots,
+      custody,
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+
+  get #slots(): readonly Slot[] {
+    return this.#supervisor?.slots ?? [];
+  }
+
+  #commands(member: string): WorkerCommands {
+    if (this.#supervisor !== undefined) return new WorkerCommands(this.#supervisor.slots);
+    throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member}() is there after start()`);
   }
 
   #connection(member: string): ServerConnection {
@@ -141,17 +198,26 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   }
 
   async #start(): Promise<void> {
-    const { guard, orphanGraceMs, handlesSignals, connect, slots } = this.#options;
+    const { guard, orphanGraceMs, handlesSignals, connect, health, logger } = this.#options;
     this.#state.to('starting');
     if (handlesSignals) this.#signals.install();
     try {
+      if (health !== undefined) {
+        this.#health = new HealthServer(health, this, commandsOf(this), logger);
+        await this.#health.start();
+      }
       guard.start(orphanGraceMs);
       const server = await connect();
       if (!this.#state.is('starting')) return await server.close();
       this.#server = server;
-      this.#custodian = this.#makeCustodian(server);
-      this.#slots = slots.map((plan) => new Slot(plan, this.#slotOptions(server), this.#slotListener));
-      await this.#startSlots();
+      this.#supervisor = new Supervisor(this.#options, server, this.#state, {
+        emit: this.emit.bind(this),
+        slotChanged: () => {
+          this.#decideStart();
+          this.#stopWhenAllGivenUp();
+        },
+      });
+      await this.#startSlots(this.#supervisor);
     } catch (error) {
       const isOurs = error instanceof TuttiError;
       this.#failure ??= isOurs ? error : new TuttiError('STARTUP_FAILED', String(error), { cause: error });
@@ -160,66 +226,47 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     }
   }
 
-  async #startSlots(): Promise<void> {
+  async #startSlots(supervisor: Supervisor): Promise<void> {
     const { onStartupFailure, onStarted } = this.#options;
+    const { slots } = supervisor;
     this.#startedAt = Date.now();
-    this.#watching = setInterval(() => {
-      for (const slot of this.#slots) slot.watch(performance.now());
-    }, WATCH_MS);
-    for (const slot of this.#slots) slot.start();
+    supervisor.start();
     await new Promise<void>((resolve) => {
       this.#onDecided = resolve;
       this.#decideStart();
     });
     // Stopped while starting: nothing has failed, and nothing runs.
     if (!this.#state.is('starting')) return;
-    const failures = this.#slots.flatMap((slot) => slot.failure ?? []);
-    const hasReady = this.#slots.some((slot) => slot.state === 'ready');
+    const failures = slots.flatMap((slot) => slot.failure ?? []);
+    const hasReady = slots.some((slot) => slot.state === 'ready');
     if (failures.length > 0 && (onStartupFailure === 'stop' || !hasReady)) throw startupError(failures);
     this.#state.to('running');
-    for (const slot of this.#slots) slot.run();
-    void this.#custodian?.takeOver();
+    for (const slot of slots) slot.run();
+    void supervisor.custodian.takeOver();
     onStarted?.(this.status());
   }
 
   /** The start is over when every slot is ready, given up, or (where that is allowed) waits for another try. */
   #decideStart(): void {
-    const isOpen = (slot: Slot): boolean => slot.state === 'spawning' || slot.state === 'idle';
-    if (!this.#slots.some(isOpen) || !this.#state.is('starting')) this.#onDecided();
+    const isOpen = this.#slots.some(({ state }) => state === 'spawning' || state === 'idle');
+    if (!isOpen || !this.#state.is('starting')) this.#onDecided();
   }
 
-  async #stop(): Promise<void> {
+  async #stop(hasGrace: boolean): Promise<void> {
     const { logger, guard } = this.#options;
     this.#state.to('stopping');
     this.#onDecided();
-    await this.#stopSlots();
-    clearInterval(this.#watching);
-    const left = (await this.#custodian?.close(REPORT_WAIT_MS, this.#wasCutOff)) ?? 0;
-    if (left > 0) {
-      const folder = this.#server?.directory?.outboxFolder;
-      logger.warn('results wait in the outbox for the next start: the server did not take them', {
-        results: left,
-        folder,
-      });
-      // In memory only, they are lost with this process.
-      if (folder === undefined) this.#wasCutOff = true;
-    }
+    const leaving = this.#supervisor?.stop(this.#options.stopGraceMs);
+    this.#armGrace = () => leaving?.armGrace();
+    if (hasGrace) this.#armGrace();
+    await leaving?.stopped;
+    await this.#supervisor?.close(this.#server?.directory?.outboxFolder);
     guard.stop();
     await this.#server
       ?.close()
       .catch((error: unknown) => logger.warn('closing the connection failed', { error }));
+    await this.#health?.close();
     this.#finish();
-  }
-
-  async #stopSlots(): Promise<void> {
-    const graceMs = this.#options.stopGraceMs;
-    const abort = (): void =>
-      this.#slots.forEach((slot) => slot.abort('the application stops and its grace period is nearly over'));
-    const kill = (): void =>
-      this.#slots.forEach((slot) => slot.kill(`it had not finished ${graceMs} ms after it was told to stop`));
-    const timers = [setTimeout(abort, graceMs * (1 - ABORT_SHARE)), setTimeout(kill, graceMs)];
-    await Promise.all(this.#slots.map((slot) => slot.stop()));
-    timers.forEach(clearTimeout);
   }
 
   #finish(): void {
@@ -238,89 +285,9 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     if (this.#failure instanceof ConfigurationError) return EXIT_CODES.configuration;
     if (this.#failure?.code === 'STARTUP_FAILED') return EXIT_CODES.failed;
     if (this.#slots.some((slot) => slot.failure !== undefined)) return EXIT_CODES.givenUp;
-    return this.#wasCutOff || this.#failure !== undefined ? EXIT_CODES.failed : EXIT_CODES.clean;
-  }
-
-  #makeCustodian({ client, directory, redact }: ServerConnection): TaskCustodian {
-    const { logger } = this.#options;
-    const inFlight = (): Set<string> =>
-      new Set(this.#slots.flatMap((slot) => slot.ledger.tasks().map((task) => task.taskId)));
-    return new TaskCustodian({ client, logger, directory, inFlight, redact: redact ?? ((text) => text) });
-  }
-
-  #slotOptions({ url, directory }: ServerConnection): ConstructorParameters<typeof Slot>[1] {
-    const restartsUnready = this.#options.onStartupFailure === 'continue';
-    const { outboxFolder, resultsFolder } = directory ?? {
-      outboxFolder: undefined,
-      resultsFolder: undefined,
-    };
-    return { ...this.#options, serverUrl: url, outboxFolder, resultsFolder, restartsUnready };
-  }
-
-  #knownTasks(): { task: LedgerTask; cancel: (reason: string) => void }[] {
-    return this.#slots.flatMap((slot) =>
-      slot.ledger.tasks().map((task) => ({ task, cancel: (reason: string) => slot.cancel(task, reason) })),
-    );
-  }
-
-  readonly #slotListener: SlotListener = {
-    ready: (slot) => {
-      this.#options.logger.debug('worker process ready', { slot: slot.plan.name, pid: slot.pid });
-      this.#custodian?.workersReady(slot.workers, slot.pid ?? 0);
-      this.emit(
-        'ready',
-        slot.status(() => undefined),
-      );
-      this.#decideStart();
-    },
-    died: (slot, death) => this.#slotDied(slot, death),
-    restarting: (slot, delayMs, deaths) => {
-      this.#options.logger.warn('starting the worker process again', {
-        slot: slot.plan.name,
-        delayMs,
-        deaths,
-      });
-      this.emit('restart', { slot: slot.plan.name, delayMs, deaths });
-      this.#decideStart();
-    },
-    givenUp: (slot, error) => {
-      // While starting, the error of start() tells it.
-      const level = this.#state.is('starting') ? 'debug' : 'error';
-      this.#options.logger.log(level, error.message, { slot: slot.plan.name, code: error.code });
-      this.emit('givenUp', { slot: slot.plan.name, error });
-      this.#decideStart();
-      this.#stopWhenAllGivenUp();
-    },
-    taskAdded: (slot, task) =>
-      this.#custodian?.taskAdded(
-        task,
-        () => slot.leaseGate(task),
-        (reason) => slot.cancel(task, reason),
-      ),
-    taskRemoved: (_slot, task) => this.#custodian?.taskRemoved(task),
-    claim: async (_slot, claimed) =>
-      (await this.#custodian?.mayRun(claimed, () => this.#knownTasks())) ?? true,
-    uncertain: (slot) => this.#custodian?.uncertain(slot.workers),
-  };
-
-  #slotDied(slot: Slot, death: SlotDeath): void {
-    const { reason, tasks, incarnation, workers, killedFor, pid } = death;
-    const { code, signal, stderrTail } = death.end;
-    const isStopping = this.#state.is('stopping');
-    const cutOff = this.#custodian?.processDied({
-      tasks,
-      incarnation,
-      workers: death.mayHaveMore ? workers : [],
-      reason,
-      stderrTail,
-      isByTask: killedFor?.isByTask ?? true,
-      workerIds: workers.map((worker) => worker.workerId),
-    });
-    const failedTasks = cutOff?.map((result) => result.taskId) ?? [];
-    const isExpected = isStopping && code === EXIT_CODES.clean && failedTasks.length === 0;
-    this.#options.logger.log(isExpected ? 'debug' : 'error', reason, { failedTasks });
-    if (isStopping && !isExpected) this.#wasCutOff = true;
-    this.emit('exit', { slot: slot.plan.name, pid, code, signal, reason, failedTasks: failedTasks.length });
+    return this.#supervisor?.wasCutOff === true || this.#failure !== undefined
+      ? EXIT_CODES.failed
+      : EXIT_CODES.clean;
   }
 
   #stopWhenAllGivenUp(): void {

@@ -1,7 +1,13 @@
 import { TuttiError } from '../core/errors.js';
+import { nativeCallFile, takeNativeCalls } from '../core/native-call-record.js';
+import { EXIT_CODES } from './exit-codes.js';
+import type { MemoryKiller } from './memory-killer.js';
 import type { ErrorReport } from './messages.js';
 import type { ProcessEnd } from './process-launcher.js';
-import type { KillReason } from './slot-process.js';
+import type { SlotDeath } from './slot-listener.js';
+import type { SlotPlan } from './slot-plan.js';
+import type { KillReason, SlotProcess } from './slot-process.js';
+import type { RestartCause } from './watchdog.js';
 
 /** What is known of the end of a worker process. */
 export interface ProcessDeath {
@@ -13,6 +19,47 @@ export interface ProcessDeath {
   readonly killedFor: KillReason | undefined;
   /** The function of a native library that it was in, e.g. `libsum.so get_sum`. */
   readonly nativeCall: string | undefined;
+  /** The system killed it because the memory of its container was used up. */
+  readonly isByMemoryKiller?: boolean;
+  /** Its heap limit, where it was given one. */
+  readonly heapMb?: number | undefined;
+}
+
+/** Puts together what is known of the end of a process of a slot, and empties its ledger. */
+export function deathOf(
+  { name, limits }: SlotPlan,
+  process: SlotProcess,
+  end: ProcessEnd,
+  memoryKiller: MemoryKiller,
+): SlotDeath {
+  const { pid, error, killedFor, marker } = process;
+  const death: ProcessDeath = {
+    pid,
+    end,
+    error,
+    killedFor,
+    nativeCall: takeNativeCalls(nativeCallFile(marker.incarnation)),
+    isByMemoryKiller:
+      killedFor === undefined && end.signal === 'SIGKILL' && memoryKiller.explains(performance.now()),
+    heapMb: limits?.heapMb,
+  };
+  const tasks = process.ledger.settle();
+  const cutOff = tasks.filter((task) => task.state !== 'stored').length;
+  return {
+    ...death,
+    reason: describeDeath(name, death),
+    tasks,
+    cutOff,
+    incarnation: marker.incarnation,
+    workers: process.identities,
+    mayHaveMore: !process.hasSaidStopped || process.hasDroppedPoll,
+    isClean: process.isLeaving && process.hasSaidStopped && end.code === EXIT_CODES.clean && cutOff === 0,
+  };
+}
+
+export function causeOfDeath(death: ProcessDeath): RestartCause {
+  if (death.killedFor?.cause !== undefined) return death.killedFor.cause;
+  return death.isByMemoryKiller === true || isHeapExhausted(death) ? 'memory' : 'crash';
 }
 
 /** One sentence for logs, events and the reason of failed tasks: who died of what, and in which native function. */
@@ -25,11 +72,20 @@ function whoDiedOfWhat(slot: string, death: ProcessDeath): string {
   const who = `worker process ${slot} (pid ${death.pid})`;
   if (death.killedFor !== undefined) return `${who} was killed: ${death.killedFor.text}`;
   if (death.error !== undefined) return `${who} failed: ${death.error.message}`;
-  const { code, signal, stderrTail } = death.end;
-  if (/heap out of memory|Reached heap limit/i.test(stderrTail))
-    return `${who} died: JavaScript heap out of memory`;
+  const { code, signal } = death.end;
+  if (isHeapExhausted(death)) {
+    const limit = death.heapMb === undefined ? '' : ` (heapLimit ${death.heapMb} MB)`;
+    return `${who} died: JavaScript heap out of memory${limit}`;
+  }
+  if (death.isByMemoryKiller === true) {
+    return `${who} was killed by the system's memory killer (out of memory: the limit of the container is used up)`;
+  }
   if (signal !== null) return `${who} died of signal ${signal}`;
   return `${who} exited with code ${String(code)}`;
+}
+
+function isHeapExhausted({ end }: ProcessDeath): boolean {
+  return /heap out of memory|Reached heap limit/i.test(end.stderrTail);
 }
 
 /** The error that stands for a death: what the process reported, or its standard error where it could not. */

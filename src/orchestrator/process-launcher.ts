@@ -1,4 +1,5 @@
 import type { OrchestratorMessage, WorkerMessage } from './messages.js';
+import type { ProcessLimits } from './slot-plan.js';
 
 /** What a worker process is started for; travels in its environment. Holds no credentials. */
 export interface ProcessMarker {
@@ -40,6 +41,9 @@ export interface LaunchedProcess {
 
 /** The port to the operating system's processes. */
 export abstract class ProcessLauncher {
-  /** @throws when the process cannot be started at all */
-  abstract launch(marker: ProcessMarker): LaunchedProcess;
+  /**
+   * @param limits - heap and priority of the process
+   * @throws when the process cannot be started at all
+   */
+  abstract launch(marker: ProcessMarker, limits?: ProcessLimits): LaunchedProcess;
 }

@@ -1,30 +1,28 @@
-import { cpuTicksOfTree } from './process-tree.js';
+import type { DescendantSample, ProcessSample } from './process-inspector.js';
 
-/** Longer than the time between two beats: without one for so long, the processor time is looked at. */
+/** Beats come every 2 seconds: no silence before this means anything. */
 const QUIET_MS = 3_000;
 /** A look that comes later than this was kept back by this process itself; what happened meanwhile was not seen. */
 const MAX_STEP_MS = 2_000;
+/** Age and silence are known that exactly: beats come every 2 seconds, and may be read late. */
+const AGE_MARGIN_MS = 2_500;
 
 /**
- * Whether a process gets on: its event loop answers, or it (or something that it started) uses processor time. Looked
- * at from outside, since a loop that computes cannot answer. Only time that was really watched counts against it: a
- * watcher that was itself blocked or suspended has seen nothing.
+ * Whether a process gets on: its event loop answers, it (or something that it started) uses processor time, or it
+ * waits for a program that it has started since its loop last answered. Looked at from outside, since a loop that
+ * computes cannot answer. Only time that was really watched counts against it: a watcher that was itself blocked or
+ * suspended has seen nothing. Times are those of `performance.now()`.
  */
 export class ProcessProgress {
-  readonly #pid: number;
-  readonly #ticksOf: (pid: number) => number | undefined;
   #beatAt: number;
   #lookedAt: number;
-  #ticks: number | undefined;
+  #cpuMs: number | undefined;
+  #descendantCpuMs: number | undefined;
   #idleMs = 0;
+  #isStopped = false;
+  #isQuiet = false;
 
-  /**
-   * @param now - on the clock of `performance.now()`, as everywhere here
-   * @param ticksOf - processor time of the process and its descendants; `undefined` where it cannot be told
-   */
-  constructor(pid: number, now: number, ticksOf: (pid: number) => number | undefined = cpuTicksOfTree) {
-    this.#pid = pid;
-    this.#ticksOf = ticksOf;
+  constructor(now: number) {
     this.#beatAt = now;
     this.#lookedAt = now;
   }
@@ -33,23 +31,54 @@ export class ProcessProgress {
   beat(now: number): void {
     this.#beatAt = now;
     this.#idleMs = 0;
-    this.#ticks = undefined;
+    this.#isQuiet = false;
+    this.#descendantCpuMs = undefined;
   }
 
-  /** Looks at the process; to be called about every second. Costs nothing while the loop answers. */
-  look(now: number): void {
+  /**
+   * To be called about every second.
+   *
+   * @param sample - `undefined` when nothing can be seen: then nothing is held against it
+   * @param descendants - asked only when the process itself is silent and idle
+   */
+  look(now: number, sample: ProcessSample | undefined, descendants: () => DescendantSample): void {
     const passedMs = Math.min(now - this.#lookedAt, MAX_STEP_MS);
+    const before = this.#cpuMs;
     this.#lookedAt = now;
-    if (now - this.#beatAt < QUIET_MS) return;
-    const before = this.#ticks;
-    this.#ticks = this.#ticksOf(this.#pid);
-    // Where nothing can be seen, nothing is held against it.
-    if (this.#ticks === undefined || (before !== undefined && this.#ticks > before)) this.#idleMs = 0;
-    else if (before !== undefined) this.#idleMs += passedMs;
+    this.#cpuMs = sample?.cpuMs;
+    this.#isStopped = sample?.isStopped === true;
+    const isComputing = sample?.isRunning === true || (sample?.cpuMs ?? 0) > (before ?? Infinity);
+    if (sample === undefined || before === undefined || isComputing) {
+      this.#idleMs = 0;
+      return;
+    }
+    this.#idleMs += passedMs;
+    this.#isQuiet = this.silentMs(now) >= QUIET_MS;
+    // A stopped process waits for nobody.
+    const mayWait = this.#isQuiet && !sample.isStopped;
+    if (mayWait && this.#areActive(descendants(), now)) this.#idleMs = 0;
   }
 
   /** Milliseconds without any sign of progress, as far as was seen. */
   get idleMs(): number {
-    return this.#idleMs;
+    return this.#isQuiet ? this.#idleMs : 0;
+  }
+
+  /** Milliseconds since its event loop last answered. */
+  silentMs(now: number): number {
+    return now - this.#beatAt;
+  }
+
+  /** Whether a signal has stopped it. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  #areActive({ cpuMs, youngestAgeMs }: DescendantSample, now: number): boolean {
+    const before = this.#descendantCpuMs;
+    this.#descendantCpuMs = cpuMs;
+    // A program that was there while the loop still answered is no reason why it does not answer any more.
+    if (youngestAgeMs <= this.silentMs(now) + AGE_MARGIN_MS) return true;
+    return before !== undefined && cpuMs > before;
   }
 }

@@ -20,25 +20,6 @@ export function descendantsOf(pid: number): number[] {
   return found;
 }
 
-/**
- * Processor time of `pid` and everything that it started, in clock ticks since their start; `undefined` without
- * /proc, or when the process is gone.
- */
-export function cpuTicksOfTree(pid: number): number | undefined {
-  if (process.platform !== 'linux') return undefined;
-  const own = cpuTicks(pid);
-  if (own === undefined) return undefined;
-  return descendantsOf(pid).reduce((sum, child) => sum + (cpuTicks(child) ?? 0), own);
-}
-
-/** Own time and that of children that have ended and were waited for. */
-function cpuTicks(pid: number): number | undefined {
-  const fields = statFields(pid);
-  return fields === undefined
-    ? undefined
-    : fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0);
-}
-
 /** SIGKILL for `pid` and all its descendants. A process that is gone already is no error. */
 export function killTree(pid: number): void {
   // Descendants are listed first: once their parent is dead, nothing tells that they were its children.
@@ -76,7 +57,7 @@ function parentIdsFromProc(): [number, number][] {
 }
 
 /** The fields of /proc/PID/stat from the state on; `undefined` when the process is gone. */
-function statFields(pid: number): string[] | undefined {
+export function statFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces and parentheses; the fields after the last one are safe.

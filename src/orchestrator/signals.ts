@@ -1,6 +1,8 @@
 import type { Logger } from '../core/logger.js';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Asks for the status; Windows has no such signal. */
+const STATUS_SIGNAL = 'SIGUSR2';
 /** A terminal and npm each deliver one Ctrl-C; two signals this close are one. */
 const SAME_SIGNAL_MS = 200;
 /** How long the program may go on by itself after a stop that a signal has asked for. */
@@ -11,9 +13,11 @@ export interface SignalTarget {
   stop(): Promise<void>;
   /** Ends everything at once. */
   kill(reason: string): void;
+  /** Plain data. */
+  status(): object;
 }
 
-/** First signal: stop and finish. Second: at once. */
+/** First signal: stop and finish. Second: at once. SIGUSR2: the status, to standard error. */
 export class SignalHandler {
   readonly #target: SignalTarget;
   readonly #logger: Logger;
@@ -29,11 +33,13 @@ export class SignalHandler {
     if (this.#isInstalled) return;
     this.#isInstalled = true;
     for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+    if (process.platform !== 'win32') process.on(STATUS_SIGNAL, this.#onStatusSignal);
   }
 
   uninstall(): void {
     this.#isInstalled = false;
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    process.off(STATUS_SIGNAL, this.#onStatusSignal);
   }
 
   /** Whether a stop was asked for by a signal. */
@@ -54,6 +60,10 @@ export class SignalHandler {
     }, LINGER_MS);
     timer.unref();
   }
+
+  readonly #onStatusSignal = (): void => {
+    process.stderr.write(`${JSON.stringify(this.#target.status(), undefined, 2)}\n`);
+  };
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     const now = Date.now();

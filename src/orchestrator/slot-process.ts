@@ -1,39 +1,61 @@
-import type { Ledger, LedgerTask } from './ledger.js';
-import type { ErrorReport, LoopReport, OrchestratorMessage, ReadyWorker, WorkerMessage } from './messages.js';
+import { Ledger, type EndCounts, type LedgerTask } from './ledger.js';
+import type { Beat, ErrorReport, OrchestratorMessage, ReadyWorker, WorkerMessage } from './messages.js';
+import { ProcessFigures } from './process-figures.js';
+import type { ProcessInspector } from './process-inspector.js';
 import type { LaunchedProcess, ProcessEnd, ProcessMarker } from './process-launcher.js';
 import { ProcessProgress } from './process-progress.js';
+import type { WorkerIdentity } from './run-directory.js';
+import { blockedTimeoutOf, type SlotPlan } from './slot-plan.js';
+import { judge, type RestartCause, type Verdict } from './watchdog.js';
 
-/** A task that does not end after its limit, although it was told to, is ended with its process after so long. */
-const LIMIT_GRACE_MS = 10_000;
+/** A process that was told to leave and has no task any more may take so long: a poll under way is awaited. */
+const LEAVE_WAIT_MS = 30_000;
 
 /** Why the orchestrator has killed a process. */
 export interface KillReason {
   readonly text: string;
+  readonly cause?: RestartCause;
   /** A task may be to blame (it hung); not so when the application stops. */
   readonly isByTask: boolean;
 }
 
 /** What a process tells its slot. */
 export interface SlotProcessListener {
-  ready(): void;
+  ready(process: SlotProcess): void;
   /** Asks whether a task may be run. */
   claim(message: Extract<WorkerMessage, { type: 'claim' }>): Promise<boolean>;
-  uncertain(): void;
+  uncertain(process: SlotProcess): void;
+  taskAdded(task: LedgerTask): void;
+  taskRemoved(task: LedgerTask): void;
   /** It is gone, and everything that it wrote is read. */
-  ended(end: ProcessEnd): void;
+  ended(process: SlotProcess, end: ProcessEnd): void;
 }
 
-/** One process of a slot, from its start to its end. */
+export interface SlotProcessOptions {
+  readonly plan: SlotPlan;
+  readonly marker: ProcessMarker;
+  /** Those of the slot, over all its processes. */
+  readonly counts: EndCounts;
+  readonly readyTimeoutMs: number;
+}
+
+/** One process of a slot, from its start to its end, with the tasks that are in it. */
 export class SlotProcess {
   readonly marker: ProcessMarker;
+  readonly ledger: Ledger;
+  readonly figures = new ProcessFigures();
+  readonly #plan: SlotPlan;
   readonly #launched: LaunchedProcess;
-  readonly #ledger: Ledger;
   readonly #listener: SlotProcessListener;
   readonly #readyTimer: NodeJS.Timeout;
+  readonly #blockedTimeoutMs: number;
   #progress: ProcessProgress | undefined;
   #isDebugged = false;
+  #readyTick = 0;
+  #leavingSince: number | undefined;
   workers: readonly ReadyWorker[] = [];
-  loops: readonly LoopReport[] = [];
+  /** What it has last told of itself. */
+  beat: Beat | undefined;
   /** Epoch milliseconds; `undefined` until it is ready. */
   readyAt: number | undefined;
   /** What it reported before it ended. */
@@ -42,26 +64,24 @@ export class SlotProcess {
   hasDroppedPoll = false;
   killedFor: KillReason | undefined;
 
-  constructor(
-    launched: LaunchedProcess,
-    marker: ProcessMarker,
-    ledger: Ledger,
-    readyTimeoutMs: number,
-    listener: SlotProcessListener,
-  ) {
-    this.marker = marker;
+  constructor(launched: LaunchedProcess, options: SlotProcessOptions, listener: SlotProcessListener) {
+    this.marker = options.marker;
+    this.#plan = options.plan;
     this.#launched = launched;
-    this.#ledger = ledger;
     this.#listener = listener;
+    this.#blockedTimeoutMs = blockedTimeoutOf(options.plan);
+    this.ledger = new Ledger(
+      { added: (task) => listener.taskAdded(task), removed: (task) => listener.taskRemoved(task) },
+      options.counts,
+    );
     this.#readyTimer = setTimeout(() => {
-      this.kill({ text: `it was not ready within ${readyTimeoutMs} ms`, isByTask: false });
-    }, readyTimeoutMs);
+      const text = `it was not ready within ${options.readyTimeoutMs} ms`;
+      this.kill({ text, cause: 'not-ready', isByTask: false });
+    }, options.readyTimeoutMs);
     launched.onMessage((message) => this.#receive(message));
     launched.onEnd((end) => {
       clearTimeout(this.#readyTimer);
-      // Its tasks are settled. What still trickles in must not end up among those of its successor.
-      launched.onMessage(() => undefined);
-      listener.ended(end);
+      listener.ended(this, end);
     });
   }
 
@@ -69,12 +89,23 @@ export class SlotProcess {
     return this.#launched.pid;
   }
 
-  get workerIds(): string[] {
-    return this.workers.map((worker) => worker.workerId);
+  /** The ids under which the server knows its workers. */
+  get identities(): WorkerIdentity[] {
+    return this.workers.map(({ taskType, workerId }) => ({ taskType, workerId }));
   }
 
   send(message: OrchestratorMessage): void {
     this.#launched.send(message);
+  }
+
+  /** Tells it to finish its tasks and leave. May be told twice: what comes before it listens is lost. */
+  stop(): void {
+    this.#leavingSince ??= performance.now();
+    this.send({ type: 'stop' });
+  }
+
+  get isLeaving(): boolean {
+    return this.#leavingSince !== undefined;
   }
 
   /** Ends the process and everything that it started, at once. */
@@ -92,29 +123,77 @@ export class SlotProcess {
     return this.#isDebugged ? 0 : (this.#progress?.idleMs ?? 0);
   }
 
-  /**
-   * Looks whether the process hangs, and kills it then. To be called about every second.
-   *
-   * @param blockedTimeoutMs - how long it may give no sign of progress
-   */
-  watch(now: number, blockedTimeoutMs: number): void {
-    if (this.#progress === undefined || this.killedFor !== undefined || this.#isDebugged) return;
-    this.#progress.look(now);
-    const overdue = this.#ledger
-      .tasks()
-      .find(
-        (task) =>
-          task.limitMs > 0 &&
-          task.state === 'running' &&
-          now - task.startedAt > task.limitMs + LIMIT_GRACE_MS,
-      );
-    if (overdue !== undefined) {
-      const text = `task ${overdue.taskId} ran longer than ${overdue.limitMs} ms and did not end when it was told to`;
-      this.kill({ text, isByTask: true });
-    } else if (this.#progress.idleMs >= blockedTimeoutMs) {
-      const text = `it hangs: for ${blockedTimeoutMs} ms it neither answered nor used processor time`;
-      this.kill({ text, isByTask: true });
+  /** Milliseconds since its event loop last answered. */
+  silentMs(now: number): number {
+    return this.#progress?.silentMs(now) ?? 0;
+  }
+
+  get isStopped(): boolean {
+    return this.#progress?.isStopped ?? false;
+  }
+
+  /** A debugger has turned up that the process could not tell of. */
+  heldByDebugger(): void {
+    this.#isDebugged = true;
+  }
+
+  /** `true` when the lease of one of its tasks may be extended, otherwise why not. */
+  leaseGate(task: LedgerTask): true | string {
+    if (this.idleMs >= this.#blockedTimeoutMs) return 'its process gives no sign of progress';
+    if (task.limitMs > 0 && task.state === 'running' && performance.now() - task.startedAt > task.limitMs) {
+      return `it runs longer than ${task.limitMs} ms`;
     }
+    return true;
+  }
+
+  /** Looks at the process; to be called about every second. @returns what is to be done about it */
+  watch(now: number, inspector: ProcessInspector): Verdict | undefined {
+    const sample = inspector.sample(this.pid);
+    this.figures.look(now, sample);
+    if (this.#progress === undefined || this.killedFor !== undefined) return undefined;
+    this.#progress.look(now, sample, () => inspector.descendants(this.pid));
+    const verdict = judge({
+      idleMs: this.idleMs,
+      isStopped: this.isStopped,
+      isDebugged: this.#isDebugged,
+      blockedTimeoutMs: this.#blockedTimeoutMs,
+      longest: this.#longest(now),
+      loop: this.#latestLoop(),
+      lingeringMs: this.beat?.lingeringMs ?? 0,
+      residentMb: this.figures.residentMb,
+      ageMs: now - this.#readyTick,
+      tasks: this.ledger.ended,
+      limits: this.#plan.limits ?? {},
+    });
+    if (!this.isLeaving || verdict?.action === 'kill') return verdict;
+    const hasTime = this.ledger.size > 0 || now - this.#leavingSince! < LEAVE_WAIT_MS;
+    if (hasTime) return undefined;
+    const text = `it has no tasks and did not leave within ${LEAVE_WAIT_MS} ms`;
+    return { action: 'kill', cause: 'blocked', text };
+  }
+
+  #longest(now: number): { taskId: string; limitMs: number; ageMs: number } | undefined {
+    let longest: { taskId: string; limitMs: number; ageMs: number } | undefined;
+    for (const { taskId, limitMs, startedAt, state } of this.ledger.tasks()) {
+      const ageMs = now - startedAt;
+      if (limitMs === 0 || state !== 'running' || ageMs <= limitMs) continue;
+      if (longest === undefined || ageMs - limitMs > longest.ageMs - longest.limitMs) {
+        longest = { taskId, limitMs, ageMs };
+      }
+    }
+    return longest;
+  }
+
+  #latestLoop(): { worker: string; overdueMs: number } | undefined {
+    const loops = this.beat?.loops ?? [];
+    const latest = loops.reduce(
+      (worst, loop, index) => (loop.overdueMs > (loops[worst]?.overdueMs ?? 0) ? index : worst),
+      0,
+    );
+    const overdueMs = loops[latest]?.overdueMs ?? 0;
+    return overdueMs === 0
+      ? undefined
+      : { worker: this.#plan.workers[latest]?.key ?? this.#plan.name, overdueMs };
   }
 
   #receive(message: WorkerMessage): void {
@@ -124,23 +203,25 @@ export class SlotProcess {
         this.workers = message.workers;
         this.readyAt = Date.now();
         this.#isDebugged = message.isDebugged;
-        this.#progress = new ProcessProgress(this.pid, performance.now());
-        return this.#listener.ready();
+        this.#readyTick = performance.now();
+        this.#progress = new ProcessProgress(this.#readyTick);
+        return this.#listener.ready(this);
       case 'failed':
         this.error = message.error;
         return;
       case 'tasks':
-        return this.#ledger.record(message.started, message.marks, message.finished, performance.now());
+        return this.ledger.record(message.started, message.marks, message.finished, performance.now());
       case 'progress':
-        return this.#ledger.recordProgress(message.ref, message.progress);
+        return this.ledger.recordProgress(message.ref, message.progress);
       case 'beat':
-        this.loops = message.loops;
+        this.beat = message;
         this.#isDebugged = message.isDebugged;
+        this.figures.told(message.residentBytes);
         return this.#progress?.beat(performance.now());
       case 'claim':
         return this.#answer(message);
       case 'uncertain':
-        return this.#listener.uncertain();
+        return this.#listener.uncertain(this);
       case 'stopped':
         this.hasSaidStopped = true;
         this.hasDroppedPoll = message.hasDroppedPoll;

@@ -1,106 +1,61 @@
-import { randomBytes } from 'node:crypto';
-import { TuttiError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
-import { nativeCallFile, takeNativeCalls } from '../core/native-call-record.js';
+import { describeThrown, TuttiError } from '../core/errors.js';
 import { StateMachine } from '../core/state-machine.js';
 import { EXIT_CODES } from './exit-codes.js';
-import { Ledger, type LedgerTask } from './ledger.js';
-import type { ClaimedTask, OrchestratorMessage } from './messages.js';
-import { deathError, describeDeath, type ProcessDeath } from './process-death.js';
-import type { ProcessEnd, ProcessLauncher, ProcessMarker } from './process-launcher.js';
-import { restartDecision, type RestartOptions } from './restart-policy.js';
+import { newEndCounts, type LedgerTask } from './ledger.js';
+import { MemoryKiller } from './memory-killer.js';
+import type { WorkerTuning } from './messages.js';
+import { causeOfDeath, deathError, deathOf } from './process-death.js';
+import { ProcInspector, type ProcessInspector } from './process-inspector.js';
+import type { ProcessEnd } from './process-launcher.js';
+import { restartDecision } from './restart-policy.js';
 import type { WorkerIdentity } from './run-directory.js';
-import { SlotProcess, type KillReason } from './slot-process.js';
-import { slotStatus } from './slot-status.js';
+import type { SlotListener } from './slot-listener.js';
+import type { SlotOptions } from './slot-options.js';
+import type { SlotPlan } from './slot-plan.js';
+import type { SlotProcess, SlotProcessListener } from './slot-process.js';
+import { SlotProcesses } from './slot-processes.js';
+import { slotStatus, type SlotRecord } from './slot-status.js';
+import { tooManyDeathsError } from './startup-error.js';
 import { SLOT_TRANSITIONS, type SlotState } from './states.js';
 import type { SlotStatusView } from './status.js';
+import type { RestartCause, Verdict } from './watchdog.js';
 
-/** A worker as the orchestrator knows it: never its code, only how it runs. */
-export interface PlannedWorker {
-  readonly key: string;
-  readonly taskType: string;
-  readonly concurrency: number;
-  readonly pollInterval: number;
-  /** How long its process may give no sign of progress, in milliseconds. */
-  readonly blockedTimeout: number;
-  /** The file that exports it, for workers that were discovered. */
-  readonly file: string | undefined;
-}
-
-export interface SlotPlan {
-  readonly name: string;
-  readonly workers: readonly PlannedWorker[];
-}
-
-export interface SlotOptions {
-  readonly launcher: ProcessLauncher;
-  readonly serverUrl: string;
-  /** Where the process puts results that the server refuses. */
-  readonly outboxFolder: string | undefined;
-  readonly resultsFolder: string | undefined;
-  readonly restart: Required<RestartOptions>;
-  /** Whether a process is started again that has never been ready. */
-  readonly restartsUnready: boolean;
-  readonly readyTimeoutMs: number;
-  readonly orphanGraceMs: number;
-  readonly logger: Logger;
-}
-
-/** A process of a slot that is gone. */
-export interface SlotDeath extends ProcessDeath {
-  /** What happened, in one sentence. */
-  readonly reason: string;
-  /** What was in flight in it. */
-  readonly tasks: readonly LedgerTask[];
-  readonly incarnation: string;
-  readonly workers: readonly WorkerIdentity[];
-  /** Whether the server may have given it tasks that it has not told of. */
-  readonly mayHaveMore: boolean;
-}
-
-/** What a slot tells its orchestrator. */
-export interface SlotListener {
-  ready(slot: Slot): void;
-  died(slot: Slot, death: SlotDeath): void;
-  restarting(slot: Slot, delayMs: number, deaths: number): void;
-  givenUp(slot: Slot, error: TuttiError): void;
-  taskAdded(slot: Slot, task: LedgerTask): void;
-  taskRemoved(slot: Slot, task: LedgerTask): void;
-  /** Whether a task that was delivered before may be run. */
-  claim(slot: Slot, claimed: ClaimedTask): Promise<boolean>;
-  uncertain(slot: Slot): void;
-}
-
-/** One worker process over its restarts. */
+/**
+ * One worker process over its restarts. While it is replaced there are several: the present one, its successor that is
+ * not ready yet, and those that finish their tasks and leave. The state is that of the present one.
+ */
 export class Slot {
   readonly plan: SlotPlan;
-  readonly ledger: Ledger;
   readonly #options: SlotOptions;
   readonly #listener: SlotListener;
+  readonly #inspector: ProcessInspector;
+  readonly #memoryKiller: MemoryKiller;
   readonly #state: StateMachine<SlotState>;
-  readonly #blockedTimeoutMs: number;
-  #process: SlotProcess | undefined;
+  readonly #processes: SlotProcesses;
+  readonly #record: SlotRecord = {
+    counts: newEndCounts(),
+    received: 0,
+    leasesLost: 0,
+    lostToCrashes: 0,
+    restartsBy: {},
+    deaths: 0,
+    lastError: undefined,
+    nextStartAt: undefined,
+  };
   #restartTimer: NodeJS.Timeout | undefined;
   #mayRun = false;
   #isStopping = false;
   #wasReady = false;
-  #deaths = 0;
-  #restarts = 0;
-  #lostToCrashes = 0;
-  #nextStartAt: number | undefined;
   #failure: TuttiError | undefined;
-  #lastError: string | undefined;
   #onGone: (() => void)[] = [];
 
   constructor(plan: SlotPlan, options: SlotOptions, listener: SlotListener) {
     this.plan = plan;
     this.#options = options;
     this.#listener = listener;
-    this.#blockedTimeoutMs = Math.max(...plan.workers.map((worker) => worker.blockedTimeout));
-    this.ledger = new Ledger({
-      added: (task) => listener.taskAdded(this, task),
-      removed: (task) => listener.taskRemoved(this, task),
-    });
+    this.#inspector = options.inspector ?? new ProcInspector();
+    this.#memoryKiller = options.memoryKiller ?? new MemoryKiller();
+    this.#processes = new SlotProcesses(plan, options, this.#record.counts, this.#processListener);
     this.#state = new StateMachine<SlotState>(`slot ${plan.name}`, SLOT_TRANSITIONS, 'idle', (from, to) =>
       options.logger.debug('slot state', { slot: plan.name, from, to }),
     );
@@ -111,12 +66,12 @@ export class Slot {
   }
 
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#processes.current?.pid;
   }
 
   /** The ids under which the server knows the workers of the present process. */
   get workers(): WorkerIdentity[] {
-    return (this.#process?.workers ?? []).map(({ taskType, workerId }) => ({ taskType, workerId }));
+    return this.#processes.current?.identities ?? [];
   }
 
   /** Why it was given up. */
@@ -124,172 +79,212 @@ export class Slot {
     return this.#failure;
   }
 
+  /** What is in flight in all its processes. */
+  tasks(): LedgerTask[] {
+    return this.#processes.all().flatMap((process) => process.ledger.tasks());
+  }
+
+  /** A fresh process is on its way to take over. */
+  get isBeingReplaced(): boolean {
+    return this.#processes.succession.process !== undefined;
+  }
+
   /** Starts the process. What comes of it is told to the listener. */
   start(): void {
-    this.#nextStartAt = undefined;
+    this.#record.nextStartAt = undefined;
     this.#state.to('spawning');
-    const marker = this.#marker();
     try {
-      const launched = this.#options.launcher.launch(marker);
-      this.#process = new SlotProcess(launched, marker, this.ledger, this.#options.readyTimeoutMs, {
-        ready: () => this.#ready(),
-        claim: (claimed) => this.#listener.claim(this, claimed),
-        uncertain: () => this.#listener.uncertain(this),
-        ended: (end) => this.#ended(end),
-      });
+      this.#processes.current = this.#processes.launch();
     } catch (error) {
       this.#state.to('exited');
-      this.#lastError = error instanceof Error ? error.message : String(error);
-      this.#decideAfterDeath(0, new TuttiError('PROCESS_FAILED', this.#lastError, { cause: error }));
+      const message = describeThrown(error);
+      this.#record.lastError = message;
+      this.#decideAfterDeath(0, 'crash', new TuttiError('PROCESS_FAILED', message, { cause: error }));
     }
   }
 
   /** From now on a process polls as soon as it is ready. */
   run(): void {
     this.#mayRun = true;
-    if (this.#state.is('ready')) this.#send({ type: 'run' });
+    if (this.#state.is('ready')) this.#processes.current?.send({ type: 'run' });
   }
 
-  /** Tells the process to finish its tasks and leave. Resolves when it is gone; a slot without one is done at once. */
+  /** Tells all processes to finish their tasks and leave. Resolves when they are gone. */
   stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#restartTimer);
-    this.#nextStartAt = undefined;
+    this.#record.nextStartAt = undefined;
+    this.#processes.succession.fail(new TuttiError('ILLEGAL_STATE', `${this.plan.name} is being stopped`));
     if (this.#state.is('waiting')) this.#state.to('exited');
-    if (this.#state.is('spawning', 'ready')) {
-      this.#state.to('stopping');
-      this.#send({ type: 'stop' });
-    }
+    if (this.#state.is('spawning', 'ready')) this.#state.to('stopping');
+    for (const process of this.#processes.all()) process.stop();
     return this.gone();
   }
 
   /** Resolves when no process is alive. */
   gone(): Promise<void> {
-    if (this.#process === undefined) return Promise.resolve();
+    if (this.#processes.all().length === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onGone.push(resolve));
+  }
+
+  /**
+   * Lets a fresh process take over: the present one finishes its tasks and leaves once the new one is ready. Where
+   * none is alive, one is started at once. Resolves when the new process polls.
+   *
+   * @throws TuttiError when the new process does not get ready; the present one goes on
+   */
+  async replace(cause: RestartCause, reason: string): Promise<void> {
+    if (this.#isStopping || this.#state.is('idle', 'stopping', 'exited')) {
+      throw new TuttiError(
+        'ILLEGAL_STATE',
+        `${this.plan.name} cannot be started again while it is "${this.state}"`,
+      );
+    }
+    const done = this.#processes.succession.begin(cause, reason);
+    if (this.#state.is('waiting', 'failed')) this.#startNow();
+    else if (this.#state.is('ready') && !this.isBeingReplaced) this.#launchSuccessor();
+    await done;
   }
 
   /** Tells the running tasks to end. */
   abort(reason: string): void {
-    this.#send({ type: 'abort', reason });
+    for (const process of this.#processes.all()) process.send({ type: 'abort', reason });
   }
 
   /** Tells one task to end; its result is dropped. */
   cancel(task: LedgerTask, reason: string): void {
-    this.#process?.cancel(task, reason);
+    this.#processes.ownerOf(task)?.cancel(task, reason);
   }
 
-  /** Ends the process and everything that it started, at once. Its tasks are reported as failed for this reason. */
+  /** Ends its processes and all that they started, at once. Their tasks are reported as failed for this reason. */
   kill(text: string): void {
-    this.#kill({ text, isByTask: false });
+    for (const process of this.#processes.all()) process.kill({ text, isByTask: false });
   }
 
-  /** Looks whether the process hangs, and ends it then. To be called about every second. */
-  watch(now: number): void {
-    this.#process?.watch(now, this.#blockedTimeoutMs);
+  /** Changes a worker by its index, in the present process and all to come. */
+  tune(worker: number, tuning: WorkerTuning): void {
+    this.#processes.tune(worker, tuning);
+  }
+
+  /**
+   * Looks at its processes, ends those that hang, and lets the present one be replaced when it is time. To be called
+   * about every second.
+   *
+   * @param mayReplace - false while others are being replaced: not all at the same time
+   */
+  watch(now: number, mayReplace = true): void {
+    const verdict = this.#processes.watch(now, this.#inspector);
+    if (verdict !== undefined && mayReplace) this.#replaceIfDue(now, verdict);
   }
 
   /** `true` when the leases of its tasks may be extended, otherwise why not. */
   leaseGate(task: LedgerTask): true | string {
-    const now = performance.now();
-    if ((this.#process?.idleMs ?? 0) >= this.#blockedTimeoutMs)
-      return 'its process gives no sign of progress';
-    if (task.limitMs > 0 && task.state === 'running' && now - task.startedAt > task.limitMs) {
-      return `it runs longer than ${task.limitMs} ms`;
-    }
-    return true;
+    return this.#processes.ownerOf(task)?.leaseGate(task) ?? true;
+  }
+
+  /** The lease of one of its tasks has ended before the task. */
+  leaseLapsed(): void {
+    this.#record.leasesLost++;
   }
 
   /** @param leaseLeftMs - what is left of the lease of a task, where it is known */
   status(leaseLeftMs: (taskId: string) => number | undefined): SlotStatusView {
-    return slotStatus({
-      plan: this.plan,
-      state: this.state,
-      pid: this.pid,
-      readySince: this.#process?.readyAt,
-      ready: this.#process?.workers ?? [],
-      loops: this.#process?.loops ?? [],
-      ledger: this.ledger,
-      leaseLeftMs,
-      lostToCrashes: this.#lostToCrashes,
-      restarts: this.#restarts,
-      lastError: this.#lastError,
-      nextStartAt: this.#nextStartAt,
-    });
+    return slotStatus(this.plan, this.state, this.#record, this.#processes, leaseLeftMs);
   }
 
-  #kill(reason: KillReason): void {
-    this.#process?.kill(reason);
+  readonly #processListener: SlotProcessListener = {
+    ready: (process) => this.#ready(process),
+    claim: (claimed) => this.#listener.claim(this, claimed),
+    uncertain: (process) => this.#listener.uncertain(this, process.identities),
+    taskAdded: (task) => {
+      this.#record.received++;
+      this.#listener.taskAdded(this, task);
+    },
+    taskRemoved: (task) => this.#listener.taskRemoved(this, task),
+    ended: (process, end) => this.#ended(process, end),
+  };
+
+  #startNow(): void {
+    clearTimeout(this.#restartTimer);
+    this.#failure = undefined;
+    this.#record.deaths = 0;
+    this.#count('command');
+    this.start();
   }
 
-  #send(message: OrchestratorMessage): void {
-    this.#process?.send(message);
+  #launchSuccessor(): void {
+    try {
+      this.#processes.succession.process = this.#processes.launch();
+    } catch (error) {
+      this.#successorFailed(new TuttiError('PROCESS_FAILED', describeThrown(error), { cause: error }));
+    }
   }
 
-  #marker(): ProcessMarker {
-    return {
-      slot: this.plan.name,
-      workers: this.plan.workers.map((worker) => worker.key),
-      files: [...new Set(this.plan.workers.flatMap((worker) => worker.file ?? []))],
-      serverUrl: this.#options.serverUrl,
-      outboxFolder: this.#options.outboxFolder,
-      resultsFolder: this.#options.resultsFolder,
-      incarnation: randomBytes(4).toString('hex'),
-      orphanGraceMs: this.#options.orphanGraceMs,
-    };
+  #replaceIfDue(now: number, { cause, text }: Verdict): void {
+    const { leaving, succession } = this.#processes;
+    if (!this.#state.is('ready') || leaving.size > 0 || !succession.mayBegin(now)) return;
+    this.replace(cause, text).catch(() => undefined);
   }
 
-  #ready(): void {
+  #ready(process: SlotProcess): void {
     // Sent before the process listened, the first one is lost: cluster reads the channel from the beginning.
-    if (this.#state.is('stopping')) this.#send({ type: 'stop' });
-    if (!this.#state.is('spawning')) return;
-    this.#state.to('ready');
+    if (this.#isStopping) process.stop();
+    if (process === this.#processes.succession.process) this.#takeOver();
+    else if (this.#state.is('spawning')) this.#state.to('ready');
+    else return;
     this.#wasReady = true;
-    if (this.#mayRun) this.#send({ type: 'run' });
+    this.#processes.sendTunings(process);
+    if (this.#mayRun) process.send({ type: 'run' });
     this.#listener.ready(this);
+    this.#processes.succession.succeed();
   }
 
-  #ended(end: ProcessEnd): void {
-    const ended = this.#process;
-    if (ended === undefined) return;
-    const workers = this.workers;
-    this.#process = undefined;
-    const wasAsked = this.#state.is('stopping');
-    this.#state.to('exited');
-    const { pid, error, killedFor, readyAt, marker } = ended;
-    const nativeCall = takeNativeCalls(nativeCallFile(marker.incarnation));
-    const death: ProcessDeath = { pid, end, error, killedFor, nativeCall };
-    const reason = describeDeath(this.plan.name, death);
-    const tasks = this.ledger.settle();
-    const cutOff = tasks.filter((task) => task.state !== 'stored');
-    this.#lostToCrashes += cutOff.length;
-    const isClean = wasAsked && end.code === EXIT_CODES.clean && ended.hasSaidStopped && cutOff.length === 0;
-    if (!isClean) this.#lastError = reason;
-    const mayHaveMore = !ended.hasSaidStopped || ended.hasDroppedPoll;
-    this.#listener.died(this, {
-      ...death,
-      reason,
-      tasks,
-      incarnation: marker.incarnation,
-      workers,
-      mayHaveMore,
-    });
-    const livedMs = readyAt === undefined ? 0 : Date.now() - readyAt;
-    if (!isClean && !this.#isStopping) this.#decideAfterDeath(livedMs, deathError(death, reason));
-    for (const resolve of this.#onGone.splice(0)) resolve();
+  #takeOver(): void {
+    const { cause, reason } = this.#processes.succession;
+    const old = this.#processes.takeOver();
+    this.#count(cause);
+    this.#listener.replaced?.(this, { cause, reason, oldPid: old?.pid ?? 0, pid: this.pid ?? 0 });
+    old?.stop();
   }
 
-  #decideAfterDeath(livedMs: number, error: TuttiError): void {
+  #ended(process: SlotProcess, end: ProcessEnd): void {
+    const role = this.#processes.remove(process);
+    if (role === 'current') this.#state.to('exited');
+    const death = deathOf(this.plan, process, end, this.#memoryKiller);
+    this.#record.lostToCrashes += death.cutOff;
+    if (!death.isClean) this.#record.lastError = death.reason;
+    this.#listener.died(this, death);
+    const livedMs = process.readyAt === undefined ? 0 : Date.now() - process.readyAt;
+    const error = deathError(death, death.reason);
+    if (role === 'successor') this.#successorFailed(error);
+    if (role === 'current' && !this.#isStopping) this.#decideAfterDeath(livedMs, causeOfDeath(death), error);
+    if (this.#processes.all().length === 0) for (const resolve of this.#onGone.splice(0)) resolve();
+  }
+
+  /** The present process goes on. */
+  #successorFailed(error: TuttiError): void {
+    const { cause } = this.#processes.succession;
+    this.#processes.succession.fail(error);
+    if (!this.#isStopping) this.#listener.replaceFailed?.(this, cause, error);
+  }
+
+  #decideAfterDeath(livedMs: number, cause: RestartCause, error: TuttiError): void {
     const isFinal =
       error.details['exitCode'] === EXIT_CODES.configuration ||
       (!this.#wasReady && !this.#options.restartsUnready);
-    const decision = restartDecision(this.#deaths, livedMs, this.#options.restart);
-    this.#deaths = decision.deaths;
+    const decision = restartDecision(this.#record.deaths, livedMs, this.#options.restart);
+    const { action, deaths } = decision;
+    this.#record.deaths = deaths;
     if (isFinal) return this.#giveUp(error);
-    if (decision.action === 'give-up') return this.#giveUp(this.#tooManyDeaths(error));
-    this.#restarts++;
+    if (action === 'give-up') return this.#giveUp(tooManyDeathsError(this.plan.name, deaths, error));
+    this.#count(cause);
     this.#state.to('waiting');
-    this.#nextStartAt = Date.now() + decision.delayMs;
+    if (this.isBeingReplaced) {
+      // The process that was to take over is on its way already.
+      this.#processes.takeOver();
+      return this.#state.to('spawning');
+    }
+    this.#record.nextStartAt = Date.now() + decision.delayMs;
     this.#restartTimer = setTimeout(() => this.start(), decision.delayMs);
     this.#listener.restarting(this, decision.delayMs, decision.deaths);
   }
@@ -297,15 +292,12 @@ export class Slot {
   #giveUp(error: TuttiError): void {
     this.#state.to('failed');
     this.#failure = error;
+    this.#processes.succession.process?.kill({ text: 'its slot is given up', isByTask: false });
+    this.#processes.succession.fail(error);
     this.#listener.givenUp(this, error);
   }
 
-  #tooManyDeaths(last: TuttiError): TuttiError {
-    const { name } = this.plan;
-    const message = `${name} is given up after ${this.#deaths} deaths in a row; the last: ${last.message}`;
-    return new TuttiError('PROCESS_GIVEN_UP', message, {
-      cause: last,
-      details: { slot: name, deaths: this.#deaths },
-    });
+  #count(cause: RestartCause): void {
+    this.#record.restartsBy[cause] = (this.#record.restartsBy[cause] ?? 0) + 1;
   }
 }

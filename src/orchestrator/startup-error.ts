@@ -25,3 +25,9 @@ export function allGivenUpError(failures: readonly TuttiError[]): TuttiError {
 function together(failures: readonly TuttiError[], message: string): unknown {
   return failures.length === 1 ? failures[0] : new AggregateError(failures, message);
 }
+
+/** The error of a slot that is not started any more. */
+export function tooManyDeathsError(name: string, deaths: number, last: TuttiError): TuttiError {
+  const message = `${name} is given up after ${deaths} deaths in a row; the last: ${last.message}`;
+  return new TuttiError('PROCESS_GIVEN_UP', message, { cause: last, details: { slot: name, deaths } });
+}

@@ -2,7 +2,7 @@ import type { Transitions } from '../core/state-machine.js';
 
 /**
  * `idle` not started yet · `spawning` process started, not ready · `ready` running tasks · `stopping` told to stop ·
- * `exited` process gone · `waiting` before the next start · `failed` given up, never started again
+ * `exited` process gone · `waiting` before the next start · `failed` given up, started again on demand only
  */
 export type SlotState = 'idle' | 'spawning' | 'ready' | 'stopping' | 'exited' | 'waiting' | 'failed';
 
@@ -13,7 +13,7 @@ export const SLOT_TRANSITIONS: Transitions<SlotState> = {
   stopping: ['exited'],
   exited: ['waiting', 'failed'],
   waiting: ['spawning', 'exited'],
-  failed: [],
+  failed: ['spawning'],
 };
 
 /** `created` → `starting` → `running` → `stopping` → `stopped`; `failed` when the start failed or every slot was given up. */

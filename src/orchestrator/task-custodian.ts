@@ -124,8 +124,13 @@ export class TaskCustodian {
     this.#directory?.noteWorkers(workers, pid);
   }
 
-  taskAdded(task: LedgerTask, gate: LeaseGate, cancel: (reason: string) => void): void {
-    this.#leases.add(task, gate);
+  taskAdded(
+    task: LedgerTask,
+    gate: LeaseGate,
+    cancel: (reason: string) => void,
+    onLeaseLapsed: () => void,
+  ): void {
+    this.#leases.add(task, gate, onLeaseLapsed);
     this.#cancellations.add({ task, cancel });
   }
 

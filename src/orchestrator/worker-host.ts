@@ -10,6 +10,7 @@ import type { HostedWorkers } from './hosted-worker.js';
 import type { OrchestratorMessage } from './messages.js';
 import { errorReport, OrchestratorChannel } from './orchestrator-channel.js';
 import type { ProcessMarker } from './process-launcher.js';
+import { Pulse } from './pulse.js';
 import { WORKER_PROCESS_TRANSITIONS, type WorkerProcessState } from './states.js';
 import { WorkerLoops } from './worker-loops.js';
 
@@ -26,6 +27,8 @@ export interface WorkerHostOptions {
   readonly marker: ProcessMarker;
   readonly logger: Logger;
   readonly client: TaskClient;
+  /** Longest time of a poll without the waiting at the server, in milliseconds. */
+  readonly pollLimitMs: number;
   /** Builds the workers. A ConfigurationError ends the process for good, anything else lets it be started again. */
   readonly build: () => Promise<HostedWorkers>;
 }
@@ -37,6 +40,7 @@ export class WorkerHost {
   readonly #channel = new OrchestratorChannel();
   readonly #reporter = new ChannelReporter(this.#channel);
   readonly #loops: WorkerLoops;
+  readonly #pulse = new Pulse(BEAT_MS);
   #hosted: HostedWorkers | undefined;
   #onCommand: () => void = () => undefined;
 
@@ -112,6 +116,8 @@ export class WorkerHost {
         return this.#abort(message.reason);
       case 'cancel':
         return this.#loops.cancel(message.ref, message.reason);
+      case 'tune':
+        return this.#loops.tune(message.worker, message);
       case 'claimed':
         return this.#reporter.answer(message.claim, message.mayRun);
     }
@@ -155,6 +161,8 @@ export class WorkerHost {
   #guardProcess(): void {
     // Signals reach the whole group (terminal, systemd); what they mean is the orchestrator's to decide.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+    // Asks the orchestrator for its status; by default it would end a process of the group.
+    if (process.platform !== 'win32') process.on('SIGUSR2', () => undefined);
     // Once the orchestrator is gone, writing to the pipe that it held must not end the process.
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);
@@ -169,7 +177,16 @@ export class WorkerHost {
   }
 
   #beat(): void {
-    this.#channel.send({ type: 'beat', loops: this.#loops.reports(), isDebugged: isDebugged() });
+    this.#channel.send({
+      type: 'beat',
+      ...this.#pulse.beat(),
+      loops: this.#loops.reports(),
+      isDebugged: isDebugged(),
+      outbox: this.#loops.outboxSize,
+      lingeringMs: this.#loops.lingeringMs,
+      // On Linux the orchestrator looks itself, also while this process computes.
+      residentBytes: process.platform === 'linux' ? undefined : process.memoryUsage.rss(),
+    });
   }
 }
 

@@ -9,7 +9,7 @@ import { PollLoop } from '../worker/poll-loop.js';
 import { TaskRunner } from '../worker/task-runner.js';
 import type { ChannelReporter } from './channel-reporter.js';
 import type { HostedWorker } from './hosted-worker.js';
-import type { LoopReport, ReadyWorker } from './messages.js';
+import type { LoopReport, ReadyWorker, WorkerTuning } from './messages.js';
 import type { ProcessMarker } from './process-launcher.js';
 
 /** How long leaving waits for the results that are just on their way; the rest is on disk. */
@@ -21,21 +21,27 @@ export class WorkerLoops {
   readonly #client: TaskClient;
   readonly #logger: Logger;
   readonly #reporter: ChannelReporter;
+  readonly #pollLimitMs: number;
   readonly #gate = new ExclusiveGate();
   readonly #store: OutboxStore;
   readonly #outbox: Outbox;
   #loops: readonly PollLoop[] = [];
+  /** Whether the worker of each loop is told to pause. */
+  #paused: boolean[] = [];
 
   constructor(options: {
     marker: ProcessMarker;
     client: TaskClient;
     logger: Logger;
     reporter: ChannelReporter;
+    /** Longest time of a poll without the waiting at the server, in milliseconds. */
+    pollLimitMs: number;
   }) {
     this.#marker = options.marker;
     this.#client = options.client;
     this.#logger = options.logger;
     this.#reporter = options.reporter;
+    this.#pollLimitMs = options.pollLimitMs;
     this.#store = new OutboxStore(
       options.marker.outboxFolder ?? '',
       options.marker.incarnation,
@@ -51,6 +57,7 @@ export class WorkerLoops {
 
   /** Makes a loop for each worker. @returns what the orchestrator is told of them */
   add(workers: readonly HostedWorker[]): ReadyWorker[] {
+    this.#paused = workers.map((worker) => worker.startsPaused);
     this.#loops = workers.map((worker, index) => this.#makeLoop(worker, index));
     return workers.map((worker) => ({
       key: worker.key,
@@ -67,6 +74,12 @@ export class WorkerLoops {
 
   stop(): void {
     for (const loop of this.#loops) loop.stop();
+  }
+
+  /** Changes the worker with this index. */
+  tune(worker: number, { isPaused, concurrency, pollInterval }: WorkerTuning): void {
+    if (isPaused !== undefined) this.#paused[worker] = isPaused;
+    this.#loops[worker]?.tune({ concurrency, pollIntervalMs: pollInterval });
   }
 
   abortTasks(reason: string): void {
@@ -93,12 +106,21 @@ export class WorkerLoops {
   }
 
   reports(): LoopReport[] {
-    return this.#loops.map(({ stats: { polls, lastPollAt, lastPollError, failuresInARow } }) => ({
-      polls,
-      lastPollAt,
-      lastPollError,
-      failuresInARow,
+    return this.#loops.map((loop) => ({
+      ...loop.stats,
+      overdueMs: Math.round(loop.overdueMs()),
+      isPaused: loop.isPaused,
     }));
+  }
+
+  /** Results that wait for the server. */
+  get outboxSize(): number {
+    return this.#outbox.size;
+  }
+
+  /** See {@link PollLoop.lingeringMs}. */
+  get lingeringMs(): number {
+    return Math.round(Math.max(0, ...this.#loops.map((loop) => loop.lingeringMs)));
   }
 
   async close(): Promise<void> {
@@ -117,7 +139,8 @@ export class WorkerLoops {
       workerId,
       concurrency: worker.concurrency,
       pollIntervalMs: worker.pollInterval,
-      isPaused: worker.isPaused,
+      isPaused: () => this.#paused[index] === true || worker.pausesItself(),
+      requestLimitMs: this.#pollLimitMs,
       client,
       runner: new TaskRunner({
         source: worker.source,

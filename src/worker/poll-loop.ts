@@ -9,6 +9,7 @@ import { delayAfterPollError, idlePollGap } from './poll-backoff.js';
 import type { TaskReporter } from './task-reporter.js';
 import type { TaskRunner } from './task-runner.js';
 import { TaskSlots } from './task-slots.js';
+import { TurnWatch } from './turn-watch.js';
 
 /** The longest wait that the server allows (conductor: `ExecutionService`, "cannot be more than 5 seconds"). */
 const LONG_POLL_MS = 5_000;
@@ -18,6 +19,10 @@ const SHORT_POLL_MS = 1;
 const GATE_CHECK_MS = 20;
 /** Processes that start together make their first polls spread over so many milliseconds. */
 const START_SPREAD_MS = 100;
+/** How long a request may take beside the waiting at the server, when nothing else is said. */
+const REQUEST_LIMIT_MS = 12_000;
+/** How long it may take to find out whether a task that was delivered before may be run, and to tell of it. */
+const BEGIN_LIMIT_MS = 40_000;
 
 export interface PollLoopOptions {
   readonly taskType: string;
@@ -26,12 +31,20 @@ export interface PollLoopOptions {
   readonly concurrency: number;
   readonly pollIntervalMs: number;
   readonly isPaused: () => boolean;
+  /** Longest time of a poll without the waiting at the server, in milliseconds; beyond it the loop is taken for stuck. */
+  readonly requestLimitMs?: number;
   readonly client: TaskClient;
   readonly runner: TaskRunner;
   readonly delivery: Delivery;
   readonly reporter: TaskReporter;
   readonly gate: ExclusiveGate;
   readonly logger: Logger;
+}
+
+/** What can be changed while a loop runs. */
+export interface LoopTuning {
+  readonly concurrency?: number | undefined;
+  readonly pollIntervalMs?: number | undefined;
 }
 
 /** What a loop has seen of the server, for `status()`. Times are epoch milliseconds, 0 = never. */
@@ -57,25 +70,30 @@ export class PollLoop {
   readonly stats: PollStats = { polls: 0, lastPollAt: 0, lastPollError: undefined, failuresInARow: 0 };
   /** Tasks on their way back that were never asked for. */
   readonly #surplus = new Set<Promise<unknown>>();
+  readonly #turns = new TurnWatch();
+  #pollIntervalMs: number;
   #wakeUp: () => void = () => undefined;
+  #nap: AbortController | undefined;
   #mode: 'short' | 'long' = 'short';
   #earlyEmpty = 0;
   #isAbortable = false;
 
   constructor(options: PollLoopOptions) {
     this.#options = options;
+    this.#pollIntervalMs = options.pollIntervalMs;
     this.#slots = new TaskSlots({ ...options, onFreed: () => this.#wakeUp() });
   }
 
   /** Polls until {@link stop}, then resolves when every task has ended and its result is delivered or stored. */
   async run(): Promise<void> {
-    await sleep(Math.random() * Math.min(START_SPREAD_MS, this.#options.pollIntervalMs), this.#stop.signal);
+    await this.#sleep(Math.random() * Math.min(START_SPREAD_MS, this.#pollIntervalMs));
     while (!this.#stop.signal.aborted) {
-      if (this.#slots.free === 0) await new Promise<void>((resolve) => (this.#wakeUp = resolve));
-      else if (this.#options.gate.isClosed) await sleep(GATE_CHECK_MS, this.#stop.signal);
-      else if (this.#options.isPaused()) await sleep(this.#options.pollIntervalMs, this.#stop.signal);
+      if (this.#slots.free === 0) await this.#slotFreed();
+      else if (this.#options.gate.isClosed) await this.#sleep(GATE_CHECK_MS);
+      else if (this.#options.isPaused()) await this.#sleep(this.#pollIntervalMs);
       else await this.#pollOnce();
     }
+    this.#turns.turn(Infinity);
     await this.#slots.emptied();
     await Promise.all(this.#surplus);
   }
@@ -86,6 +104,29 @@ export class PollLoop {
     this.#slots.stop();
     if (this.#isAbortable) this.#pollAbort.abort();
     this.#wakeUp();
+    this.#nap?.abort();
+  }
+
+  /** Takes effect at once, but for a poll that is under way. */
+  tune({ concurrency, pollIntervalMs }: LoopTuning): void {
+    if (concurrency !== undefined) this.#slots.concurrency = concurrency;
+    if (pollIntervalMs !== undefined) this.#pollIntervalMs = pollIntervalMs;
+    this.#wakeUp();
+    this.#nap?.abort();
+  }
+
+  /** Milliseconds by which the next turn is overdue; to be asked every few seconds. */
+  overdueMs(): number {
+    return this.#turns.look();
+  }
+
+  /** Milliseconds since the oldest task whose result is told, but whose code goes on, was told to end; 0: none. */
+  get lingeringMs(): number {
+    return this.#slots.lingeringMs;
+  }
+
+  get isPaused(): boolean {
+    return this.#options.isPaused();
   }
 
   /** Tells every running task to end. */
@@ -111,12 +152,27 @@ export class PollLoop {
     return this.#slots.inFlight;
   }
 
+  async #slotFreed(): Promise<void> {
+    this.#turns.turn(Infinity);
+    await new Promise<void>((resolve) => (this.#wakeUp = resolve));
+  }
+
+  /** Ends early by {@link stop} and {@link tune}. */
+  async #sleep(ms: number): Promise<void> {
+    if (this.#stop.signal.aborted) return;
+    this.#turns.turn(ms);
+    this.#nap = new AbortController();
+    await sleep(ms, this.#nap.signal);
+  }
+
   async #pollOnce(): Promise<void> {
     const isLong = this.#mode === 'long';
     const count = isLong ? 1 : this.#slots.free;
     const startedAt = Date.now();
     this.#slots.reserve(count);
-    const answer = await this.#ask(count, isLong ? LONG_POLL_MS : SHORT_POLL_MS, startedAt);
+    const waitMs = isLong ? LONG_POLL_MS : SHORT_POLL_MS;
+    this.#turns.turn(waitMs + (this.#options.requestLimitMs ?? REQUEST_LIMIT_MS));
+    const answer = await this.#ask(count, waitMs, startedAt);
     this.#slots.release(count);
     if (answer.error !== undefined) await this.#failed(answer.error);
     else if (answer.tasks.length > 0) await this.#hit(answer.tasks, count, isLong);
@@ -160,6 +216,7 @@ export class PollLoop {
     this.#earlyEmpty = 0;
     // A server that gives more than was asked for must not bring the process above its capacity.
     for (const extra of tasks.slice(count)) this.#handBack(extra);
+    this.#turns.turn(BEGIN_LIMIT_MS * tasks.length);
     await this.#slots.begin(tasks.slice(0, count));
   }
 
@@ -171,8 +228,8 @@ export class PollLoop {
 
   async #waitIdle(startedAt: number): Promise<void> {
     this.#earlyEmpty = Date.now() - startedAt < LONG_POLL_MS / 2 ? this.#earlyEmpty + 1 : 0;
-    const gapMs = idlePollGap(this.#options.pollIntervalMs, this.#earlyEmpty);
-    await sleep(startedAt + gapMs - Date.now(), this.#stop.signal);
+    const gapMs = idlePollGap(this.#pollIntervalMs, this.#earlyEmpty);
+    await this.#sleep(startedAt + gapMs - Date.now());
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -189,6 +246,6 @@ export class PollLoop {
       delayMs,
     });
     this.stats.lastPollError = message;
-    await sleep(delayMs, this.#stop.signal);
+    await this.#sleep(delayMs);
   }
 }

@@ -43,17 +43,27 @@ export class TaskSlots {
   readonly #running = new Map<string, RunningTask>();
   readonly #cancelled = new Set<string>();
   readonly #whenEmpty: (() => void)[] = [];
+  /** Told to end and reported, while their code goes on: since when. */
+  readonly #lingering = new Map<RunningTask, number>();
   #taken = 0;
   #isStopping = false;
   /** The queue is probably not empty: then it pays to ask for the next task with each update. */
   isBusy = false;
+  /** When it is lowered, what runs may end, and nothing begins in its place. */
+  concurrency: number;
 
   constructor(options: TaskSlotsOptions) {
     this.#options = options;
+    this.concurrency = options.concurrency;
   }
 
   get free(): number {
-    return this.#options.concurrency - this.#taken;
+    return Math.max(0, this.concurrency - this.#taken);
+  }
+
+  /** Milliseconds since the first task whose code goes on was told to end and reported; 0: there is none. */
+  get lingeringMs(): number {
+    return this.#lingering.size === 0 ? 0 : performance.now() - Math.min(...this.#lingering.values());
   }
 
   get inFlight(): number {
@@ -188,6 +198,9 @@ export class TaskSlots {
   /** Code that goes on after its task is over keeps its place for a while, not for ever. */
   async #ended(running: RunningTask): Promise<void> {
     if (running.hasEnded) return;
+    // Longer than its place: the orchestrator replaces the process in the end.
+    this.#lingering.set(running, performance.now());
+    void running.ended.then(() => this.#lingering.delete(running));
     await within(running.ended, RUNAWAY_WAIT_MS);
     if (running.hasEnded) return;
     this.#options.logger.error(
@@ -233,9 +246,8 @@ export class TaskSlots {
     const { client, isPaused, gate } = this.#options;
     const mayHaveLapsed =
       responseTimeoutSeconds > 0 && Date.now() - receivedAt >= responseTimeoutSeconds * 1_000;
-    return (
-      this.isBusy && client.canChain && !this.#isStopping && !gate.isClosed && !mayHaveLapsed && !isPaused()
-    );
+    const hasRoom = this.#taken <= this.concurrency && !this.#isStopping && !gate.isClosed;
+    return this.isBusy && client.canChain && hasRoom && !mayHaveLapsed && !isPaused();
   }
 }
 

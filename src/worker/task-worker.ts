@@ -48,8 +48,8 @@ export interface WorkerOptions {
   readonly pollInterval?: number;
   /** How many tasks one process executes at the same time. @defaultValue 1 */
   readonly concurrency?: number;
-  /** How many processes run this worker. @defaultValue 1 */
-  readonly processes?: number;
+  /** How many processes run this worker; `auto`: one for each processor that the container may use. @defaultValue 1 */
+  readonly processes?: number | 'auto';
   /** Workers with the same group name share their processes. @defaultValue none: processes of its own */
   readonly group?: string;
   /** Task domain that is polled. @defaultValue none */
@@ -67,6 +67,22 @@ export interface WorkerOptions {
    * @defaultValue 60000
    */
   readonly blockedTimeout?: number;
+  /**
+   * Heap limit of JavaScript in each of its processes, in MB. @defaultValue a share of the container's memory limit;
+   * without a container, what Node.js takes
+   */
+  readonly heapLimit?: number;
+  /**
+   * Resident memory of a process, in MB, with which it is replaced by a fresh one: the old one finishes its tasks once
+   * the new one is ready. With half as much again it is killed. @defaultValue none
+   */
+  readonly residentLimit?: number;
+  /** A process that has executed so many tasks is replaced by a fresh one. @defaultValue none */
+  readonly recycleAfterTasks?: number;
+  /** A process that has run for so many milliseconds is replaced by a fresh one. @defaultValue none */
+  readonly recycleAfter?: number;
+  /** Priority of its processes, from 19 (low) to -20 (high, needs rights). @defaultValue that of the orchestrator */
+  readonly nice?: number;
   /** Write each result to disk before it is sent, so that not even the death of the process loses it. @defaultValue false */
   readonly durable?: boolean;
   /** Start without polling. @defaultValue false */

@@ -4,7 +4,7 @@ import { ConfigurationError, HttpError, type TuttiError } from '../../../src/cor
 import { OrphanGuard } from '../../../src/orchestrator/orphan-guard.js';
 import { Orchestrator } from '../../../src/orchestrator/orchestrator.js';
 import type { OrchestratorOptions } from '../../../src/orchestrator/orchestrator-options.js';
-import type { SlotPlan } from '../../../src/orchestrator/slot.js';
+import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
 import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
 import { FakeLauncher } from '../../support/fake-launcher.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';

@@ -1,12 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { TuttiError } from '../../../src/core/errors.js';
-import {
-  Slot,
-  type SlotDeath,
-  type SlotListener,
-  type SlotOptions,
-  type SlotPlan,
-} from '../../../src/orchestrator/slot.js';
+import type { SlotDeath, SlotListener } from '../../../src/orchestrator/slot-listener.js';
+import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
+import type { SlotOptions } from '../../../src/orchestrator/slot-options.js';
+import { Slot } from '../../../src/orchestrator/slot.js';
 import { FakeLauncher } from '../../support/fake-launcher.js';
 import { makeTask } from '../../support/make-task.js';
 import { RecordingLogger } from '../../support/recording-logger.js';

@@ -36,6 +36,7 @@ const MACHINES: readonly [name: string, table: Transitions<string>, allowed: rea
       'exited → failed',
       'waiting → spawning',
       'waiting → exited',
+      'failed → spawning',
     ],
   ],
   [

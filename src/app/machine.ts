@@ -1,0 +1,101 @@
+import { availableParallelism, totalmem } from 'node:os';
+import { cgroupLimits, readTextFile, type FileReader } from '../orchestrator/cgroup.js';
+import type { SlotPlan } from '../orchestrator/slot-plan.js';
+import type { Environment } from './config.js';
+
+const MB = 2 ** 20;
+/** The orchestrator itself. */
+const ORCHESTRATOR_MB = 100;
+/** What is left to the rest of the container: page cache, programs that tasks start. */
+const USABLE_SHARE = 0.9;
+/** What a process needs beside its JavaScript heap: at least so much, or so large a part of all that it may use. */
+const MIN_BESIDE_HEAP_MB = 50;
+const BESIDE_HEAP_SHARE = 0.25;
+/** With less a worker hardly starts. */
+const MIN_HEAP_MB = 32;
+const TIGHT_HEAP_MB = 64;
+/** Node.js takes no more by itself, however much memory there is. */
+const MAX_HEAP_MB = 4_096;
+
+/** What the processes of the application have to share. */
+export interface Machine {
+  /** Processors, by the CPU quota of the container where there is one. */
+  readonly processors: number;
+  /** Memory limit of the container; `undefined`: none. */
+  readonly containerMb: number | undefined;
+  readonly hostMb: number;
+  /** A heap limit is given by a flag of Node.js already, for all processes. */
+  readonly isHeapGiven: boolean;
+}
+
+export function thisMachine(
+  env: Environment,
+  execArgv: readonly string[] = process.execArgv,
+  read: FileReader = readTextFile,
+): Machine {
+  const { memoryBytes, cpus } = cgroupLimits(read);
+  const hostMb = Math.floor(totalmem() / MB);
+  const containerMb = memoryBytes === undefined ? undefined : Math.floor(memoryBytes / MB);
+  return {
+    processors: Math.max(1, Math.min(availableParallelism(), Math.floor(cpus ?? Infinity))),
+    // A limit above what there is limits nothing.
+    containerMb: containerMb === undefined || containerMb >= hostMb ? undefined : containerMb,
+    hostMb,
+    isHeapGiven: [...execArgv, env['NODE_OPTIONS'] ?? ''].some((flags) =>
+      /--max[-_](old[-_]space|heap)[-_]size/.test(flags),
+    ),
+  };
+}
+
+/**
+ * The slots with a heap limit for each process that has none: an equal share of the container's memory. Without a
+ * container, or with a flag of Node.js that says otherwise, they are returned as they are.
+ */
+export function withHeapLimits(slots: readonly SlotPlan[], machine: Machine): SlotPlan[] {
+  const open = slots.filter((slot) => slot.limits?.heapMb === undefined);
+  if (machine.containerMb === undefined || machine.isHeapGiven || open.length === 0) return [...slots];
+  const given = slots.flatMap((slot) => slot.limits?.heapMb ?? []);
+  const takenMb = given.reduce(
+    (sum, heapMb) => sum + heapMb + besideHeap(heapMb / (1 - BESIDE_HEAP_SHARE)),
+    0,
+  );
+  // While a process is replaced there is one more.
+  const spare = slots.some(isRecycled) ? 1 : 0;
+  const eachMb = (machine.containerMb * USABLE_SHARE - ORCHESTRATOR_MB - takenMb) / (open.length + spare);
+  const heapMb = Math.max(MIN_HEAP_MB, Math.min(MAX_HEAP_MB, Math.floor(eachMb - besideHeap(eachMb))));
+  return slots.map((slot) => (open.includes(slot) ? { ...slot, limits: { ...slot.limits, heapMb } } : slot));
+}
+
+/** What whoever runs the application should know about so many processes on this machine. */
+export function machineWarnings(slots: readonly SlotPlan[], machine: Machine): string[] {
+  const { processors, containerMb, hostMb } = machine;
+  const warnings: string[] = [];
+  if (slots.length > processors) {
+    const cores = processors === 1 ? 'processor' : 'processors';
+    warnings.push(
+      `${slots.length} worker processes share ${processors} ${cores}: those that compute wait for each other; ` +
+        '`group` puts workers that mostly wait into one process',
+    );
+  }
+  const memoryMb = containerMb ?? hostMb;
+  const leastHeapMb = Math.min(...slots.map((slot) => slot.limits?.heapMb ?? Infinity));
+  const heapsMb = slots.reduce((sum, slot) => sum + (slot.limits?.heapMb ?? MIN_HEAP_MB), 0);
+  const neededMb = ORCHESTRATOR_MB + heapsMb + slots.length * MIN_BESIDE_HEAP_MB;
+  if (neededMb > memoryMb || leastHeapMb < TIGHT_HEAP_MB) {
+    warnings.push(
+      `${slots.length} worker processes may need ${neededMb} MB, and there are ${memoryMb} MB ` +
+        `(smallest heap limit: ${leastHeapMb === Infinity ? 'none' : `${leastHeapMb} MB`}); use fewer processes, ` +
+        '`group` or more memory',
+    );
+  }
+  return warnings;
+}
+
+function isRecycled({ limits = {} }: SlotPlan): boolean {
+  const { residentMb, recycleAfterTasks, recycleAfterMs } = limits;
+  return residentMb !== undefined || recycleAfterTasks !== undefined || recycleAfterMs !== undefined;
+}
+
+function besideHeap(allMb: number): number {
+  return Math.max(MIN_BESIDE_HEAP_MB, allMb * BESIDE_HEAP_SHARE);
+}

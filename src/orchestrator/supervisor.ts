@@ -1,0 +1,249 @@
+import { LogLimiter } from '../core/log-limiter.js';
+import type { Logger } from '../core/logger.js';
+import type { StateMachine } from '../core/state-machine.js';
+import type { KnownTask } from './duplicate-guard.js';
+import { EXIT_CODES } from './exit-codes.js';
+import { LongTaskWatch } from './long-task-watch.js';
+import { MemoryKiller } from './memory-killer.js';
+import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
+import { ProcInspector } from './process-inspector.js';
+import type { SlotDeath, SlotListener } from './slot-listener.js';
+import type { SlotOptions } from './slot-options.js';
+import { Slot } from './slot.js';
+import type { OrchestratorState } from './states.js';
+import type { SlotStatusView } from './status.js';
+import { TaskCustodian, type CustodyStatus } from './task-custodian.js';
+
+/** Part of the grace period that is kept for the tasks to end after `context.signal` has aborted. */
+const ABORT_SHARE = 0.2;
+/** How long a stop waits for the server to take what is left to report. */
+const REPORT_WAIT_MS = 3_000;
+/** How often the processes are looked at. */
+const WATCH_MS = 1_000;
+/** An event loop of the orchestrator that is later than this is told: heartbeats wait for it. */
+const LATE_MS = 1_000;
+const LATE_WARNING_MS = 60_000;
+
+/** Where a supervisor tells what happens. */
+export interface SupervisorEvents {
+  emit<E extends keyof OrchestratorEvents>(event: E, ...data: OrchestratorEvents[E]): void;
+  /** A slot is ready, given up, or waits for its next start. */
+  slotChanged(): void;
+}
+
+/** The slots of an application and what watches over them: watchdog, custody of their tasks, events. */
+export class Supervisor {
+  readonly slots: readonly Slot[];
+  readonly custodian: TaskCustodian;
+  readonly #logger: Logger;
+  readonly #state: StateMachine<OrchestratorState>;
+  readonly #events: SupervisorEvents;
+  readonly #inspector;
+  readonly #memoryKiller = new MemoryKiller();
+  readonly #longTasks: LongTaskWatch;
+  readonly #lateWarnings = new LogLimiter(LATE_WARNING_MS);
+  #timer: NodeJS.Timeout | undefined;
+  #lookedAt = 0;
+  /** By how much the last look at the processes was late. */
+  loopDelayMs = 0;
+  /** Work was lost by the stop. */
+  wasCutOff = false;
+
+  constructor(
+    options: OrchestratorOptions,
+    server: ServerConnection,
+    /** That of the orchestrator. */
+    state: StateMachine<OrchestratorState>,
+    events: SupervisorEvents,
+  ) {
+    const { logger, longTaskWarningMs } = options;
+    this.#logger = logger;
+    this.#state = state;
+    this.#events = events;
+    this.#inspector = options.inspector ?? new ProcInspector();
+    this.custodian = this.#makeCustodian(server);
+    this.slots = options.slots.map(
+      (plan) => new Slot(plan, this.#slotOptions(options, server), this.#listener),
+    );
+    this.#longTasks = new LongTaskWatch(logger, longTaskWarningMs, (task) => events.emit('longTask', task));
+  }
+
+  /** Starts all processes, and looks at them from now on. */
+  start(): void {
+    if (!this.#inspector.isSupported) this.#logger.warn(NO_PROC);
+    this.#lookedAt = performance.now();
+    this.#timer = setInterval(() => this.#watch(), WATCH_MS);
+    for (const slot of this.slots) slot.start();
+  }
+
+  /** Lets all processes finish and leave; `armGrace` begins the time after which they are told and killed. */
+  stop(graceMs: number): { stopped: Promise<void>; armGrace: () => void } {
+    const timers: NodeJS.Timeout[] = [];
+    const abort = (): void =>
+      this.slots.forEach((slot) => slot.abort('the application stops and its grace period is nearly over'));
+    const kill = (): void =>
+      this.slots.forEach((slot) => slot.kill(`it had not finished ${graceMs} ms after it was told to stop`));
+    let isOver = false;
+    const stopped = Promise.all(this.slots.map((slot) => slot.stop())).then(() => {
+      isOver = true;
+      timers.forEach(clearTimeout);
+    });
+    const armGrace = (): void => {
+      if (isOver || timers.length > 0) return;
+      timers.push(setTimeout(abort, graceMs * (1 - ABORT_SHARE)), setTimeout(kill, graceMs));
+    };
+    return { stopped, armGrace };
+  }
+
+  /** Waits for a while until everything is reported. No process is looked at any more. */
+  async close(outboxFolder: string | undefined): Promise<void> {
+    clearInterval(this.#timer);
+    const left = await this.custodian.close(REPORT_WAIT_MS, this.wasCutOff);
+    if (left === 0) return;
+    this.#logger.warn('results wait in the outbox for the next start: the server did not take them', {
+      results: left,
+      folder: outboxFolder,
+    });
+    // In memory only, they are lost with this process.
+    if (outboxFolder === undefined) this.wasCutOff = true;
+  }
+
+  status(): { slots: SlotStatusView[]; custody: CustodyStatus } {
+    const leaseLeftMs = (taskId: string): number | undefined => this.custodian.leaseLeftMs(taskId);
+    return { slots: this.slots.map((slot) => slot.status(leaseLeftMs)), custody: this.custodian.status() };
+  }
+
+  #watch(): void {
+    const now = performance.now();
+    this.loopDelayMs = Math.max(0, Math.round(now - this.#lookedAt - WATCH_MS));
+    this.#lookedAt = now;
+    if (this.loopDelayMs > LATE_MS && this.#lateWarnings.pass(now) !== undefined) {
+      this.#logger.warn(
+        'the event loop of the orchestrator was blocked: what follows bootstrap() must not compute',
+        {
+          lateMs: this.loopDelayMs,
+        },
+      );
+    }
+    this.#memoryKiller.look(now);
+    for (const slot of this.slots) {
+      // One after the other: fresh processes beside all the old ones would need twice the memory.
+      slot.watch(now, !this.slots.some((other) => other.isBeingReplaced));
+      this.#longTasks.look(slot, now);
+    }
+  }
+
+  #makeCustodian(server: ServerConnection): TaskCustodian {
+    const { client, directory } = server;
+    const inFlight = (): Set<string> =>
+      new Set(this.slots.flatMap((slot) => slot.tasks().map((task) => task.taskId)));
+    return new TaskCustodian({
+      client,
+      logger: this.#logger,
+      directory,
+      inFlight,
+      redact: (text) => server.redact?.(text) ?? text,
+    });
+  }
+
+  #slotOptions(options: OrchestratorOptions, { url, directory }: ServerConnection): SlotOptions {
+    return {
+      ...options,
+      serverUrl: url,
+      outboxFolder: directory?.outboxFolder,
+      resultsFolder: directory?.resultsFolder,
+      restartsUnready: options.onStartupFailure === 'continue',
+      inspector: this.#inspector,
+      memoryKiller: this.#memoryKiller,
+    };
+  }
+
+  #knownTasks(): KnownTask[] {
+    return this.slots.flatMap((slot) =>
+      slot.tasks().map((task) => ({ task, cancel: (reason: string) => slot.cancel(task, reason) })),
+    );
+  }
+
+  readonly #listener: SlotListener = {
+    ready: (slot) => {
+      this.#logger.debug('worker process ready', { slot: slot.plan.name, pid: slot.pid });
+      this.custodian.workersReady(slot.workers, slot.pid ?? 0);
+      this.#events.emit(
+        'ready',
+        slot.status(() => undefined),
+      );
+      this.#events.slotChanged();
+    },
+    died: (slot, death) => this.#died(slot, death),
+    restarting: (slot, delayMs, deaths) => {
+      this.#logger.warn('starting the worker process again', { slot: slot.plan.name, delayMs, deaths });
+      this.#events.emit('restart', { slot: slot.plan.name, delayMs, deaths });
+      this.#events.slotChanged();
+    },
+    givenUp: (slot, error) => {
+      // While starting, the error of start() tells it.
+      const level = this.#state.is('starting') ? 'debug' : 'error';
+      this.#logger.log(level, error.message, { slot: slot.plan.name, code: error.code });
+      this.#events.emit('givenUp', { slot: slot.plan.name, error });
+      this.#events.slotChanged();
+    },
+    replaced: (slot, replacement) => {
+      const { cause, reason, oldPid, pid } = replacement;
+      const level = cause === 'command' || cause === 'tasks' || cause === 'age' ? 'info' : 'warn';
+      this.#logger.log(level, `a worker process is replaced: ${reason}`, {
+        slot: slot.plan.name,
+        oldPid,
+        pid,
+      });
+      this.#events.emit('replaced', { slot: slot.plan.name, ...replacement });
+    },
+    replaceFailed: (slot, cause, error) => {
+      this.#logger.error('a worker process cannot be replaced; the one before goes on', {
+        slot: slot.plan.name,
+        cause,
+        error: error.message,
+      });
+      this.#events.emit('replaceFailed', { slot: slot.plan.name, cause, error });
+    },
+    taskAdded: (slot, task) =>
+      this.custodian.taskAdded(
+        task,
+        () => slot.leaseGate(task),
+        (reason) => slot.cancel(task, reason),
+        () => slot.leaseLapsed(),
+      ),
+    taskRemoved: (_slot, task) => this.custodian.taskRemoved(task),
+    claim: (_slot, claimed) => this.custodian.mayRun(claimed, () => this.#knownTasks()),
+    uncertain: (_slot, workers) => this.custodian.uncertain(workers),
+  };
+
+  #died(slot: Slot, death: SlotDeath): void {
+    const { reason, tasks, incarnation, workers, killedFor, pid, isClean } = death;
+    const { code, signal, stderrTail } = death.end;
+    const cutOff = this.custodian.processDied({
+      tasks,
+      incarnation,
+      workers: death.mayHaveMore ? workers : [],
+      reason,
+      stderrTail,
+      isByTask: killedFor?.isByTask ?? true,
+      workerIds: workers.map((worker) => worker.workerId),
+    });
+    const failedTasks = cutOff.map((result) => result.taskId);
+    const isExpected =
+      (isClean || this.#state.is('stopping')) && code === EXIT_CODES.clean && failedTasks.length === 0;
+    this.#logger.log(isExpected ? 'debug' : 'error', reason, { failedTasks });
+    if (this.#state.is('stopping') && !isExpected) this.wasCutOff = true;
+    this.#events.emit('exit', {
+      slot: slot.plan.name,
+      pid,
+      code,
+      signal,
+      reason,
+      failedTasks: failedTasks.length,
+    });
+  }
+}
+
+const NO_PROC =
+  'this system does not tell what processes do (there is no /proc): a worker process that hangs is ended by executionTimeout only';

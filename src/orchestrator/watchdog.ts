@@ -1,0 +1,122 @@
+/** Why a process was started again, or replaced by a fresh one. */
+export type RestartCause =
+  /** It died. */
+  | 'crash'
+  /** Its heap, its resident memory or the memory of the container was used up. */
+  | 'memory'
+  /** A task did not end after its execution time-out. */
+  | 'execution-timeout'
+  /** It neither answered nor computed. */
+  | 'blocked'
+  /** A signal had stopped it. */
+  | 'stopped'
+  /** It did not poll although it had room. */
+  | 'not-polling'
+  /** It did not get ready in time. */
+  | 'not-ready'
+  /** `recycleAfterTasks` */
+  | 'tasks'
+  /** `recycleAfter` */
+  | 'age'
+  /** Somebody asked for it. */
+  | 'command';
+
+/** What is to be done about a process: end it at once, or let a fresh one take over while its tasks finish. */
+export interface Verdict {
+  readonly action: 'kill' | 'replace';
+  readonly cause: RestartCause;
+  /** In words, as it stands behind "was killed: " and "is replaced: ". */
+  readonly text: string;
+}
+
+/** What is known of a process that is ready. */
+export interface WatchFacts {
+  readonly idleMs: number;
+  readonly isStopped: boolean;
+  readonly isDebugged: boolean;
+  readonly blockedTimeoutMs: number;
+  /** A running task that has a limit, and for how long it runs: the one that is furthest beyond it. */
+  readonly longest: { readonly taskId: string; readonly limitMs: number; readonly ageMs: number } | undefined;
+  /** The worker whose next poll is most overdue. */
+  readonly loop: { readonly worker: string; readonly overdueMs: number } | undefined;
+  /** Milliseconds since a task was told to end whose code goes on. */
+  readonly lingeringMs: number;
+  readonly residentMb: number | undefined;
+  readonly ageMs: number;
+  readonly tasks: number;
+  readonly limits: RecycleLimits;
+}
+
+export interface RecycleLimits {
+  readonly residentMb?: number | undefined;
+  readonly recycleAfterTasks?: number | undefined;
+  readonly recycleAfterMs?: number | undefined;
+}
+
+/** A task that does not end after its limit, although it was told to, is ended with its process after so long. */
+export const LIMIT_GRACE_MS = 10_000;
+/** Beyond this multiple of the resident limit nothing is awaited any more. */
+const HARD_RESIDENT = 1.5;
+
+/** @returns what is to be done, the most urgent first; `undefined`: nothing */
+export function judge(facts: WatchFacts): Verdict | undefined {
+  return facts.isDebugged ? undefined : (mustEnd(facts) ?? mayBeReplaced(facts));
+}
+
+function mustEnd({
+  longest,
+  idleMs,
+  isStopped,
+  blockedTimeoutMs,
+  residentMb,
+  limits,
+}: WatchFacts): Verdict | undefined {
+  if (longest !== undefined && longest.ageMs > longest.limitMs + LIMIT_GRACE_MS) {
+    const { taskId, limitMs } = longest;
+    const text = `task ${taskId} ran longer than ${limitMs} ms and did not end when it was told to`;
+    return { action: 'kill', cause: 'execution-timeout', text };
+  }
+  if (idleMs >= blockedTimeoutMs) {
+    return isStopped
+      ? { action: 'kill', cause: 'stopped', text: `a signal had stopped it for ${blockedTimeoutMs} ms` }
+      : {
+          action: 'kill',
+          cause: 'blocked',
+          text: `it hangs: for ${blockedTimeoutMs} ms it neither answered nor used processor time`,
+        };
+  }
+  if (residentMb !== undefined && residentMb > (limits.residentMb ?? Infinity) * HARD_RESIDENT) {
+    const text = `its resident memory of ${Math.round(residentMb)} MB is far above its limit of ${limits.residentMb} MB`;
+    return { action: 'kill', cause: 'memory', text };
+  }
+  return undefined;
+}
+
+function mayBeReplaced(facts: WatchFacts): Verdict | undefined {
+  const { loop, blockedTimeoutMs, lingeringMs, residentMb, ageMs, tasks, limits } = facts;
+  const replace = (cause: RestartCause, text: string): Verdict => ({ action: 'replace', cause, text });
+  if (loop !== undefined && loop.overdueMs >= blockedTimeoutMs) {
+    return replace(
+      'not-polling',
+      `${loop.worker} has not polled for ${loop.overdueMs} ms longer than it may take`,
+    );
+  }
+  if (lingeringMs >= LIMIT_GRACE_MS) {
+    return replace(
+      'execution-timeout',
+      `the code of a task goes on ${lingeringMs} ms after it was told to end`,
+    );
+  }
+  if (residentMb !== undefined && residentMb > (limits.residentMb ?? Infinity)) {
+    return replace(
+      'memory',
+      `its resident memory of ${Math.round(residentMb)} MB is above ${limits.residentMb} MB`,
+    );
+  }
+  if (tasks >= (limits.recycleAfterTasks ?? Infinity))
+    return replace('tasks', `it has executed ${tasks} tasks`);
+  if (ageMs >= (limits.recycleAfterMs ?? Infinity)) {
+    return replace('age', `it has run for ${Math.round(ageMs / 1_000)} s`);
+  }
+  return undefined;
+}

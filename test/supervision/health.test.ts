@@ -1,0 +1,285 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { OrchestratorStatus } from '../../src/orchestrator/status.js';
+import { appProcesses, type AppProcess } from '../support/app-process.js';
+import { serverOfEachTest } from '../support/task-server.js';
+
+const server = serverOfEachTest('act', 'other');
+const start = appProcesses();
+
+interface Answer {
+  readonly status: number;
+  readonly body: { readonly reasons?: readonly string[]; readonly result?: unknown; readonly error?: string };
+}
+
+function healthy(options: { commands?: boolean; env?: Record<string, string> } = {}): AppProcess {
+  return start('supervised', {
+    serverUrl: server().url,
+    workers: ['act', 'other'],
+    bootstrap: {
+      health: { port: 0, commands: options.commands ?? false },
+      longTaskWarning: 500,
+      restart: { initialDelay: 1, maxDelay: 1, maxDeaths: 2 },
+    },
+    env: options.env ?? {},
+  });
+}
+
+async function get(app: AppProcess, path: string, init: RequestInit = {}): Promise<Answer> {
+  const { healthUrl } = await app.status();
+  const response = await fetch(`${healthUrl}${path}`, init);
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+
+async function command(app: AppProcess, name: string, body: object = {}): Promise<Answer> {
+  const headers = { 'content-type': 'application/json' };
+  return await get(app, `/commands/${name}`, { method: 'POST', headers, body: JSON.stringify(body) });
+}
+
+async function becomes(app: AppProcess, path: string, status: number, limitMs?: number): Promise<Answer> {
+  return await app.until(
+    async () => {
+      const answer = await get(app, path);
+      return answer.status === status && answer;
+    },
+    `${path} to answer ${status}`,
+    limitMs,
+  );
+}
+
+async function stopped(app: AppProcess, code = 0): Promise<void> {
+  app.signal('SIGTERM');
+  expect((await app.ended()).code).toBe(code);
+}
+
+describe('health', () => {
+  test('is told on the loopback interface: an application that runs is live, ready and started', async () => {
+    const app = healthy();
+    await app.ready();
+    expect((await app.status()).healthUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    for (const path of ['/livez', '/readyz', '/startupz']) {
+      expect(await get(app, path)).toEqual({ status: 200, body: { status: 'ok', reasons: [] } });
+    }
+    const { body } = await get(app, '/status');
+    expect(body).toMatchObject({
+      state: 'running',
+      slots: [{ slot: 'act:act#1' }, { slot: 'other:other#1' }],
+    });
+    expect((await get(app, '/elsewhere')).status).toBe(404);
+    await stopped(app);
+  });
+
+  test('an unreachable server makes it unready, not dead', async () => {
+    const app = healthy();
+    await app.ready();
+    await server().down();
+    const { body } = await becomes(app, '/readyz', 503);
+    expect(body.reasons?.join('\n')).toContain('act:act: the server does not answer');
+    expect((await get(app, '/livez')).status).toBe(200);
+    await server().up();
+    await becomes(app, '/readyz', 200);
+    await stopped(app);
+  });
+
+  test.each([
+    ['blocks', async (app: AppProcess) => app.began(await server().run('act', { action: 'block' }))],
+    [
+      'is stopped by a signal',
+      async (app: AppProcess) => void process.kill(await app.workerPid('act'), 'SIGSTOP'),
+    ],
+  ])('a worker that %s makes it dead within 30 s; one that computes does not', async (_what, hang) => {
+    const app = healthy();
+    await app.ready();
+    const busy = await server().run('other', { action: 'busy', ms: 25_000 });
+    await app.began(busy);
+    await hang(app);
+    const { body } = await becomes(app, '/livez', 503, 30_000);
+    expect(body.reasons).toHaveLength(1);
+    expect(body.reasons?.[0]).toContain('act:act#1');
+    expect((await get(app, '/readyz')).status).toBe(503);
+    expect((await server().has(busy, 'COMPLETED')).status).toBe('COMPLETED');
+    process.kill(await app.workerPid('act'), 'SIGKILL');
+    await becomes(app, '/livez', 200);
+    await stopped(app);
+  });
+
+  test('a worker that was given up makes it unready, with the reason', async () => {
+    const app = healthy({ commands: true });
+    await app.ready();
+    for (let count = 0; count < 2; count++) {
+      await app.slot('act', (slot) => slot.state === 'ready');
+      await server().run('act', { action: 'exit', code: 3 });
+      await app.slot('act', (slot) => slot.deathsInARow === count + 1);
+    }
+    await app.slot('act', (slot) => slot.state === 'failed');
+    const { body } = await becomes(app, '/readyz', 503);
+    expect(body.reasons?.join('\n')).toMatch(
+      /act:act#1 is given up after 2 deaths in a row: .*exited with code 3/,
+    );
+    expect((await command(app, 'restart', { worker: 'act' })).body.result).toEqual(['act:act#1']);
+    await becomes(app, '/readyz', 200);
+    await stopped(app);
+  });
+
+  test('a port that is taken is a configuration error', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await new Promise((resolve) => other.once('listening', resolve));
+    const { port } = other.address() as AddressInfo;
+    const app = start('supervised', { serverUrl: server().url, env: { TUTTI_HEALTH_PORT: String(port) } });
+    expect((await app.ended()).code).toBe(78);
+    expect(app.stderr).toContain(
+      `health: cannot listen on 127.0.0.1:${port}: the port is taken by another program`,
+    );
+  });
+});
+
+describe('commands', () => {
+  test('are refused unless they are allowed, and never follow from a page in a browser', async () => {
+    const app = healthy();
+    await app.ready();
+    expect((await command(app, 'pause')).status).toBe(403);
+    await stopped(app);
+    const open = healthy({ commands: true });
+    await open.ready();
+    expect((await get(open, '/commands/pause', { method: 'POST', body: '{}' })).status).toBe(415);
+    expect((await get(open, '/commands/pause')).status).toBe(405);
+    expect((await command(open, 'explode')).status).toBe(404);
+    await stopped(open);
+  });
+
+  test('pause, resume, concurrency, interval', async () => {
+    const app = healthy({ commands: true });
+    await app.ready();
+    expect(await command(app, 'pause', { worker: 'act' })).toEqual({
+      status: 200,
+      body: { result: ['act:act'] },
+    });
+    await app.slot('act', ({ workers: [worker] }) => worker?.isPaused === true);
+    const other = await server().run('other', { action: 'echo' });
+    await server().has(other, 'COMPLETED');
+    // A poll that is under way may still bring one.
+    await app.until(async () => {
+      const taskId = await server().run('act', { action: 'echo' });
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return (await server().task(taskId)).status === 'SCHEDULED';
+    }, 'polls to end');
+    // A restart does not forget it.
+    await command(app, 'restart', { worker: 'act' });
+    expect((await app.slot('act')).workers[0]?.isPaused).toBe(true);
+    expect(await server().queued('act')).toBeGreaterThan(0);
+
+    await command(app, 'concurrency', { worker: 'act', concurrency: 1 });
+    await command(app, 'interval', { worker: 'act:act', pollInterval: 50 });
+    await command(app, 'resume');
+    await app.until(async () => (await server().queued('act')) === 0, 'the queue to be empty');
+    const slow = [];
+    for (let count = 0; count < 3; count++)
+      slow.push(await server().run('act', { action: 'sleep', ms: 300 }));
+    await app.began(slow[0]!);
+    expect((await app.slot('act')).tasks).toHaveLength(1);
+    for (const taskId of slow) await server().has(taskId, 'COMPLETED');
+    expect((await app.slot('act')).workers[0]).toMatchObject({
+      concurrency: 1,
+      pollInterval: 50,
+      isPaused: false,
+    });
+    await stopped(app);
+  });
+
+  test('that are wrong say what is', async () => {
+    const app = healthy({ commands: true });
+    await app.ready();
+    expect(await command(app, 'pause', { worker: 'actt' })).toEqual({
+      status: 404,
+      body: { error: 'there is no worker "actt"; did you mean "act"?' },
+    });
+    const wrong = await command(app, 'concurrency', { worker: 'act', concurrency: 0 });
+    expect([wrong.status, wrong.body.error]).toEqual([
+      400,
+      'expected `concurrency` to be an integer from 1 to 10000, got 0 (number)',
+    ]);
+    expect((await command(app, 'concurrency', { concurrency: 1 })).status).toBe(400);
+    await stopped(app);
+  });
+
+  test('restart replaces a process without losing its tasks', async () => {
+    const app = healthy({ commands: true });
+    await app.ready();
+    const pid = await app.workerPid('act');
+    const taskId = await server().run('act', { action: 'sleep', ms: 2_000 });
+    await app.began(taskId);
+    expect((await command(app, 'restart', { worker: 'act' })).body.result).toEqual(['act:act#1']);
+    const slot = await app.slot('act');
+    expect(slot.pid).not.toBe(pid);
+    expect(slot.restartsBy).toEqual({ command: 1 });
+    expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
+    await stopped(app);
+  });
+
+  test('drain waits for its tasks however long they take, and the application stops', async () => {
+    const app = start('supervised', {
+      serverUrl: server().url,
+      bootstrap: { health: { port: 0, commands: true }, stopGrace: 500 },
+    });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'sleep', ms: 3_000 });
+    await app.began(taskId);
+    expect((await command(app, 'drain')).body.result).toBe('ok');
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect((await server().task(taskId)).status).toBe('COMPLETED');
+  });
+
+  test('a signal during a drain begins the grace period', async () => {
+    const app = start('supervised', {
+      serverUrl: server().url,
+      bootstrap: { health: { port: 0, commands: true }, stopGrace: 500 },
+    });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'never' });
+    await app.began(taskId);
+    await command(app, 'drain');
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(1);
+    expect((await server().task(taskId)).status).toBe('FAILED');
+  });
+});
+
+describe('what is shown', () => {
+  test('SIGUSR2 prints the status; figures of the processes are in it', async () => {
+    const app = healthy();
+    await app.ready();
+    const taskId = await server().run('act', { action: 'busy', ms: 12_000 });
+    await app.slot('act', ({ processes: [one] }) => (one?.cpuPercent ?? 0) > 20);
+    app.signal('SIGUSR2');
+    const printed = await app.until(
+      () => /^\{\n {2}"state"[^]*?^\}$/m.exec(app.stderr)?.[0],
+      'the status to be printed',
+    );
+    const { slots } = JSON.parse(printed) as OrchestratorStatus;
+    expect(slots[0]?.tasks[0]).toMatchObject({ taskId, state: 'running' });
+    expect(slots[0]?.tasks[0]?.leaseLeftMs).toBeGreaterThan(0);
+    expect(slots[0]?.processes[0]?.residentMb).toBeGreaterThan(20);
+    expect(slots[0]?.received).toBe(1);
+    await server().has(taskId, 'COMPLETED');
+    const after = await app.slot('act', ({ processes: [one] }) => one?.loopDelayMs !== undefined);
+    expect(after.counts.COMPLETED).toBe(1);
+    await stopped(app);
+  });
+
+  test('a task without a limit that runs for long is warned about, once', async () => {
+    const app = healthy();
+    await app.ready();
+    const taskId = await server().run('act', { action: 'sleep', ms: 5_000 });
+    const limited = await server().run('other', { action: 'echo' });
+    await server().has(taskId, 'COMPLETED');
+    await server().has(limited, 'COMPLETED');
+    const told = app.messages.filter((one) => one.type === 'event' && one.event === 'longTask');
+    expect(told).toEqual([
+      expect.objectContaining({ data: expect.objectContaining({ taskId, worker: 'act:act' }) as object }),
+    ]);
+    expect(app.stderr.split('a task runs for long').length).toBe(2);
+    await stopped(app);
+  });
+});
