@@ -71,7 +71,13 @@ afterAll(() => {
 describe('the packed package', () => {
   test('has the code, its types and the papers, and nothing else', () => {
     const top = readdirSync(installed).sort();
-    expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'src'].sort());
+    expect(top).toEqual(
+      ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'scripts', 'src'].sort(),
+    );
+    // What the command `tutti` needs, and none of the scripts that are for this repository.
+    expect(readdirSync(join(installed, 'scripts')).sort()).toEqual(
+      ['build-native.mjs', 'native-commands.mjs', 'tutti.mjs'].sort(),
+    );
     const files = filesBelow(installed);
     expect(files.filter((file) => /\.(?:test|spec)\.|(?:^|\/)(?:test|fixtures)\//.test(file))).toEqual([]);
     expect(files.filter((file) => file.startsWith('dist/') && !/\.(?:js|js\.map|d\.ts)$/.test(file))).toEqual(
