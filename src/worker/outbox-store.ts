@@ -32,6 +32,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
  * disk first: it is there as a whole or not at all, whatever happens to process and machine.
  */
 export class OutboxStore {
+  /** Empty: nothing can be written. */
   readonly folder: string;
   readonly #owner: string;
   readonly #logger: Logger;
@@ -47,6 +48,7 @@ export class OutboxStore {
 
   /** @throws the file system's error when it cannot be written */
   async write(entry: OutboxEntry): Promise<StoredEntry> {
+    if (this.folder === '') throw new Error('there is no folder to write to');
     const text = JSON.stringify({ version: 1, ...entry });
     const file = join(this.folder, `${this.#owner}~${encodeURIComponent(entry.body.taskId)}${SUFFIX}`);
     const beside = `${file}.${++this.#writes}.tmp`;

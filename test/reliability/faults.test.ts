@@ -26,15 +26,18 @@ async function runMany(count: number, type = 'step'): Promise<string[]> {
 }
 
 /** Each task was executed once, its result was taken once, and the program ends well. */
-async function expectEachOnce(app: AppProcess, taskIds: readonly string[]): Promise<void> {
+async function expectEachOnce(app: AppProcess, taskIds: readonly string[], atMost = 1): Promise<void> {
   for (const taskId of taskIds) await faulty().server.has(taskId, 'COMPLETED');
   const counts = executions(join(folder(), 'executions'));
-  expect(taskIds.map((taskId) => counts.get(taskId))).toEqual(taskIds.map(() => 1));
+  for (const taskId of taskIds) {
+    expect(counts.get(taskId), taskId).toBeGreaterThanOrEqual(1);
+    expect(counts.get(taskId), taskId).toBeLessThanOrEqual(atMost);
+  }
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);
 }
 
-describe('every result arrives, and no task is executed twice', () => {
+describe('every result arrives, and no task is executed twice where the server can be believed', () => {
   test.each<[string, Match, Fault]>([
     ['updates are answered 503', { ...UPDATE, share: 0.3 }, { answer: answers.unavailable }],
     ['updates are answered 502 with a page', { ...UPDATE, share: 0.3 }, { answer: answers.badGateway }],
@@ -65,7 +68,10 @@ describe('every result arrives, and no task is executed twice', () => {
     }, 'all tasks to be completed');
     expect(rule.hits).toBeGreaterThan(0);
     rule.end();
-    await expectEachOnce(app, taskIds);
+    // Where the server took what seemed lost, the next task was in the lost answer and is given back by the sweep, whose
+    // own update may be lost as well: at least once is what can be promised then.
+    const wasTaken = match !== POLL && ('answerAfter' in fault || fault.cut === 'after');
+    await expectEachOnce(app, taskIds, wasTaken ? 2 : 1);
   });
 });
 
