@@ -17,6 +17,8 @@ afterAll(() => project.remove());
 
 /** In place of a suite whose body needs what is not there. */
 function skipped(name: string): void {
+  // The suite's body cannot even be collected without the packages, which the warning above tells.
+  // oxlint-disable-next-line vitest/no-disabled-tests, vitest/valid-title
   describe.skip(name, () => {
     it('needs ffi-napi and a compiler', () => expect(isBuilt && project.isBuilt).toBe(true));
   });
