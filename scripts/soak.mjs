@@ -209,7 +209,7 @@ async function startApplication() {
       resolve(undefined);
     });
     program.once('exit', (code) => {
-      if (started.latest.size === 0 && !isOver)
+      if (started.latest.size === 0 && !isOver && code !== 0)
         console.error(`the application ended while starting (${code})\n${tail}`);
       resolve(undefined);
     });

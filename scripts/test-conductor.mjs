@@ -18,7 +18,7 @@ import { startConductor } from './conductor/server.mjs';
 
 const CONDUCTOR_VERSION = '3.32.1';
 const MINIMUM_JAVA = 21;
-const SUITES = ['conformance', 'examples'];
+const SUITES = ['conformance', 'examples', 'conductor'];
 
 const { values: options, positionals } = parseArgs({
   options: { require: { type: 'boolean' }, serve: { type: 'boolean' }, report: { type: 'string' } },
@@ -111,7 +111,7 @@ async function runSuites(url) {
 function notRun(reason) {
   const line = '!'.repeat(100);
   console.log(
-    `${line}\nNOT RUN: the suites ${SUITES.join(' and ')} on a real Conductor server.\nReason: ${reason}\n${line}`,
+    `${line}\nNOT RUN: the suites ${SUITES.join(', ')} on a real Conductor server.\nReason: ${reason}\n${line}`,
   );
   if (options.report) writeFileSync(options.report, JSON.stringify({ notRun: reason }));
   return options.require || options.serve ? 1 : 0;

@@ -1,4 +1,4 @@
-// Starts and stops one Conductor server with a database of its own.
+// Starts and stops Conductor servers, each with a database of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -12,14 +12,25 @@ const STOP_WITHIN_MS = 10_000;
 
 /**
  * Starts the server on a free port of the loopback interface. `ready` settles when the server says that it is healthy, or
- * rejects with the end of its log; `stop` may be called at any time.
+ * rejects with the end of its log; `stop` may be called at any time. `halt` leaves the data, for another start with
+ * `again`: the same port and the same database.
  *
- * @param {{ java: string, jar: string }} options
- * @returns {Promise<{ url: string, pid: number | undefined, ready: Promise<void>, stop: () => Promise<void> }>}
+ * @typedef {{ port: number, folder: string }} Place
+ * @typedef {object} ConductorServer
+ * @property {string} url
+ * @property {number | undefined} pid
+ * @property {Promise<void>} ready
+ * @property {() => Promise<void>} stop
+ * @property {() => Promise<Place>} halt
+ *
+ * @param {{ java: string, jar: string, again?: Place }} options
+ * @returns {Promise<ConductorServer>}
  */
-export async function startConductor({ java, jar }) {
-  const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), 'tutti-conductor-'));
+export async function startConductor({ java, jar, again }) {
+  const { port, folder } = again ?? {
+    port: await freePort(),
+    folder: mkdtempSync(join(tmpdir(), 'tutti-conductor-')),
+  };
   const logFile = join(folder, 'server.log');
   const log = openSync(logFile, 'w');
   const database = `jdbc:sqlite:${join(folder, 'conductor.db')}?busy_timeout=15000&journal_mode=WAL`;
@@ -49,7 +60,7 @@ export async function startConductor({ java, jar }) {
     throw new Error(`The Conductor server ${problem}. The end of its log:\n${tail}`);
   });
 
-  const stop = async () => {
+  const halt = async () => {
     child.kill('SIGTERM');
     const isStopped = await Promise.race([
       ended.then(() => true),
@@ -57,10 +68,15 @@ export async function startConductor({ java, jar }) {
     ]);
     if (!isStopped) child.kill('SIGKILL');
     await ended;
+    return { port, folder };
+  };
+
+  const stop = async () => {
+    await halt();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
 
-  return { url: `http://127.0.0.1:${port}/api`, pid: child.pid, ready, stop };
+  return { url: `http://127.0.0.1:${port}/api`, pid: child.pid, ready, stop, halt };
 }
 
 /** @param {string} healthUrl */

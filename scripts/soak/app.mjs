@@ -15,7 +15,7 @@ async function work({ inputData }) {
 const orchestrator = await bootstrap({
   workers: [
     functionWorker('soak_quick', work, { name: 'quick', concurrency: 20, processes: 2 }),
-    functionWorker('soak_slow', work, { name: 'slow', concurrency: 50 }),
+    functionWorker('soak_slow', work, { name: 'slow', concurrency: 20 }),
     functionWorker('soak_durable', work, { name: 'durable', concurrency: 10, durable: true }),
   ],
   restart: { initialDelay: 50, maxDelay: 500, maxDeaths: 1_000_000 },

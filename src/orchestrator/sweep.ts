@@ -10,6 +10,8 @@ import type { WorkerIdentity } from './run-directory.js';
 
 /** The server's index may lag, and a poll that was under way may be answered after its process has died. */
 const SECOND_SWEEP_MS = 5_000;
+/** A server that does not notice a lost connection may answer a long poll up to 5 s later: then, and once more. */
+const LIVE_ROUNDS = 2;
 const PAGE_SIZE = 500;
 const MAX_PAGES = 20;
 /** A server that is away is asked again, at this pace. */
@@ -20,7 +22,7 @@ export type KnownTasks = () => ReadonlySet<string>;
 
 /** A sweep for processes that live: one at a time for the same workers, however often a request breaks off. */
 interface LiveSweep {
-  isWantedAgain: boolean;
+  roundsLeft: number;
 }
 
 /**
@@ -62,16 +64,13 @@ export class Sweeper {
     const name = workers.map((worker) => worker.workerId).join(' ');
     const underWay = this.#live.get(name);
     if (underWay !== undefined) {
-      underWay.isWantedAgain = true;
+      underWay.roundsLeft = LIVE_ROUNDS;
       return;
     }
-    const live: LiveSweep = { isWantedAgain: true };
+    const live: LiveSweep = { roundsLeft: LIVE_ROUNDS };
     this.#live.set(name, live);
     this.#track(async () => {
-      while (live.isWantedAgain && !this.#closing.signal.aborted) {
-        live.isWantedAgain = false;
-        await this.#sweepLiveOnce(workers, known);
-      }
+      await this.#sweepRounds(live, workers, known);
       this.#live.delete(name);
     });
   }
@@ -92,14 +91,19 @@ export class Sweeper {
     this.#underWay.add(running);
   }
 
-  async #sweepLiveOnce(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {
-    const first = new Set((await this.#find(workers, known)).map((task) => task.taskId));
-    // Waited for even when there is nothing: so a server that fails now and then is searched now and then.
-    await sleep(SECOND_SWEEP_MS, this.#closing.signal);
-    if (first.size === 0) return;
-    // When closing as well: the processes have ended, and what they did not tell of is with nobody.
-    const found = await this.#find(workers, known);
-    await this.#giveBack(found.filter((task) => first.has(task.taskId)));
+  async #sweepRounds(live: LiveSweep, workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {
+    let before = await this.#find(workers, known);
+    while (live.roundsLeft > 0 || before.length > 0) {
+      await sleep(SECOND_SWEEP_MS, this.#closing.signal);
+      live.roundsLeft--;
+      const found = await this.#find(workers, known);
+      // When closing, the processes have ended: what they did not tell of is with nobody.
+      const isOver = this.#closing.signal.aborted;
+      const unknownBefore = new Set(before.map((task) => task.taskId));
+      await this.#giveBack(found.filter((task) => isOver || unknownBefore.has(task.taskId)));
+      if (isOver) return;
+      before = found.filter((task) => !unknownBefore.has(task.taskId));
+    }
   }
 
   async #sweep(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {

@@ -117,6 +117,8 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
     expect(app.stderr).toContain('act:act has not polled for');
     // It waits for the answer to its poll for ever.
     process.kill(pid, 'SIGKILL');
+    // Seen only after the signal to stop, its end would count as work that was cut off.
+    await app.slot('act', ({ processes }) => processes.length === 1);
     await stopped(app);
   });
 });

@@ -78,7 +78,7 @@ export class FakeTaskClient extends TaskClient {
   override getLogs(): Promise<TaskExecLog[]> {
     return Promise.resolve([]);
   }
-  override search(): Promise<SearchResult<Task>> {
+  override search(_query: string, _page?: { start?: number; size?: number }): Promise<SearchResult<Task>> {
     return Promise.resolve({ totalHits: 0, results: [] });
   }
   override queueSizes(): Promise<Record<string, number>> {

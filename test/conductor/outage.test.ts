@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../src/conductor/types.js';
+import { appProcesses, type AppProcess } from '../support/app-process.js';
+import { conductorParts, startConductor, type ConductorServer } from '../support/conductor-scripts.js';
+import { ConformanceClient, SLOW_MS } from '../support/conformance-server.js';
+import { folderOfEachTest, killEverything, stateIn } from '../support/reliability.js';
+
+/** A server that can be stopped and started again; the one of `CONDUCTOR_SERVER_URL` is somebody else's. */
+const parts = await conductorParts();
+
+describe.skipIf(parts === undefined)('a Conductor server that goes away', { timeout: 2 * SLOW_MS }, () => {
+  const folder = folderOfEachTest();
+  const start = appProcesses();
+  const client = new ConformanceClient('');
+  let server: ConductorServer;
+
+  beforeAll(async () => {
+    server = await startConductor(parts!);
+    client.url = server.url;
+  }, SLOW_MS);
+  afterAll(() => server.stop());
+
+  const startApp = (type: string): AppProcess =>
+    start('../conductor/app', { serverUrl: server.url, env: stateIn(folder(), { TUTTI_TEST_TYPE: type }) });
+
+  /** The tasks are running when it resolves. */
+  async function runTwo(app: AppProcess, type: string): Promise<string[]> {
+    const input = (ms: number): JsonObject => ({ action: 'sleep', ms });
+    const workflowIds: string[] = [];
+    for (const ms of [1_500, 3_000]) {
+      const task = { name: type, taskReferenceName: 'task', type: 'SIMPLE', inputParameters: input(ms) };
+      workflowIds.push(await client.run([task]));
+    }
+    for (const workflowId of workflowIds)
+      await app.began((await client.workflow(workflowId)).tasks[0]!.taskId);
+    return workflowIds;
+  }
+
+  async function expectCompletedOnce(workflowIds: readonly string[]): Promise<void> {
+    for (const workflowId of workflowIds) {
+      const { tasks } = await client.waitForStatus(workflowId, 'COMPLETED');
+      expect(tasks).toHaveLength(1);
+    }
+  }
+
+  test('gets the results of the tasks that ended meanwhile when it is back', async () => {
+    const type = await client.defineTask({ retryCount: 1, responseTimeoutSeconds: 3_600, timeoutSeconds: 0 });
+    const app = startApp(type);
+    await app.ready();
+    const workflowIds = await runTwo(app, type);
+    const place = await server.halt();
+    await app.until(async () => {
+      const { slots } = await app.status();
+      return slots[0]!.tasks.filter((task) => task.state === 'stored').length === 2;
+    }, 'both results on disk');
+    server = await startConductor({ ...parts!, again: place });
+    await expectCompletedOnce(workflowIds);
+    expect(app.stdout.match(/begun/g)).toHaveLength(2);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
+  test('gets them also when the application was killed meanwhile and started again', async () => {
+    const type = await client.defineTask({ retryCount: 1, responseTimeoutSeconds: 3_600, timeoutSeconds: 0 });
+    const app = startApp(type);
+    await app.ready();
+    const workflowIds = await runTwo(app, type);
+    const place = await server.halt();
+    await app.until(async () => {
+      const { slots } = await app.status();
+      return slots[0]!.tasks.filter((task) => task.state === 'stored').length === 2;
+    }, 'both results on disk');
+    await killEverything(app);
+    const next = startApp(type);
+    await next.ready();
+    server = await startConductor({ ...parts!, again: place });
+    await expectCompletedOnce(workflowIds);
+    expect((app.stdout + next.stdout).match(/begun/g)).toHaveLength(2);
+    next.signal('SIGTERM');
+    expect((await next.ended()).code).toBe(0);
+  });
+});

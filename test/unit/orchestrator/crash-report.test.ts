@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { crashResults, type Crash } from '../../../src/orchestrator/crash-report.js';
+import type { LedgerTask, LedgerTaskState } from '../../../src/orchestrator/ledger.js';
+
+function task(taskId: string, state: LedgerTaskState = 'running', deaths = 0, worker = 0): LedgerTask {
+  return {
+    ref: 1,
+    taskId,
+    workflowInstanceId: `w-${taskId}`,
+    worker,
+    responseTimeoutSeconds: 10,
+    limitMs: 0,
+    deaths,
+    reference: 'r',
+    retryCount: 0,
+    startedAt: 0,
+    state,
+    progress: undefined,
+  };
+}
+
+const crash: Crash = {
+  reason: 'worker process a#1 (pid 7) died of signal SIGSEGV',
+  stderrTail: 'last words',
+  isByTask: true,
+  isStored: () => false,
+  workerIds: ['host-7-a', 'host-7-b'],
+};
+
+describe('crashResults', () => {
+  it('FAILED with reason and last words for a task whose code was running', () => {
+    expect(crashResults([task('a', 'running', 0, 1)], crash)).toEqual([
+      {
+        taskId: 'a',
+        workflowInstanceId: 'w-a',
+        workerId: 'host-7-b',
+        status: 'FAILED',
+        reasonForIncompletion: `[process died 1 time with this task] ${crash.reason}`,
+        outputData: {},
+        logs: [{ log: `${crash.reason}\nlast lines of its standard error:\nlast words` }],
+      },
+    ]);
+  });
+
+  it('back to the queue for a task that had not begun; nothing for one whose result is safe or that was on its way back', () => {
+    const tasks = [
+      task('waiting', 'waiting', 1),
+      task('stored', 'stored'),
+      task('releasing', 'releasing'),
+      task('on-disk'),
+    ];
+    const results = crashResults(tasks, { ...crash, isStored: (taskId) => taskId === 'on-disk' });
+    expect(results).toEqual([
+      {
+        taskId: 'waiting',
+        workflowInstanceId: 'w-waiting',
+        workerId: 'host-7-a',
+        status: 'IN_PROGRESS',
+        callbackAfterSeconds: 0,
+        outputData: {},
+      },
+    ]);
+  });
+
+  it('the third death of a task that was alone is the last', () => {
+    expect(crashResults([task('a', 'running', 2)], crash)).toMatchObject([
+      {
+        status: 'FAILED_WITH_TERMINAL_ERROR',
+        reasonForIncompletion: expect.stringContaining('3 times') as string,
+      },
+    ]);
+  });
+
+  it('beside others nobody is blamed for good; those that wait do not count as company', () => {
+    const beside = crashResults([task('a', 'running', 5), task('b')], crash);
+    expect(beside.map(({ status }) => status)).toEqual(['FAILED', 'FAILED']);
+    const alone = crashResults([task('a', 'running', 2), task('b', 'waiting', 1)], crash);
+    expect(alone[0]?.status).toBe('FAILED_WITH_TERMINAL_ERROR');
+  });
+
+  it('a death that the orchestrator caused leaves no marker', () => {
+    const [result] = crashResults([task('a', 'running', 2)], { ...crash, isByTask: false });
+    expect(result).toMatchObject({ status: 'FAILED', reasonForIncompletion: crash.reason });
+  });
+
+  it('a result that was in memory only is told as lost, and is nobody’s fault', () => {
+    const [result] = crashResults([task('a', 'kept', 2)], crash);
+    expect(result?.status).toBe('FAILED');
+    expect(result?.reasonForIncompletion).toMatch(/^the task had ended, but its result was in memory only/);
+  });
+
+  it('a reason of any length is bounded', () => {
+    const [result] = crashResults([task('a')], { ...crash, reason: 'x'.repeat(1_000_000), stderrTail: '' });
+    expect(JSON.stringify(result).length).toBeLessThan(3_000);
+  });
+});
