@@ -56,7 +56,10 @@ export class ApiClient {
     // A server that turned out to have no authentication gives none: nothing would be different then.
     if (renewed === undefined) throw this.#error(request, response);
     const second = await this.#transport.request(this.#prepare(request, body, renewed));
-    if (second.status >= 200 && second.status < 300) return second;
+    if (second.status >= 200 && second.status < 300) {
+      this.#authentication.renewalHelped();
+      return second;
+    }
     throw this.#error(request, second);
   }
 

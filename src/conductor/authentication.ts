@@ -7,6 +7,8 @@ import { tokenLifetimeMs } from './token-lifetime.js';
 import type { Transport, TransportResponse } from './transport.js';
 import { USER_AGENT } from './user-agent.js';
 
+type HttpErrorCode = ConstructorParameters<typeof HttpError>[0];
+
 const REQUEST = { method: 'POST', path: '/token' } as const;
 const BACKOFF = { initialMs: 1000, maxMs: 60_000 };
 const FORGET_REFUSALS_MS = 5 * 60_000;
@@ -83,6 +85,14 @@ export class Authentication {
     return this.#renew();
   }
 
+  /**
+   * The server took a request with a new token that it had refused with the old one: tokens are short-lived here, and
+   * the next refusal is answered by a renewal without the growing pause for those that change nothing.
+   */
+  renewalHelped(): void {
+    this.#refusals = Math.min(this.#refusals, 1);
+  }
+
   /** `text` without key, secret and token: for what a server wrote into its answer. */
   redact(text: string): string {
     const { keyId, keySecret } = this.#options.credentials ?? {};
@@ -95,7 +105,7 @@ export class Authentication {
 
   #renew(): Promise<string | undefined> {
     if (this.#renewal !== undefined) return this.#renewal;
-    if (this.#now() < this.#pauseUntil) return Promise.reject(this.#lastFailure);
+    if (this.#now() < this.#pauseUntil) return Promise.reject(this.#failureUntilNextTry());
     const renewal = this.#fetch().finally(() => (this.#renewal = undefined));
     this.#renewal = renewal;
     return renewal;
@@ -113,7 +123,7 @@ export class Authentication {
       this.#accept(response);
     } catch (error) {
       this.#pause(error);
-      throw error;
+      throw this.#failureUntilNextTry();
     }
     this.#failures = 0;
     this.#pauseUntil = 0;
@@ -141,6 +151,15 @@ export class Authentication {
     if (![400, 401, 403].includes(response.status)) return statusError(REQUEST, response, '', redact);
     const error = statusError(REQUEST, response, `the access key was refused, ${CHECK_KEY}`, redact);
     return new HttpError('HTTP_AUTH', error.message, error, { details: error.details });
+  }
+
+  /** The last failure, with the time until the next try: sooner there is nothing to be had. */
+  #failureUntilNextTry(): unknown {
+    const failure = this.#lastFailure;
+    if (!(failure instanceof HttpError)) return failure;
+    const { code, message, method, path, status, details } = failure;
+    const request = { method, path, status, retryAfterMs: Math.max(0, this.#pauseUntil - this.#now()) };
+    return new HttpError(code as HttpErrorCode, message, request, { details, cause: failure.cause });
   }
 
   #pause(error: unknown): void {

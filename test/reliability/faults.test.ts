@@ -125,6 +125,11 @@ test('tokens that expire each second, with every second renewal refused: no resu
   // Two processes, each with a renewal a second and about as many refused ones.
   expect(faulty().tokenRequests - before).toBeLessThan(6 * seconds + 10);
   expect(faulty().tokenRequests).toBeGreaterThan(4);
+  expect(
+    faulty()
+      .of('/token')
+      .map(({ status }) => status),
+  ).toContain(503);
   await expectEachOnce(app, taskIds);
 });
 

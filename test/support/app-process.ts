@@ -101,7 +101,7 @@ export class AppProcess {
         this.#look();
         return condition();
       },
-      () => `${what}\n${this.#report()}`,
+      () => `${what}\n${this.report()}`,
       limitMs,
     );
   }
@@ -109,7 +109,7 @@ export class AppProcess {
   /** Waits until `bootstrap()` has resolved. */
   async ready(): Promise<OrchestratorStatus> {
     const message = await this.until(() => {
-      if (this.#exit !== undefined) throw new Error(`the program ended while starting\n${this.#report()}`);
+      if (this.#exit !== undefined) throw new Error(`the program ended while starting\n${this.report()}`);
       return this.messages.find((one) => one.type === 'started');
     }, 'bootstrap() to resolve');
     return message.status;
@@ -225,7 +225,8 @@ export class AppProcess {
     return table;
   }
 
-  #report(): string {
+  /** How it stands, and the ends of what it wrote. */
+  report(): string {
     const processes = this.alive().map(({ pid, state }) => `  ${pid} ${state} ${commandOf(pid)}`);
     return [
       `exit: ${JSON.stringify(this.#exit)}`,
@@ -244,6 +245,10 @@ function keyOf({ pid, startedAt }: ProcessEntry): string {
 export function appProcesses(): (file: string | undefined, options?: AppOptions) => AppProcess {
   const started: AppProcess[] = [];
   afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') {
+      // The runner's failure says what was expected, not what the program did.
+      for (const app of started) console.error(`program ${app.pid}\n${app.report()}`);
+    }
     const left = (await Promise.all(started.splice(0).map((app) => app.cleanUp()))).flat();
     // A test that has failed may not have got as far as ending its program.
     if (left.length > 0 && task.result?.state !== 'fail') {

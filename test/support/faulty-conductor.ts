@@ -62,6 +62,8 @@ export interface Rule {
 interface Gatekeeper {
   readonly lifetimeMs: number;
   readonly refuses: (count: number) => boolean;
+  /** Requests for tokens, by the port of the client. */
+  readonly counts: Map<number | undefined, number>;
   readonly tokens: Map<string, number>;
 }
 
@@ -185,9 +187,13 @@ export class FaultyConductor {
     this.#again.set(task.taskType, [...waiting, { ...task, pollCount: task.pollCount + 1 }]);
   }
 
-  /** From now on a token is needed, valid for so long. @param refuses - whether the nth request for one is refused */
+  /**
+   * From now on a token is needed, valid for so long.
+   *
+   * @param refuses - whether the nth request of a connection for one is refused
+   */
   requireTokens(lifetimeMs: number, refuses: (count: number) => boolean = () => false): void {
-    this.#gatekeeper = { lifetimeMs, refuses, tokens: new Map() };
+    this.#gatekeeper = { lifetimeMs, refuses, counts: new Map(), tokens: new Map() };
   }
 
   /** The requests to `path` so far. */
@@ -234,7 +240,10 @@ export class FaultyConductor {
     };
     this.requests.push(recorded);
     response.once('finish', () => (recorded.status = response.statusCode));
-    const refusal = this.#gatekeeper === undefined ? undefined : this.#admit(this.#gatekeeper, recorded);
+    const refusal =
+      this.#gatekeeper === undefined
+        ? undefined
+        : this.#admit(this.#gatekeeper, recorded, request.socket.remotePort);
     if (refusal !== undefined) return send(response, refusal);
     const fault = this.#take(recorded);
     if (fault === undefined) return this.#pass(request, response, recorded);
@@ -248,11 +257,14 @@ export class FaultyConductor {
     this.#pass(request, response, recorded, fault);
   }
 
-  #admit(gatekeeper: Gatekeeper, { path, headers }: FaultyRequest): Answer | undefined {
+  #admit(gatekeeper: Gatekeeper, { path, headers }: FaultyRequest, port?: number): Answer | undefined {
     if (path === '/token') {
-      const count = ++this.tokenRequests;
+      this.tokenRequests++;
+      // By connection: by a common count, one of two processes could always be the one that is refused.
+      const count = (gatekeeper.counts.get(port) ?? 0) + 1;
+      gatekeeper.counts.set(port, count);
       if (gatekeeper.refuses(count)) return answers.unavailable;
-      const token = `token-${count}-${Math.random().toString(36).slice(2)}`;
+      const token = `token-${this.tokenRequests}-${Math.random().toString(36).slice(2)}`;
       gatekeeper.tokens.set(token, Date.now() + gatekeeper.lifetimeMs);
       return {
         status: 200,

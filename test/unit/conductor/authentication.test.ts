@@ -103,7 +103,12 @@ describe('Authentication', () => {
     server.answer = () => ({ status: 503, body: '{"message":"not yet"}' });
     const first = await failure(authentication.token());
     expect(first).toMatchObject({ code: 'HTTP_STATUS', status: 503, path: '/token' });
-    expect(await failure(authentication.token())).toBe(first);
+    expect(first.retryAfterMs).toBeGreaterThanOrEqual(800);
+    now += 300;
+    const second = await failure(authentication.token());
+    expect(second.message).toBe(first.message);
+    expect(second.retryAfterMs).toBe(first.retryAfterMs! - 300);
+    now -= 300;
     expect(server.asked).toHaveLength(1);
     now += 1000;
     await failure(authentication.token());
@@ -183,6 +188,18 @@ describe('Authentication', () => {
       now += 10 * MINUTE;
       expect(await authentication.replace(token)).toBe('token-4');
       expect(server.asked).toHaveLength(4);
+    });
+
+    it('renews each second at most, however often, while the new tokens are taken', async () => {
+      let token = await authentication.token();
+      for (let renewals = 0; renewals < 10; renewals++) {
+        token = await authentication.replace(token);
+        authentication.renewalHelped();
+        now += 999;
+        expect(await authentication.replace(token)).toBeUndefined();
+        now += 1;
+      }
+      expect(token).toBe('token-11');
     });
   });
 
