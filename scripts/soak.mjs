@@ -27,8 +27,10 @@ const { values } = parseArgs({
 });
 const DURATION_MS = Number(values.minutes) * 60_000;
 const TASKS = Number(values.tasks);
-/** How long everything may take to calm down once nothing breaks any more. */
-const CALM_MS = 120_000;
+/** Once nothing breaks any more, the rest is taken for lost when none of it has ended for so long, */
+const STALL_MS = 60_000;
+/** and at the latest after this. Suspects run alone, one after the other, so that some minutes may pass. */
+const CALM_MS = 600_000;
 const TYPES = ['soak_quick', 'soak_quick', 'soak_quick', 'soak_slow', 'soak_durable'];
 
 const random = generator(Number(values.seed));
@@ -106,7 +108,7 @@ async function startTask(number) {
   const type = TYPES[Math.floor(random() * TYPES.length)];
   const dice = random();
   const kind = dice < 0.001 ? 'poison' : dice < 0.003 ? 'fail' : dice < 0.03 ? 'compute' : 'wait';
-  const ms = type === 'soak_slow' ? between(100, 1_000) : between(0, 20);
+  const ms = type === 'soak_slow' ? between(100, 500) : between(0, 20);
   const tasks = [
     {
       name: type,
@@ -221,14 +223,17 @@ async function startApplication() {
 /** @returns the workflows that have not ended in time */
 async function untilEnded() {
   const until = Date.now() + CALM_MS;
+  let changedAt = Date.now();
   let open = workflows;
   for (;;) {
     const states = await each(open, async (id) => [
       id,
       (await api('GET', `/workflow/${id}?includeTasks=false`)).status,
     ]);
-    open = states.filter(([, status]) => status === 'RUNNING').map(([id]) => id);
-    if (open.length === 0 || Date.now() > until) break;
+    const still = states.filter(([, status]) => status === 'RUNNING').map(([id]) => id);
+    if (still.length < open.length) changedAt = Date.now();
+    open = still;
+    if (open.length === 0 || Date.now() > Math.min(until, changedAt + STALL_MS)) break;
     await sleep(1_000);
   }
   isOver = true;

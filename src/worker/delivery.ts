@@ -1,4 +1,4 @@
-import { describeThrown } from '../core/errors.js';
+import { describeThrown, HttpError } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import { sleep } from '../core/sleep.js';
@@ -9,6 +9,7 @@ import { didResultCount } from './late-result.js';
 import { lostPayload } from './lost-payload.js';
 import type { Outbox } from './outbox.js';
 import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
+import { reasonInProgress } from './poison.js';
 import { retryDelay, sendResult } from './result-sender.js';
 import type { TaskEnd } from './task-reporter.js';
 
@@ -34,10 +35,15 @@ export interface DeliveryOptions {
 /** When the task came, and how long its lease is. */
 export type Receipt = Pick<OutboxEntry, 'receivedAt' | 'responseTimeoutSeconds'>;
 
-/** Brings results to the server, or to the outbox at the first refusal. */
+/**
+ * Brings results to the server, or to the outbox at the first refusal. Where the server took the result before, and
+ * answers a 5xx now, it is asked once more first: a single hiccup then costs one request, no file and no slot.
+ */
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #refusals = new LogLimiter();
+  /** The last answer was good. An outage is met with one quick second try, not with one for each result. */
+  #isServerWell = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -54,10 +60,13 @@ export class Delivery {
           lostPayload(lost, error),
         ),
       );
+      const wasWell = this.#isServerWell;
+      this.#isServerWell = outcome.kind === 'accepted';
       if (outcome.kind === 'accepted') return await this.#accepted(outcome, written, { body, ...receipt });
       if (outcome.kind === 'refused') return await this.#refused(result, outcome.error, written);
       body = outcome.body;
       if (chain) this.#options.onUncertain?.();
+      if (wasWell && isHiccup(outcome.error, body)) continue;
       const place = await this.#options.outbox?.put(
         written === undefined ? { body, ...receipt } : { ...written, body },
         outcome.error,
@@ -129,11 +138,21 @@ export class Delivery {
   }
 }
 
+/**
+ * Something answered, which was not to be asked again later, and a second copy does no harm: an IN_PROGRESS that was taken
+ * after all could take the task away from its next worker.
+ */
+function isHiccup(error: unknown, { status }: TaskResultBody): boolean {
+  if (!(error instanceof HttpError) || status === TaskResultStatus.IN_PROGRESS) return false;
+  return (error.status ?? 0) >= 500 && error.retryAfterMs === undefined;
+}
+
 /** The result that gives a task back to the queue. */
 export function handBackResult(
-  task: Pick<Task, 'taskId' | 'workflowInstanceId' | 'outputData'>,
+  task: Pick<Task, 'taskId' | 'workflowInstanceId' | 'outputData' | 'reasonForIncompletion'>,
   workerId: string,
 ): TaskResultBody {
+  const reason = reasonInProgress(task);
   return {
     taskId: task.taskId,
     workflowInstanceId: task.workflowInstanceId,
@@ -142,6 +161,7 @@ export function handBackResult(
     callbackAfterSeconds: 0,
     // An update replaces the output: what an earlier poll of this attempt has put there must stay.
     outputData: task.outputData ?? {},
+    ...(reason === undefined ? {} : { reasonForIncompletion: reason }),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { Task } from '../conductor/types.js';
+
 /**
  * A task whose code was running when its process died carries the count of such deaths in `reasonForIncompletion`,
  * which the server hands on to the next attempt: so it survives processes, hosts and restarts without any store.
@@ -29,6 +31,19 @@ export function poisonRecord(reasonForIncompletion: string | undefined): PoisonR
 /** A reason with the record in front, where the server's limit of 500 characters does not cut it off. */
 export function markedReason(reason: string, { deaths }: PoisonRecord): string {
   return `[process died ${deaths} time${deaths === 1 ? '' : 's'} with this task] ${reason}`;
+}
+
+/**
+ * The reason to send with an IN_PROGRESS: the server puts it in the place of the one that the attempt came with, and the
+ * record must not be lost by that.
+ */
+export function reasonInProgress(
+  attempt: Pick<Task, 'reasonForIncompletion'>,
+  reason?: string,
+): string | undefined {
+  const record = poisonRecord(attempt.reasonForIncompletion);
+  if (record.deaths === 0) return reason;
+  return reason === undefined ? attempt.reasonForIncompletion : markedReason(reason, record);
 }
 
 /**

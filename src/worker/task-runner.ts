@@ -1,10 +1,11 @@
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import type { TaskResultBody } from '../conductor/task-result.js';
+import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
 import { TaskContext, withTaskContext } from './task-context.js';
 import { executionLimit } from './execution-limit.js';
 import { taskOutcome, type Execution } from './task-outcome.js';
+import { reasonInProgress } from './poison.js';
 
 /** Something whose `execute` can be called: an object of the container, or a function with its services. */
 export interface Executable {
@@ -108,6 +109,10 @@ export class TaskRunner {
   #toBody(task: Task, context: TaskContext, execution: Execution): TaskResultBody {
     const outcome = taskOutcome(execution);
     const logs = context.takeLogs(outcome.logs);
+    const isOver = outcome.status !== TaskResultStatus.IN_PROGRESS;
+    const reason = isOver
+      ? outcome.reasonForIncompletion
+      : reasonInProgress(task, outcome.reasonForIncompletion);
     return {
       taskId: task.taskId,
       workflowInstanceId: task.workflowInstanceId,
@@ -115,9 +120,7 @@ export class TaskRunner {
       workerId: this.#options.workerId,
       status: outcome.status,
       outputData: outcome.outputData,
-      ...(outcome.reasonForIncompletion === undefined
-        ? {}
-        : { reasonForIncompletion: outcome.reasonForIncompletion }),
+      ...(reason === undefined ? {} : { reasonForIncompletion: reason }),
       ...(outcome.callbackAfterSeconds === undefined
         ? {}
         : { callbackAfterSeconds: outcome.callbackAfterSeconds }),

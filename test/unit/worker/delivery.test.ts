@@ -107,6 +107,42 @@ describe('Delivery', () => {
     expect(logger.at('warn').length).toBeGreaterThan(0);
   });
 
+  describe('a hiccup of a server that took the result before', () => {
+    /** Whether the second try came at once, without the outbox. */
+    async function triesAtOnce(fields: Partial<TaskResultBody>, ...errors: unknown[]): Promise<boolean> {
+      await delivery.deliver(resultOf(), false);
+      const before = client.updates.length;
+      failWith(...errors);
+      const { tookMs } = await timed(delivery.deliver(resultOf(fields), false));
+      expect(client.updates).toHaveLength(before + errors.length + 1);
+      return tookMs === 0;
+    }
+
+    it('is met by a second try at once', async () => {
+      expect(await triesAtOnce({}, unavailable)).toBe(true);
+      expect(logger.at('warn')).toEqual([]);
+    });
+
+    test.each<[string, Partial<TaskResultBody>, unknown[]]>([
+      ['two in a row', {}, [unavailable, unavailable]],
+      ['Retry-After', {}, [httpError('HTTP_STATUS', 503, 'later', 2_000)]],
+      ['429', {}, [httpError('HTTP_STATUS', 429)]],
+      ['no answer: the server may have it', {}, [httpError('HTTP_NETWORK')]],
+      ['a task that is given back', { status: 'IN_PROGRESS' }, [unavailable]],
+    ])('%s: the second try is not at once', async (_title, fields, errors) => {
+      expect(await triesAtOnce(fields, ...errors)).toBe(false);
+    });
+
+    it('is one for all results while the server is away', async () => {
+      await delivery.deliver(resultOf(), false);
+      const before = client.updates.length;
+      client.answers.update = () => Promise.reject(unavailable);
+      for (let number = 0; number < 5; number++) void delivery.deliver(resultOf(), false);
+      await vi.advanceTimersByTimeAsync(10);
+      expect(client.updates).toHaveLength(before + 6);
+    });
+  });
+
   it('does not give up however long the server is away', async () => {
     failWith(...Array.from({ length: 200 }, () => unavailable));
     const delivered = delivery.deliver(resultOf(), false);
@@ -215,6 +251,12 @@ describe('Delivery', () => {
           outputData: { page: 2 },
         },
       ]);
+    });
+
+    it('keeps the record of the processes that died with it', async () => {
+      const reasonForIncompletion = '[process died 2 times with this task] worker process a#1 died';
+      await delivery.handBack(makeTask('t-1', { retryCount: 2, reasonForIncompletion }), 'p-1');
+      expect(client.updates[0]).toMatchObject({ status: 'IN_PROGRESS', reasonForIncompletion });
     });
 
     it('tries until the server takes it', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { markedReason, poisonRecord, poisonVerdict } from '../../../src/worker/poison.js';
+import { markedReason, poisonRecord, poisonVerdict, reasonInProgress } from '../../../src/worker/poison.js';
 
 describe('what a death means for a task that was running', () => {
   test.each<[deaths: number, wasAlone: boolean, after: number, isTerminal: boolean]>([
@@ -19,6 +19,19 @@ describe('what a death means for a task that was running', () => {
 
   it('the limit can be another one', () => {
     expect(poisonVerdict({ deaths: 0 }, true, 1).isTerminal).toBe(true);
+  });
+});
+
+describe('the reason of an IN_PROGRESS', () => {
+  const reasonForIncompletion = markedReason('worker process a#1 died', { deaths: 2 });
+  test.each<[string, string | undefined, string | undefined, string | undefined]>([
+    ['none before, none now', undefined, undefined, undefined],
+    ['none before', undefined, 'waits for a file', 'waits for a file'],
+    ['another kind of reason before', 'timed out', undefined, undefined],
+    ['a record', reasonForIncompletion, undefined, reasonForIncompletion],
+    ['a record, and one of its own', reasonForIncompletion, 'waits', markedReason('waits', { deaths: 2 })],
+  ])('%s', (_title, before, reason, expected) => {
+    expect(reasonInProgress({ reasonForIncompletion: before }, reason)).toBe(expected);
   });
 });
 
