@@ -31,7 +31,8 @@ describe('the reason of an IN_PROGRESS', () => {
     ['a record', reasonForIncompletion, undefined, reasonForIncompletion],
     ['a record, and one of its own', reasonForIncompletion, 'waits', markedReason('waits', { deaths: 2 })],
   ])('%s', (_title, before, reason, expected) => {
-    expect(reasonInProgress({ reasonForIncompletion: before }, reason)).toBe(expected);
+    const attempt = before === undefined ? {} : { reasonForIncompletion: before };
+    expect(reasonInProgress(attempt, reason)).toBe(expected);
   });
 });
 
