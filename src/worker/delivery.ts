@@ -32,8 +32,8 @@ export interface DeliveryOptions {
   readonly onUncertain?: () => void;
 }
 
-/** When the task came, and how long its lease is. */
-export type Receipt = Pick<OutboxEntry, 'receivedAt' | 'responseTimeoutSeconds'>;
+/** When the task came, how often it was handed out by then, and how long its lease is. */
+export type Receipt = Pick<OutboxEntry, 'receivedAt' | 'responseTimeoutSeconds' | 'pollCount'>;
 
 /**
  * Brings results to the server, or to the outbox at the first refusal. Where the server took the result before, and
@@ -79,7 +79,10 @@ export class Delivery {
 
   /** Gives a task back whose code has not begun: the server hands it out again at once. */
   async handBack(task: Task, workerId: string): Promise<Delivered> {
-    const { end } = await this.deliver(handBackResult(task, workerId), false);
+    const { end } = await this.deliver(handBackResult(task, workerId), false, {
+      ...noLease(),
+      pollCount: task.pollCount,
+    });
     const isOpen = end === 'REFUSED' || end === 'STORED' || end === 'KEPT';
     return { end: isOpen ? end : 'HANDED_BACK', next: undefined };
   }

@@ -40,12 +40,17 @@ export type ReleaseState = 'open' | 'done' | 'void' | { readonly error: unknown 
  * is perhaps with another worker, from whom a second copy would take it away. `open` for every other result, which the
  * server ignores the second time.
  */
-export async function releaseState(client: TaskClient, body: TaskResultBody): Promise<ReleaseState> {
+export async function releaseState(
+  client: TaskClient,
+  { body, pollCount }: Pick<OutboxEntry, 'body' | 'pollCount'>,
+): Promise<ReleaseState> {
   if (body.status !== 'IN_PROGRESS') return 'open';
   try {
     const task = await client.getTask(body.taskId);
     if (!hasCounted(task, body)) return 'void';
-    const isOurs = task.status === 'IN_PROGRESS' && (task.workerId ?? '') === (body.workerId ?? '');
+    const wasPolledSince = pollCount !== undefined && task.pollCount > pollCount;
+    const isOurs =
+      task.status === 'IN_PROGRESS' && (task.workerId ?? '') === (body.workerId ?? '') && !wasPolledSince;
     return isOurs ? 'open' : 'done';
   } catch (error) {
     // What cannot be read is left to the server's answer to the update, unless that would fail as well.

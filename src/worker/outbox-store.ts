@@ -13,6 +13,8 @@ export interface OutboxEntry {
   readonly responseTimeoutSeconds: number;
   /** When the task came to its process, epoch milliseconds. */
   readonly receivedAt: number;
+  /** How often the server had handed the task out by then, this time included; absent: not known. */
+  readonly pollCount?: number;
 }
 
 /** An entry with the file that holds it; without one it is in memory only. */
@@ -153,7 +155,7 @@ function checkedEntry(value: unknown): OutboxEntry {
   const entry = value as { version?: unknown; body?: Partial<TaskResultBody> } & Partial<OutboxEntry>;
   if (typeof entry !== 'object' || entry === null || entry.version !== 1)
     throw new Error('it has no version 1');
-  const { body, responseTimeoutSeconds, receivedAt } = entry;
+  const { body, responseTimeoutSeconds, receivedAt, pollCount } = entry;
   const isWhole =
     typeof body === 'object' &&
     body !== null &&
@@ -163,5 +165,10 @@ function checkedEntry(value: unknown): OutboxEntry {
     typeof responseTimeoutSeconds === 'number' &&
     typeof receivedAt === 'number';
   if (!isWhole) throw new Error('ids, status or times are missing');
-  return { body: body, responseTimeoutSeconds, receivedAt };
+  return {
+    body,
+    responseTimeoutSeconds,
+    receivedAt,
+    ...(typeof pollCount === 'number' ? { pollCount } : {}),
+  };
 }

@@ -194,7 +194,7 @@ export class Outbox {
   async #send(waiting: Waiting): Promise<void> {
     const { client, logger, store, onSettled } = this.#options;
     const { entry } = waiting;
-    const state = await releaseState(client, entry.body);
+    const state = await releaseState(client, entry);
     if (state === 'done' || state === 'void') return await this.#settleUnsent(waiting, state);
     if (state !== 'open') return this.#sendLater(waiting, state.error);
     const outcome = await sendResult(client, entry.body, false, (result, error) =>

@@ -157,6 +157,7 @@ export class TaskSlots {
       const next: Task | undefined = await this.#runOne(arrival, {
         receivedAt: cameAt,
         responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
+        pollCount: arrival.task.pollCount,
       });
       cameAt = Date.now();
       arrival = next !== undefined && (await this.#mayRun(next)) ? this.#admit(next) : undefined;

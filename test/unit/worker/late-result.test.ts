@@ -1,8 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import { HttpError } from '../../../src/core/errors.js';
 import type { TaskResultBody } from '../../../src/conductor/task-result.js';
-import type { TaskStatus } from '../../../src/conductor/types.js';
-import { didResultCount, hasCounted } from '../../../src/worker/late-result.js';
+import type { Task, TaskStatus } from '../../../src/conductor/types.js';
+import { didResultCount, hasCounted, releaseState } from '../../../src/worker/late-result.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';
 import { makeTask } from '../../support/make-task.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -53,6 +53,21 @@ describe('didResultCount', () => {
     const away = new HttpError('HTTP_NETWORK', 'no answer', { method: 'GET', path: '/tasks/a' });
     expect(await didResultCount(clientWith(away), entry(1_500), logger)).toBe(true);
     expect(logger.entries).toEqual([]);
+  });
+});
+
+describe('whether a task is still to be given back', () => {
+  const given: TaskResultBody = { ...body, status: 'IN_PROGRESS', workerId: 'me' };
+  test.each<[string, Partial<Task>, string]>([
+    ['it is as it was', { status: 'IN_PROGRESS', workerId: 'me', pollCount: 2 }, 'open'],
+    ['it is in the queue', { status: 'SCHEDULED', workerId: 'me', pollCount: 2 }, 'done'],
+    ['somebody else has it', { status: 'IN_PROGRESS', workerId: 'you', pollCount: 3 }, 'done'],
+    ['it came here once more', { status: 'IN_PROGRESS', workerId: 'me', pollCount: 3 }, 'done'],
+    ['its workflow was ended', { status: 'CANCELED', workerId: 'me', pollCount: 2 }, 'void'],
+  ])('%s', async (_title, fields, state) => {
+    const client = new FakeTaskClient();
+    client.answers.getTask = (taskId) => Promise.resolve(makeTask(taskId, fields));
+    expect(await releaseState(client, { body: given, pollCount: 2 })).toBe(state);
   });
 });
 
