@@ -51,7 +51,8 @@ export class Delivery {
 
   /** @param chain - also ask for the next task of the same type. Never rejects. */
   async deliver(result: TaskResultBody, chain: boolean, receipt: Receipt = noLease()): Promise<Delivered> {
-    const written = await this.#writeDown({ body: result, ...receipt });
+    const { durableStore } = this.#options;
+    const written = durableStore && (await this.#writeDown(durableStore, { body: result, ...receipt }));
     let body = result;
     for (let failures = 1; ; failures++) {
       const outcome = await sendResult(this.#options.client, body, chain, (lost, error) =>
@@ -102,9 +103,9 @@ export class Delivery {
     );
   }
 
-  async #writeDown(entry: OutboxEntry): Promise<StoredEntry | undefined> {
+  async #writeDown(store: OutboxStore, entry: OutboxEntry): Promise<StoredEntry | undefined> {
     try {
-      return await this.#options.durableStore?.write(entry);
+      return await store.write(entry);
     } catch (error) {
       // Not written down, it is still sent; should that fail, the outbox tells of the disk.
       this.#options.logger.warn('a result cannot be written down before it is sent', {

@@ -238,15 +238,19 @@ export class Outbox {
 
   #sendLater(waiting: Waiting, error: unknown): void {
     const failures = waiting.failures + 1;
-    this.#failuresInARow++;
-    if (this.#failuresInARow >= AWAY_AFTER) {
-      this.#pausedUntil =
-        performance.now() + backoffDelay(this.#failuresInARow - AWAY_AFTER + 1, AWAY_BACKOFF);
-    }
+    this.#noteFailure(performance.now());
     // Everything else may have been replaced meanwhile by a later result of the same task.
     if (!this.#waiting.has(waiting.entry.body.taskId)) {
       this.#add(waiting.entry, failures, performance.now() + retryDelay(error, failures));
     }
+  }
+
+  #noteFailure(now: number): void {
+    // Those that were sent together fail together: the pause is for the first of them.
+    if (now < this.#pausedUntil) return;
+    this.#failuresInARow++;
+    if (this.#failuresInARow < AWAY_AFTER) return;
+    this.#pausedUntil = now + backoffDelay(this.#failuresInARow - AWAY_AFTER + 1, AWAY_BACKOFF);
   }
 
   /** The server is back: nobody waits for the rest of a back-off that an outage has made long. */

@@ -142,7 +142,7 @@ export class TaskSlots {
   }
 
   async #mayRun(task: Task): Promise<boolean> {
-    if (isNew(task) || (await this.#options.reporter.mayRun(task))) return true;
+    if (await this.#options.reporter.mayRun(task)) return true;
     this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', {
       taskId: task.taskId,
     });
@@ -160,7 +160,8 @@ export class TaskSlots {
         pollCount: arrival.task.pollCount,
       });
       cameAt = Date.now();
-      arrival = next !== undefined && (await this.#mayRun(next)) ? this.#admit(next) : undefined;
+      const isNext = next !== undefined && (isNew(next) || (await this.#mayRun(next)));
+      arrival = isNext ? this.#admit(next) : undefined;
       if (arrival !== undefined) await this.#options.reporter.started([this.#toReport(arrival)]);
     }
     this.#freeOne();
@@ -188,7 +189,7 @@ export class TaskSlots {
     this.#running.set(task.taskId, running);
     const result = await running.result;
     const next = await this.#report(task, running, result, receipt);
-    await this.#ended(running);
+    if (!running.hasEnded) await this.#ended(running);
     if (this.#running.get(task.taskId) === running) this.#running.delete(task.taskId);
     this.#cancelled.delete(task.taskId);
     // Not before its result is delivered: a suspect that is alone must be alone in the ledger as well.
@@ -198,7 +199,6 @@ export class TaskSlots {
 
   /** Code that goes on after its task is over keeps its place for a while, not for ever. */
   async #ended(running: RunningTask): Promise<void> {
-    if (running.hasEnded) return;
     // Longer than its place: the orchestrator replaces the process in the end.
     this.#lingering.set(running, performance.now());
     void running.ended.then(() => this.#lingering.delete(running));

@@ -113,7 +113,7 @@ describe('Outbox', () => {
     await until(() => underWay === 0, 'the first tries to end');
     most = 0;
     const before = client.updates.length;
-    await until(() => client.updates.length > before + 2, 'more tries');
+    await until(() => client.updates.length > before + 1, 'more tries');
     expect(most).toBe(1);
     isAway = false;
     await until(() => settled.length === 40, 'all to be taken');
