@@ -2,7 +2,7 @@ import { HttpError } from '../core/errors.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import { queryString } from './query-string.js';
 import { TaskClient, type PollAnswer, type PollRequest } from './task-client.js';
-import type { TaskResultBody } from './task-result.js';
+import { TaskResultStatus, type TaskResultBody } from './task-result.js';
 import { outline, shapeTask } from './task-shape.js';
 import type { SearchResult, Task, TaskExecLog } from './types.js';
 
@@ -51,8 +51,10 @@ export class HttpTaskClient extends TaskClient {
   }
 
   override async update(result: TaskResultBody): Promise<void> {
-    // The server ignores a result for a task that has one, so that a second copy does no harm.
-    await this.#api.text({ method: 'POST', path: '/tasks', json: result, idempotent: true });
+    // The server ignores a result for a task that has one, so that a second copy does no harm. That of an IN_PROGRESS
+    // could take the task away from whoever has polled it meanwhile.
+    const idempotent = result.status !== TaskResultStatus.IN_PROGRESS;
+    await this.#api.text({ method: 'POST', path: '/tasks', json: result, idempotent });
   }
 
   override async updateAndPoll(result: TaskResultBody): Promise<Task | undefined> {

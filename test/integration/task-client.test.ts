@@ -44,6 +44,15 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     expect(use.logger.text).not.toContain(SECRET);
   });
 
+  it('does not send again in silence what gives a task back: somebody may have polled it meanwhile', async () => {
+    use.server.on('POST /tasks', { body: 't-1' }, 'drop', { body: 't-1' });
+    await use.open({ updateConnections: 1 });
+    await use.clients.tasks.update(result);
+    const error = await use.failure(use.clients.tasks.update({ ...result, status: 'IN_PROGRESS' }));
+    expect(error).toMatchObject({ code: 'HTTP_NETWORK' });
+    expect(use.server.requests).toHaveLength(2);
+  });
+
   it('chains: 200 brings a task, 204 and an empty 200 none', async () => {
     const next = { taskId: 't-2', workflowInstanceId: 'w-1', inputData: {} };
     use.server.on('POST /tasks/update-v2', { body: next }, { status: 204 }, { status: 200 });
