@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/conductor/types.js';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
-import { conductorParts, startConductor, type ConductorServer } from '../support/conductor-scripts.js';
+import {
+  conductorParts,
+  startConductor,
+  type ConductorServer,
+  type ServerPlace,
+} from '../support/conductor-scripts.js';
 import { ConformanceClient, SLOW_MS } from '../support/conformance-server.js';
 import { folderOfEachTest, killEverything, stateIn } from '../support/reliability.js';
 
@@ -36,6 +41,13 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
     return workflowIds;
   }
 
+  /** Ends the server, and waits until the results of both tasks are on disk. */
+  async function haltUntilStored(app: AppProcess): Promise<ServerPlace> {
+    const place = await server.halt();
+    await app.slot('act', ({ tasks }) => tasks.filter(({ state }) => state === 'stored').length === 2);
+    return place;
+  }
+
   async function expectCompletedOnce(workflowIds: readonly string[]): Promise<void> {
     for (const workflowId of workflowIds) {
       const { tasks } = await client.waitForStatus(workflowId, 'COMPLETED');
@@ -48,11 +60,7 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
     const app = startApp(type);
     await app.ready();
     const workflowIds = await runTwo(app, type);
-    const place = await server.halt();
-    await app.until(async () => {
-      const { slots } = await app.status();
-      return slots[0]!.tasks.filter((task) => task.state === 'stored').length === 2;
-    }, 'both results on disk');
+    const place = await haltUntilStored(app);
     server = await startConductor({ ...parts!, again: place });
     await expectCompletedOnce(workflowIds);
     expect(app.stdout.match(/begun/g)).toHaveLength(2);
@@ -65,11 +73,7 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
     const app = startApp(type);
     await app.ready();
     const workflowIds = await runTwo(app, type);
-    const place = await server.halt();
-    await app.until(async () => {
-      const { slots } = await app.status();
-      return slots[0]!.tasks.filter((task) => task.state === 'stored').length === 2;
-    }, 'both results on disk');
+    const place = await haltUntilStored(app);
     await killEverything(app);
     const next = startApp(type);
     await next.ready();
