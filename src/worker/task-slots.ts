@@ -11,6 +11,11 @@ import type { RunningTask, TaskRunner } from './task-runner.js';
 
 /** How long code that does not follow `context.signal` keeps its place after the result of its task is told. */
 const RUNAWAY_WAIT_MS = 5_000;
+/**
+ * How long a task is alone after one death. What kills its process does it soon as a rule; and after a process died with many
+ * long tasks, the worker must not stand still until each has ended alone. From the second death on there is no limit.
+ */
+const FIRST_SUSPICION_MS = 5_000;
 
 /** A task on its way into the process. */
 interface Arrival {
@@ -133,7 +138,8 @@ export class TaskSlots {
   /** Before the task is reported: whoever is told to begin must not find the gate closed by then. */
   #admit(task: Task): Arrival {
     const { gate } = this.#options;
-    return { task, waiting: deathsOf(task) > 0 ? gate.enterExclusive() : gate.enterShared() };
+    const deaths = deathsOf(task);
+    return { task, waiting: deaths > 0 ? gate.enterExclusive(deaths > 1) : gate.enterShared() };
   }
 
   #toReport({ task, waiting }: Arrival): ReportedTask {
@@ -175,12 +181,13 @@ export class TaskSlots {
 
   async #runOne({ task, waiting }: Arrival, receipt: Receipt): Promise<Task | undefined> {
     const { gate } = this.#options;
-    const isSuspect = deathsOf(task) > 0;
     if (waiting !== undefined) {
       await waiting;
       if (!this.#isStopping) await this.#options.reporter.begun(task.taskId);
     }
-    const leave = (): void => (isSuspect ? gate.leaveExclusive() : gate.leaveShared());
+    const deaths = deathsOf(task);
+    const leave =
+      deaths === 0 ? () => gate.leaveShared() : gate.stayAlone(deaths === 1 ? FIRST_SUSPICION_MS : undefined);
     if (this.#isStopping) {
       leave();
       return await this.#handBack(task);

@@ -262,6 +262,31 @@ describe('a task that kills its process', () => {
     expect((await app.ended()).code).toBe(0);
   });
 
+  test('or only seemed to, has others beside it when it has lived for a while', async () => {
+    await faulty().server.define('mixed', MANY_RETRIES);
+    const app = start('../reliability/app', {
+      serverUrl: faulty().url,
+      workers: ['mixed'],
+      bootstrap: { restart: RESTART },
+      env: stateIn(folder()),
+    });
+    await app.ready();
+    const long = await faulty().server.startOf('mixed', { ms: 20_000 });
+    await app.began((await faulty().server.workflow(long)).tasks[0]!.taskId);
+    killHard(await app.workerPid('mixed'));
+    const second = await app.until(
+      async () => (await faulty().server.workflow(long)).tasks[1],
+      'the second attempt',
+    );
+    await app.began(second.taskId);
+    const other = await faulty().server.run('mixed', { ms: 0 });
+    await faulty().server.has(other, 'COMPLETED');
+    expect((await faulty().server.task(second.taskId)).status).toBe('IN_PROGRESS');
+    expect((await faulty().server.ended(long)).status).toBe('COMPLETED');
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
   test('is known after a restart of everything: the count is on the server', async () => {
     await faulty().server.define('mixed', { ...MANY_RETRIES, retryDelaySeconds: 1 });
     const options = {

@@ -1,12 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ExclusiveGate } from '../../../src/worker/exclusive-gate.js';
 
 /** Notes when somebody gets in. */
 function visitors(gate: ExclusiveGate): {
   inside: string[];
   shared(name: string): void;
-  alone(name: string): void;
+  alone(name: string, isStrict?: boolean, aloneMs?: number): void;
+  leave(name: string): void;
 } {
+  const leaves = new Map<string, () => void>();
   const inside: string[] = [];
   return {
     inside,
@@ -15,7 +17,12 @@ function visitors(gate: ExclusiveGate): {
       if (waiting === undefined) inside.push(name);
       else void waiting.then(() => inside.push(name));
     },
-    alone: (name) => void gate.enterExclusive().then(() => inside.push(name)),
+    alone: (name, isStrict, aloneMs) =>
+      void gate.enterExclusive(isStrict).then(() => {
+        inside.push(name);
+        leaves.set(name, gate.stayAlone(aloneMs));
+      }),
+    leave: (name) => leaves.get(name)?.(),
   };
 }
 
@@ -34,7 +41,7 @@ describe('ExclusiveGate', () => {
 
   it('who wants to be alone waits for those inside, and holds up those who come later', async () => {
     const gate = new ExclusiveGate();
-    const { inside, shared, alone } = visitors(gate);
+    const { inside, shared, alone, leave } = visitors(gate);
     shared('a');
     shared('b');
     alone('suspect');
@@ -48,7 +55,7 @@ describe('ExclusiveGate', () => {
     gate.leaveShared();
     await turn();
     expect(inside).toEqual(['a', 'b', 'suspect']);
-    gate.leaveExclusive();
+    leave('suspect');
     await turn();
     expect(inside).toEqual(['a', 'b', 'suspect', 'late']);
     expect(gate.isClosed).toBe(false);
@@ -56,28 +63,28 @@ describe('ExclusiveGate', () => {
 
   it('several who want to be alone go one after the other', async () => {
     const gate = new ExclusiveGate();
-    const { inside, shared, alone } = visitors(gate);
+    const { inside, shared, alone, leave } = visitors(gate);
     alone('one');
     alone('two');
     shared('late');
     await turn();
     expect(inside).toEqual(['one']);
-    gate.leaveExclusive();
+    leave('one');
     await turn();
     expect(inside).toEqual(['one', 'two']);
-    gate.leaveExclusive();
+    leave('two');
     await turn();
     expect(inside).toEqual(['one', 'two', 'late']);
   });
 
   it('counts those whom it lets in after the wait: the next who wants to be alone waits for them', async () => {
     const gate = new ExclusiveGate();
-    const { inside, shared, alone } = visitors(gate);
+    const { inside, shared, alone, leave } = visitors(gate);
     alone('one');
     await turn();
     shared('a');
     shared('b');
-    gate.leaveExclusive();
+    leave('one');
     alone('two');
     gate.leaveShared();
     await turn();
@@ -85,5 +92,49 @@ describe('ExclusiveGate', () => {
     gate.leaveShared();
     await turn();
     expect(inside).toEqual(['one', 'a', 'b', 'two']);
+  });
+
+  describe('who was alone long enough', () => {
+    afterEach(() => void vi.useRealTimers());
+
+    it('has others beside it, the next suspect too, but not one who must be alone to the end', async () => {
+      vi.useFakeTimers();
+      const gate = new ExclusiveGate();
+      const { inside, shared, alone, leave } = visitors(gate);
+      alone('long', false, 5_000);
+      await vi.advanceTimersByTimeAsync(0);
+      shared('a');
+      await vi.advanceTimersByTimeAsync(4_999);
+      expect(inside).toEqual(['long']);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(inside).toEqual(['long', 'a']);
+      expect(gate.isClosed).toBe(false);
+
+      alone('next', false, 5_000);
+      alone('strict', true);
+      gate.leaveShared();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(inside).toEqual(['long', 'a', 'next']);
+      leave('next');
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(inside).not.toContain('strict');
+      expect(gate.isClosed).toBe(true);
+      leave('long');
+      await vi.advanceTimersByTimeAsync(0);
+      expect(inside).toEqual(['long', 'a', 'next', 'strict']);
+    });
+
+    it('and leaves before, lets nobody in twice', async () => {
+      vi.useFakeTimers();
+      const gate = new ExclusiveGate();
+      const { inside, alone, leave } = visitors(gate);
+      alone('one', false, 5_000);
+      alone('two', true);
+      await vi.advanceTimersByTimeAsync(0);
+      leave('one');
+      alone('three', true);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(inside).toEqual(['one', 'two']);
+    });
   });
 });
