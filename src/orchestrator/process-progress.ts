@@ -42,7 +42,7 @@ export class ProcessProgress {
    * @param descendants - asked only when the process itself is silent and idle
    */
   look(now: number, sample: ProcessSample | undefined, descendants: () => DescendantSample): void {
-    const passedMs = Math.min(now - this.#lookedAt, MAX_STEP_MS);
+    const passedMs = now - this.#lookedAt;
     const before = this.#cpuMs;
     this.#lookedAt = now;
     this.#cpuMs = sample?.cpuMs;
@@ -52,8 +52,10 @@ export class ProcessProgress {
       this.#idleMs = 0;
       return;
     }
-    this.#idleMs += passedMs;
-    this.#isQuiet = this.silentMs(now) >= QUIET_MS;
+    // What the process wrote meanwhile may not be read yet: the next look decides.
+    const isLate = passedMs > MAX_STEP_MS;
+    if (!isLate) this.#idleMs += passedMs;
+    this.#isQuiet = !isLate && this.silentMs(now) >= QUIET_MS;
     // A stopped process waits for nobody.
     const mayWait = this.#isQuiet && !sample.isStopped;
     if (mayWait && this.#areActive(descendants(), now)) this.#idleMs = 0;
