@@ -35,6 +35,11 @@ export class ProcessProgress {
     this.#descendantCpuMs = undefined;
   }
 
+  /** What was seen so far does not count: something else held the process. */
+  forgive(): void {
+    this.#idleMs = 0;
+  }
+
   /**
    * To be called about every second.
    *

@@ -51,6 +51,7 @@ export class SlotProcess {
   readonly #blockedTimeoutMs: number;
   #progress: ProcessProgress | undefined;
   #isDebugged = false;
+  #isHeld = false;
   #readyTick = 0;
   #leavingSince: number | undefined;
   workers: readonly ReadyWorker[] = [];
@@ -120,7 +121,7 @@ export class SlotProcess {
 
   /** Milliseconds without a sign of progress; 0 before it is ready and while a debugger may hold it. */
   get idleMs(): number {
-    return this.#isDebugged ? 0 : (this.#progress?.idleMs ?? 0);
+    return this.#isDebugged || this.#isHeld ? 0 : (this.#progress?.idleMs ?? 0);
   }
 
   /** Milliseconds since its event loop last answered. */
@@ -132,9 +133,15 @@ export class SlotProcess {
     return this.#progress?.isStopped ?? false;
   }
 
-  /** A debugger has turned up that the process could not tell of. */
-  heldByDebugger(): void {
-    this.#isDebugged = true;
+  /** A debugger that it cannot tell of holds it: to be looked at again, since it cannot tell the end of that either. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** What was found of such a debugger. Time in which there was one does not count. */
+  heldByDebugger(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#progress?.forgive();
   }
 
   /** `true` when the lease of one of its tasks may be extended, otherwise why not. */
@@ -155,7 +162,7 @@ export class SlotProcess {
     const verdict = judge({
       idleMs: this.idleMs,
       isStopped: this.isStopped,
-      isDebugged: this.#isDebugged,
+      isDebugged: this.#isDebugged || this.#isHeld,
       blockedTimeoutMs: this.#blockedTimeoutMs,
       longest: this.#longest(now),
       loop: this.#latestLoop(),
@@ -216,6 +223,7 @@ export class SlotProcess {
       case 'beat':
         this.beat = message;
         this.#isDebugged = message.isDebugged;
+        this.#isHeld = false;
         this.figures.told(message.residentBytes);
         return this.#progress?.beat(performance.now());
       case 'claim':
