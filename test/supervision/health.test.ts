@@ -10,7 +10,12 @@ const start = appProcesses();
 
 interface Answer {
   readonly status: number;
-  readonly body: { readonly reasons?: readonly string[]; readonly result?: unknown; readonly error?: string };
+  readonly body: {
+    readonly reasons?: readonly string[];
+    readonly notes?: readonly string[];
+    readonly result?: unknown;
+    readonly error?: string;
+  };
 }
 
 function healthy(options: { commands?: boolean; env?: Record<string, string> } = {}): AppProcess {
@@ -59,7 +64,7 @@ describe('health', () => {
     await app.ready();
     expect((await app.status()).healthUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     for (const path of ['/livez', '/readyz', '/startupz']) {
-      expect(await get(app, path)).toEqual({ status: 200, body: { status: 'ok', reasons: [] } });
+      expect(await get(app, path)).toEqual({ status: 200, body: { status: 'ok', reasons: [], notes: [] } });
     }
     const { body } = await get(app, '/status');
     expect(body).toMatchObject({
@@ -157,6 +162,7 @@ describe('commands', () => {
       body: { result: ['act:act'] },
     });
     await app.slot('act', ({ workers: [worker] }) => worker?.isPaused === true);
+    expect((await get(app, '/readyz')).body.notes).toEqual(['act:act is paused']);
     const other = await server().run('other', { action: 'echo' });
     await server().has(other, 'COMPLETED');
     // A poll that is under way may still bring one.

@@ -88,7 +88,7 @@ function application({ status, slot, process, worker }: Changes = {}): Orchestra
 describe('health', () => {
   it('all is well: live, ready and started', () => {
     const ok = { isOk: true, reasons: [] };
-    expect(healthReport(application())).toEqual({ live: ok, ready: ok, started: ok });
+    expect(healthReport(application())).toEqual({ live: ok, ready: ok, started: ok, notes: [] });
   });
 
   test.each<[string, Changes, RegExp]>([
@@ -151,6 +151,29 @@ describe('health', () => {
   ])('live and ready: %s', (_what, changes) => {
     const { live, ready } = healthReport(application(changes));
     expect([live.isOk, ready.isOk]).toEqual([true, true]);
+  });
+
+  test.each<[string, Changes, string]>([
+    ['results in a process', { process: { outbox: 3 } }, 'a:A#1 (pid 7): 3 results wait for the server'],
+    [
+      'deaths of late',
+      { slot: { deathsInARow: 2, lastError: 'boom' } },
+      'a:A#1 has died 2 times in a row: boom',
+    ],
+    ['a pause', { worker: { isPaused: true } }, 'a:A is paused'],
+    [
+      'results in the orchestrator',
+      {
+        status: {
+          custody: { outbox: 2, outboxFolder: undefined, leasesExtended: 0, leasesLapsed: 0, swept: 0 },
+        },
+      },
+      'the orchestrator: 2 results wait for the server',
+    ],
+  ])('worth a note, but ready: %s', (_what, changes, note) => {
+    const { ready, notes } = healthReport(application(changes));
+    expect(ready.isOk).toBe(true);
+    expect(notes).toEqual([note]);
   });
 
   it('started as soon as the start is over, whatever came of it', () => {
