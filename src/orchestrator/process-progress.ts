@@ -60,7 +60,7 @@ export class ProcessProgress {
     // What the process wrote meanwhile may not be read yet: the next look decides.
     const isLate = passedMs > MAX_STEP_MS;
     if (!isLate) this.#idleMs += passedMs;
-    this.#isQuiet = !isLate && this.silentMs(now) >= QUIET_MS;
+    this.#isQuiet = !isLate && this.isSilent(now);
     // A stopped process waits for nobody.
     const mayWait = this.#isQuiet && !sample.isStopped;
     if (mayWait && this.#areActive(descendants(), now)) this.#idleMs = 0;
@@ -74,6 +74,11 @@ export class ProcessProgress {
   /** Milliseconds since its event loop last answered. */
   silentMs(now: number): number {
     return now - this.#beatAt;
+  }
+
+  /** Whether its event loop does not answer: all that it told before is read, and a beat is overdue. */
+  isSilent(now: number): boolean {
+    return this.silentMs(now) >= QUIET_MS;
   }
 
   /** Whether a signal has stopped it. */

@@ -6,7 +6,7 @@ import type { LaunchedProcess, ProcessEnd, ProcessMarker } from './process-launc
 import { ProcessProgress } from './process-progress.js';
 import type { WorkerIdentity } from './run-directory.js';
 import { blockedTimeoutOf, type SlotPlan } from './slot-plan.js';
-import { judge, type RestartCause, type Verdict } from './watchdog.js';
+import { judge, type RestartCause, type Verdict, type WatchFacts } from './watchdog.js';
 
 /** A process that was told to leave and has no task any more may take so long: a poll under way is awaited. */
 const LEAVE_WAIT_MS = 30_000;
@@ -147,10 +147,7 @@ export class SlotProcess {
   /** `true` when the lease of one of its tasks may be extended, otherwise why not. */
   leaseGate(task: LedgerTask): true | string {
     if (this.idleMs >= this.#blockedTimeoutMs) return 'its process gives no sign of progress';
-    if (task.limitMs > 0 && task.state === 'running' && performance.now() - task.startedAt > task.limitMs) {
-      return `it runs longer than ${task.limitMs} ms`;
-    }
-    return true;
+    return this.#beyondLimitMs(task, performance.now()) > 0 ? `it runs longer than ${task.limitMs} ms` : true;
   }
 
   /** Looks at the process; to be called about every second. @returns what is to be done about it */
@@ -179,14 +176,21 @@ export class SlotProcess {
     return { action: 'kill', cause: 'blocked', text };
   }
 
-  #longest(now: number): { taskId: string; limitMs: number; ageMs: number } | undefined {
-    let longest: { taskId: string; limitMs: number; ageMs: number } | undefined;
-    for (const { taskId, limitMs, startedAt, state } of this.ledger.tasks()) {
-      const ageMs = now - startedAt;
-      if (limitMs === 0 || state !== 'running' || ageMs <= limitMs) continue;
-      if (longest === undefined || ageMs - limitMs > longest.ageMs - longest.limitMs) {
-        longest = { taskId, limitMs, ageMs };
-      }
+  /**
+   * By how much the code of a task goes on after its limit, as far as is known: an event loop that answers has ended
+   * the task itself, and then only its result is still on its way.
+   */
+  #beyondLimitMs({ limitMs, runningSince, state }: LedgerTask, now: number): number {
+    const mayGoOn = limitMs > 0 && state === 'running' && this.#progress?.isSilent(now) === true;
+    return mayGoOn ? Math.max(0, now - (runningSince ?? now) - limitMs) : 0;
+  }
+
+  #longest(now: number): WatchFacts['longest'] {
+    let longest: WatchFacts['longest'];
+    for (const task of this.ledger.tasks()) {
+      const beyondMs = this.#beyondLimitMs(task, now);
+      if (beyondMs > (longest?.beyondMs ?? 0))
+        longest = { taskId: task.taskId, limitMs: task.limitMs, beyondMs };
     }
     return longest;
   }

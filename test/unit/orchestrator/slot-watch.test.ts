@@ -124,6 +124,41 @@ describe('a process without a sign of progress', () => {
   });
 });
 
+describe('a task beyond its execution time-out', () => {
+  const beat = (process: FakeLauncher['last']): void => process.say({ type: 'beat', ...BEAT });
+
+  it('whose process answers has ended, and its result is on its way: nobody is killed, its lease is kept', async () => {
+    const { slot, pass, process } = await watchedSlot(new FakeInspector());
+    const begun = process.reporter
+      .forWorker(0)
+      .started([{ task: makeTask('a'), limitMs: 1_000, deaths: 0, begins: true }]);
+    await Promise.all([begun, pass(1)]);
+    for (let beats = 0; beats < 20; beats++) {
+      beat(process);
+      await pass(2);
+    }
+    expect(process.wasKilled).toBe(false);
+    expect(slot.leaseGate(slot.tasks()[0]!)).toBe(true);
+  });
+
+  it('has run only since its code began: time in which it waited for its turn does not count', async () => {
+    const { slot, pass, process } = await watchedSlot(new FakeInspector());
+    const reporter = process.reporter.forWorker(0);
+    const told = reporter.started([{ task: makeTask('a'), limitMs: 4_000, deaths: 0, begins: false }]);
+    await Promise.all([told, pass(1)]);
+    for (let beats = 0; beats < 20; beats++) {
+      beat(process);
+      await pass(2);
+    }
+    beat(process);
+    await Promise.all([reporter.begun('a'), pass(4)]);
+    expect(process.wasKilled).toBe(false);
+    expect(slot.leaseGate(slot.tasks()[0]!)).toBe(true);
+    await pass(1);
+    expect(slot.leaseGate(slot.tasks()[0]!)).toBe('it runs longer than 4000 ms');
+  });
+});
+
 describe('under a debugger', () => {
   it('that the process tells of, nothing is held against it', async () => {
     const { pass, process } = await watchedSlot(new FakeInspector());

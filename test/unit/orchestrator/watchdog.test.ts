@@ -19,7 +19,7 @@ describe('judge', () => {
   test.each<[string, Partial<WatchFacts>, { action: string; cause: string; text: RegExp }]>([
     [
       'a task that runs on after its limit and the grace',
-      { longest: { taskId: 't', limitMs: 1_000, ageMs: 1_001 + LIMIT_GRACE_MS } },
+      { longest: { taskId: 't', limitMs: 1_000, beyondMs: LIMIT_GRACE_MS + 1 } },
       { action: 'kill', cause: 'execution-timeout', text: /^task t ran longer than 1000 ms and did not end/ },
     ],
     [
@@ -74,7 +74,7 @@ describe('judge', () => {
 
   test.each<[string, Partial<WatchFacts>]>([
     ['all is well', {}],
-    ['a task within the grace', { longest: { taskId: 't', limitMs: 1_000, ageMs: 1_000 + LIMIT_GRACE_MS } }],
+    ['a task within the grace', { longest: { taskId: 't', limitMs: 1_000, beyondMs: LIMIT_GRACE_MS } }],
     ['silent for less than it has declared', { idleMs: 599_999, blockedTimeoutMs: 600_000 }],
     ['a poll that is a little late', { loop: { worker: 'a:A', overdueMs: 59_999 } }],
     ['at its limits', { residentMb: 100, tasks: 9, limits: { residentMb: 100, recycleAfterTasks: 10 } }],
