@@ -79,8 +79,15 @@ describe('health', () => {
     const app = healthy();
     await app.ready();
     await server().down();
-    const { body } = await becomes(app, '/readyz', 503);
-    expect(body.reasons?.join('\n')).toContain('act:act: the server does not answer');
+    // Each worker finds out for itself.
+    await app.until(async () => {
+      const { status, body } = await get(app, '/readyz');
+      const reasons = body.reasons?.join('\n') ?? '';
+      return (
+        status === 503 &&
+        ['act:act', 'other:other'].every((key) => reasons.includes(`${key}: the server does`))
+      );
+    }, 'both workers to miss the server');
     expect((await get(app, '/livez')).status).toBe(200);
     await server().up();
     await becomes(app, '/readyz', 200);
@@ -168,8 +175,10 @@ describe('commands', () => {
     // A poll that is under way may still bring one.
     await app.until(async () => {
       const taskId = await server().run('act', { action: 'echo' });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      return (await server().task(taskId)).status === 'SCHEDULED';
+      const isPolled = server().requests.some(
+        ({ path, status }) => path.endsWith('/tasks/poll/batch/act') && status === undefined,
+      );
+      return !isPolled && (await server().task(taskId)).status === 'SCHEDULED';
     }, 'polls to end');
     // A restart does not forget it.
     await command(app, 'restart', { worker: 'act' });
