@@ -141,6 +141,21 @@ describe('a process that only seems to hang is left alone', () => {
     await stopped(app);
   });
 
+  test('with a result that is on its way for longer than its task might run', async () => {
+    const app = supervised({ CONDUCTOR_WORKER_ACT_EXECUTION_TIMEOUT: '1000' });
+    await app.ready();
+    const pid = await app.workerPid('act');
+    const release = [server().hold('/tasks'), server().hold('/tasks/update-v2')];
+    const taskId = await server().run('act', { action: 'echo' });
+    // Long after the grace of the execution time-out.
+    await app.slot('act', ({ tasks: [task] }) => (task?.ageMs ?? 0) > 15_000);
+    release.forEach((letGo) => letGo());
+    expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
+    const slot = await app.slot('act', ({ tasks }) => tasks.length === 0);
+    expect(slot).toMatchObject({ pid, restarts: 0 });
+    await stopped(app);
+  });
+
   test('closing its services for a while', async () => {
     const app = supervised({ CONDUCTOR_WORKER_PICKY_BLOCKED_TIMEOUT: '1000', TUTTI_TEST_CLOSE_MS: '4500' }, [
       'picky',
