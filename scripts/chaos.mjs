@@ -24,8 +24,8 @@ const LIMITS_MS = {
   resident: 20_000,
   stop: BLOCKED_MS + 6_000,
 };
-const TYPES = ['healthy', 'computing', 'waiting', 'victim', 'swollen', 'frozen'];
-const WELL = ['healthy', 'computing', 'waiting'];
+const TYPES = ['healthy', 'computing', 'waiting', 'patient', 'victim', 'swollen', 'frozen'];
+const WELL = ['healthy', 'computing', 'waiting', 'patient'];
 const OVER = ['COMPLETED', 'FAILED', 'FAILED_WITH_TERMINAL_ERROR'];
 const SETTLE_MS = 60_000;
 
@@ -147,6 +147,7 @@ function startApp() {
       ...process.env,
       CONDUCTOR_SERVER_URL: server.url,
       CONDUCTOR_WORKER_ALL_BLOCKED_TIMEOUT: String(BLOCKED_MS),
+      CONDUCTOR_WORKER_PATIENT_BLOCKED_TIMEOUT: '60000',
       TUTTI_STATE_DIR: folder,
       CONDUCTOR_LOG_LEVEL: 'silent',
     },
@@ -198,6 +199,7 @@ try {
     loop(end, () => work('healthy', 50)),
     loop(end, () => work('computing', LONG_MS)),
     loop(end, () => work('waiting', LONG_MS)),
+    loop(end, () => work('patient', LONG_MS)),
   ]);
   // Give what was frozen back to itself: its tasks of an hour are ended with it.
   const status = await app.status();

@@ -10,13 +10,17 @@ function compute(ms) {
   while (Date.now() < end);
 }
 
+function block(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
 async function sleepInNativeCode() {
   const { default: koffi } = await import('koffi');
   koffi.load('libc.so.6').func('unsigned int sleep(unsigned int)')(3600);
 }
 
 const hangs = {
-  block: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+  block: () => block(),
   native: sleepInNativeCode,
   spin: () => compute(3_600_000),
   deaf: () => pause(3_600_000),
@@ -38,6 +42,8 @@ const orchestrator = await bootstrap({
     functionWorker('waiting', (task) => void execSync(`sleep ${task.inputData.ms / 1_000}`), {
       name: 'waiting',
     }),
+    // It has declared that it blocks for longer than others may.
+    functionWorker('patient', (task) => block(task.inputData.ms), { name: 'patient' }),
     functionWorker('victim', (task) => hangs[task.inputData.how](), {
       name: 'victim',
       processes: 2,

@@ -81,7 +81,9 @@ export function machineWarnings(slots: readonly SlotPlan[], machine: Machine): s
   const leastHeapMb = Math.min(...slots.map((slot) => slot.limits?.heapMb ?? Infinity));
   const heapsMb = slots.reduce((sum, slot) => sum + (slot.limits?.heapMb ?? MIN_HEAP_MB), 0);
   const neededMb = ORCHESTRATOR_MB + heapsMb + slots.length * MIN_BESIDE_HEAP_MB;
-  if (neededMb > memoryMb || leastHeapMb < TIGHT_HEAP_MB) {
+  // A small heap on a large machine is what somebody has asked for.
+  const isTight = containerMb !== undefined && leastHeapMb < TIGHT_HEAP_MB;
+  if (neededMb > memoryMb || isTight) {
     warnings.push(
       `${slots.length} worker processes may need ${neededMb} MB, and there are ${memoryMb} MB ` +
         `(smallest heap limit: ${leastHeapMb === Infinity ? 'none' : `${leastHeapMb} MB`}); use fewer processes, ` +

@@ -44,17 +44,31 @@ export function cgroupLimits(read: FileReader = readTextFile): CgroupLimits {
 }
 
 /**
- * How often the system has killed a process of this process's control group because its memory was used up;
- * `undefined` where that is not counted.
+ * How often the system has killed a process of this process's control group because its memory was used up. Where that
+ * is counted is found out once: it is read every second.
  */
-export function oomKills(read: FileReader = readTextFile): number | undefined {
-  for (const { version, folders } of groupsOf('memory', read)) {
-    const folder = folders[0] ?? '';
-    const text = read(posix.join(folder, version === 2 ? 'memory.events' : 'memory.oom_control'));
-    const count = /^oom_kill (\d+)$/m.exec(text ?? '')?.[1];
-    if (count !== undefined) return Number(count);
+export class OomCounter {
+  readonly #read: FileReader;
+  readonly #file: string | undefined;
+
+  constructor(read: FileReader = readTextFile) {
+    this.#read = read;
+    this.#file = groupsOf('memory', read)
+      .map(({ version, folders }) =>
+        posix.join(folders[0] ?? '', version === 2 ? 'memory.events' : 'memory.oom_control'),
+      )
+      .find((file) => killsIn(read(file)) !== undefined);
   }
-  return undefined;
+
+  /** `undefined` where it is not counted. */
+  read(): number | undefined {
+    return this.#file === undefined ? undefined : killsIn(this.#read(this.#file));
+  }
+}
+
+function killsIn(text: string | undefined): number | undefined {
+  const count = /^oom_kill (\d+)$/m.exec(text ?? '')?.[1];
+  return count === undefined ? undefined : Number(count);
 }
 
 function memoryLimit(version: 1 | 2, folder: string, read: FileReader): number | undefined {

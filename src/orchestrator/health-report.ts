@@ -13,6 +13,8 @@ export interface HealthReport {
   readonly ready: HealthCheck;
   /** The start is over. */
   readonly started: HealthCheck;
+  /** What is worth knowing, and makes nothing unready. */
+  readonly notes: readonly string[];
 }
 
 /** A process without any sign of progress for so long is stuck, unless its workers have asked for more time. */
@@ -39,6 +41,7 @@ export function healthReport(status: OrchestratorStatus): HealthReport {
     live: check(live),
     ready: check(ready),
     started: check(isStarted ? [] : [`the orchestrator is ${state}`]),
+    notes: [...slots.flatMap(notesOn), ...resultsWait('the orchestrator', status.custody?.outbox ?? 0)],
   };
 }
 
@@ -78,4 +81,17 @@ function unreachableReasons({ key, failuresInARow, lastPollError }: WorkerStatus
   return [
     `${key}: the server does not answer (${failuresInARow} polls in a row): ${lastPollError ?? 'unknown'}`,
   ];
+}
+
+function notesOn({ slot, state, processes, workers, deathsInARow, lastError }: SlotStatusView): string[] {
+  const breaker = `${slot} has died ${deathsInARow} times in a row: ${lastError ?? 'unknown'}`;
+  return [
+    ...(state === 'ready' && deathsInARow > 0 ? [breaker] : []),
+    ...processes.flatMap(({ pid, outbox }) => resultsWait(`${slot} (pid ${pid})`, outbox)),
+    ...workers.flatMap(({ key, isPaused }) => (isPaused ? [`${key} is paused`] : [])),
+  ];
+}
+
+function resultsWait(where: string, results: number): string[] {
+  return results === 0 ? [] : [`${where}: ${results} results wait for the server`];
 }

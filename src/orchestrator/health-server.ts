@@ -111,7 +111,11 @@ export class HealthServer {
     if (check === undefined) {
       return send(response, 404, { error: `there are ${Object.keys(CHECKS).join(', ')} and /status` });
     }
-    send(response, check.isOk ? 200 : 503, { status: check.isOk ? 'ok' : 'failing', reasons: check.reasons });
+    send(response, check.isOk ? 200 : 503, {
+      status: check.isOk ? 'ok' : 'failing',
+      reasons: check.reasons,
+      notes: report.notes,
+    });
   }
 
   async #command(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -23,6 +23,8 @@ export interface LedgerTask {
   readonly retryCount: number;
   /** On the clock of `performance.now()`, which nobody can set. */
   readonly startedAt: number;
+  /** The same, of the beginning of its code; `undefined` while it waits for its turn. */
+  runningSince: number | undefined;
   state: LedgerTaskState;
   progress: string | number | undefined;
 }
@@ -77,7 +79,9 @@ export class Ledger {
     for (const entry of started) this.#add(entry, now);
     for (const [ref, mark] of marks) {
       const task = this.#tasks.get(ref);
-      if (task !== undefined) task.state = mark === 'begun' ? 'running' : mark;
+      if (task === undefined) continue;
+      task.state = mark === 'begun' ? 'running' : mark;
+      if (mark === 'begun') task.runningSince = now;
     }
     for (const [ref, end] of finished) {
       const task = this.#tasks.get(ref);
@@ -138,6 +142,7 @@ export class Ledger {
       reference,
       retryCount,
       startedAt: now,
+      runningSince: begins ? now : undefined,
       state: begins ? 'running' : 'waiting',
       progress: undefined,
     };

@@ -28,7 +28,7 @@ export class LongTaskWatch {
 
   look(slot: Slot, now: number): void {
     for (const task of slot.tasks()) {
-      const ageMs = Math.round(now - task.startedAt);
+      const ageMs = Math.round(now - (task.runningSince ?? now));
       const isLong = task.limitMs === 0 && task.state === 'running' && ageMs >= this.#afterMs;
       if (!isLong || this.#told.has(task)) continue;
       this.#told.add(task);

@@ -1,4 +1,4 @@
-import { oomKills } from './cgroup.js';
+import { OomCounter } from './cgroup.js';
 
 /** The counter may be raised before the end of the process is noticed, but not longer ago than this. */
 const RECENT_MS = 5_000;
@@ -11,7 +11,7 @@ export class MemoryKiller {
   #raisedAt = -Infinity;
 
   /** @param count - how often the system has done so; `undefined` where it is not counted */
-  constructor(count: () => number | undefined = oomKills) {
+  constructor(count: () => number | undefined = counterOfThisProcess()) {
     this.#count = count;
     this.#known = count();
   }
@@ -33,4 +33,9 @@ export class MemoryKiller {
     this.#unexplained--;
     return true;
   }
+}
+
+function counterOfThisProcess(): () => number | undefined {
+  const counter = new OomCounter();
+  return () => counter.read();
 }

@@ -35,6 +35,11 @@ export class ProcessProgress {
     this.#descendantCpuMs = undefined;
   }
 
+  /** What was seen so far does not count: something else held the process. */
+  forgive(): void {
+    this.#idleMs = 0;
+  }
+
   /**
    * To be called about every second.
    *
@@ -42,7 +47,7 @@ export class ProcessProgress {
    * @param descendants - asked only when the process itself is silent and idle
    */
   look(now: number, sample: ProcessSample | undefined, descendants: () => DescendantSample): void {
-    const passedMs = Math.min(now - this.#lookedAt, MAX_STEP_MS);
+    const passedMs = now - this.#lookedAt;
     const before = this.#cpuMs;
     this.#lookedAt = now;
     this.#cpuMs = sample?.cpuMs;
@@ -52,8 +57,10 @@ export class ProcessProgress {
       this.#idleMs = 0;
       return;
     }
-    this.#idleMs += passedMs;
-    this.#isQuiet = this.silentMs(now) >= QUIET_MS;
+    // What the process wrote meanwhile may not be read yet: the next look decides.
+    const isLate = passedMs > MAX_STEP_MS;
+    if (!isLate) this.#idleMs += passedMs;
+    this.#isQuiet = !isLate && this.isSilent(now);
     // A stopped process waits for nobody.
     const mayWait = this.#isQuiet && !sample.isStopped;
     if (mayWait && this.#areActive(descendants(), now)) this.#idleMs = 0;
@@ -67,6 +74,11 @@ export class ProcessProgress {
   /** Milliseconds since its event loop last answered. */
   silentMs(now: number): number {
     return now - this.#beatAt;
+  }
+
+  /** Whether its event loop does not answer: all that it told before is read, and a beat is overdue. */
+  isSilent(now: number): boolean {
+    return this.silentMs(now) >= QUIET_MS;
   }
 
   /** Whether a signal has stopped it. */

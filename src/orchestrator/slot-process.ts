@@ -6,7 +6,7 @@ import type { LaunchedProcess, ProcessEnd, ProcessMarker } from './process-launc
 import { ProcessProgress } from './process-progress.js';
 import type { WorkerIdentity } from './run-directory.js';
 import { blockedTimeoutOf, type SlotPlan } from './slot-plan.js';
-import { judge, type RestartCause, type Verdict } from './watchdog.js';
+import { judge, type RestartCause, type Verdict, type WatchFacts } from './watchdog.js';
 
 /** A process that was told to leave and has no task any more may take so long: a poll under way is awaited. */
 const LEAVE_WAIT_MS = 30_000;
@@ -51,6 +51,7 @@ export class SlotProcess {
   readonly #blockedTimeoutMs: number;
   #progress: ProcessProgress | undefined;
   #isDebugged = false;
+  #isHeld = false;
   #readyTick = 0;
   #leavingSince: number | undefined;
   workers: readonly ReadyWorker[] = [];
@@ -120,7 +121,7 @@ export class SlotProcess {
 
   /** Milliseconds without a sign of progress; 0 before it is ready and while a debugger may hold it. */
   get idleMs(): number {
-    return this.#isDebugged ? 0 : (this.#progress?.idleMs ?? 0);
+    return this.#isDebugged || this.#isHeld ? 0 : (this.#progress?.idleMs ?? 0);
   }
 
   /** Milliseconds since its event loop last answered. */
@@ -132,18 +133,21 @@ export class SlotProcess {
     return this.#progress?.isStopped ?? false;
   }
 
-  /** A debugger has turned up that the process could not tell of. */
-  heldByDebugger(): void {
-    this.#isDebugged = true;
+  /** A debugger that it cannot tell of holds it: to be looked at again, since it cannot tell the end of that either. */
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
+  /** What was found of such a debugger. Time in which there was one does not count. */
+  heldByDebugger(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+    this.#progress?.forgive();
   }
 
   /** `true` when the lease of one of its tasks may be extended, otherwise why not. */
   leaseGate(task: LedgerTask): true | string {
     if (this.idleMs >= this.#blockedTimeoutMs) return 'its process gives no sign of progress';
-    if (task.limitMs > 0 && task.state === 'running' && performance.now() - task.startedAt > task.limitMs) {
-      return `it runs longer than ${task.limitMs} ms`;
-    }
-    return true;
+    return this.#beyondLimitMs(task, performance.now()) > 0 ? `it runs longer than ${task.limitMs} ms` : true;
   }
 
   /** Looks at the process; to be called about every second. @returns what is to be done about it */
@@ -155,7 +159,7 @@ export class SlotProcess {
     const verdict = judge({
       idleMs: this.idleMs,
       isStopped: this.isStopped,
-      isDebugged: this.#isDebugged,
+      isDebugged: this.#isDebugged || this.#isHeld,
       blockedTimeoutMs: this.#blockedTimeoutMs,
       longest: this.#longest(now),
       loop: this.#latestLoop(),
@@ -172,14 +176,21 @@ export class SlotProcess {
     return { action: 'kill', cause: 'blocked', text };
   }
 
-  #longest(now: number): { taskId: string; limitMs: number; ageMs: number } | undefined {
-    let longest: { taskId: string; limitMs: number; ageMs: number } | undefined;
-    for (const { taskId, limitMs, startedAt, state } of this.ledger.tasks()) {
-      const ageMs = now - startedAt;
-      if (limitMs === 0 || state !== 'running' || ageMs <= limitMs) continue;
-      if (longest === undefined || ageMs - limitMs > longest.ageMs - longest.limitMs) {
-        longest = { taskId, limitMs, ageMs };
-      }
+  /**
+   * By how much the code of a task goes on after its limit, as far as is known: an event loop that answers has ended
+   * the task itself, and then only its result is still on its way.
+   */
+  #beyondLimitMs({ limitMs, runningSince, state }: LedgerTask, now: number): number {
+    const mayGoOn = limitMs > 0 && state === 'running' && this.#progress?.isSilent(now) === true;
+    return mayGoOn ? Math.max(0, now - (runningSince ?? now) - limitMs) : 0;
+  }
+
+  #longest(now: number): WatchFacts['longest'] {
+    let longest: WatchFacts['longest'];
+    for (const task of this.ledger.tasks()) {
+      const beyondMs = this.#beyondLimitMs(task, now);
+      if (beyondMs > (longest?.beyondMs ?? 0))
+        longest = { taskId: task.taskId, limitMs: task.limitMs, beyondMs };
     }
     return longest;
   }
@@ -216,6 +227,7 @@ export class SlotProcess {
       case 'beat':
         this.beat = message;
         this.#isDebugged = message.isDebugged;
+        this.#isHeld = false;
         this.figures.told(message.residentBytes);
         return this.#progress?.beat(performance.now());
       case 'claim':

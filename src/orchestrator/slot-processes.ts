@@ -75,6 +75,7 @@ export class SlotProcesses {
   watch(now: number, inspector: ProcessInspector): Verdict | undefined {
     let replacement: Verdict | undefined;
     for (const process of this.all()) {
+      if (process.isHeld) void lookForDebugger(process, inspector);
       const verdict = process.watch(now, inspector);
       if (verdict?.action === 'kill') void end(process, verdict, inspector);
       else if (process === this.current) replacement = verdict;
@@ -125,6 +126,12 @@ async function end(
   inspector: ProcessInspector,
 ): Promise<void> {
   const isSilent = cause === 'blocked' || cause === 'execution-timeout';
-  if (isSilent && (await inspector.isHeldByDebugger(process.pid))) return process.heldByDebugger();
+  if (isSilent && (await lookForDebugger(process, inspector))) return;
   process.kill({ text, cause, isByTask: true });
+}
+
+async function lookForDebugger(process: SlotProcess, inspector: ProcessInspector): Promise<boolean> {
+  const isHeld = await inspector.isHeldByDebugger(process.pid);
+  if (isHeld || process.isHeld) process.heldByDebugger(isHeld);
+  return isHeld;
 }

@@ -1,4 +1,4 @@
-import type { EndCounts, LedgerTask } from './ledger.js';
+import { newEndCounts, type EndCounts, type LedgerTask } from './ledger.js';
 import type { WorkerTuning } from './messages.js';
 import { blockedTimeoutOf, type PlannedWorker, type SlotPlan } from './slot-plan.js';
 import type { SlotProcess } from './slot-process.js';
@@ -25,6 +25,19 @@ export interface SlotRecord {
   lastError: string | undefined;
   /** Epoch milliseconds. */
   nextStartAt: number | undefined;
+}
+
+export function newSlotRecord(): SlotRecord {
+  return {
+    counts: newEndCounts(),
+    received: 0,
+    leasesLost: 0,
+    lostToCrashes: 0,
+    restartsBy: {},
+    deaths: 0,
+    lastError: undefined,
+    nextStartAt: undefined,
+  };
 }
 
 type LeaseLeft = (taskId: string) => number | undefined;

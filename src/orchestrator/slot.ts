@@ -1,7 +1,7 @@
 import { describeThrown, TuttiError } from '../core/errors.js';
 import { StateMachine } from '../core/state-machine.js';
 import { EXIT_CODES } from './exit-codes.js';
-import { newEndCounts, type LedgerTask } from './ledger.js';
+import type { LedgerTask } from './ledger.js';
 import { MemoryKiller } from './memory-killer.js';
 import type { WorkerTuning } from './messages.js';
 import { causeOfDeath, deathError, deathOf } from './process-death.js';
@@ -14,7 +14,7 @@ import type { SlotOptions } from './slot-options.js';
 import type { SlotPlan } from './slot-plan.js';
 import type { SlotProcess, SlotProcessListener } from './slot-process.js';
 import { SlotProcesses } from './slot-processes.js';
-import { slotStatus, type SlotRecord } from './slot-status.js';
+import { newSlotRecord, slotStatus } from './slot-status.js';
 import { tooManyDeathsError } from './startup-error.js';
 import { SLOT_TRANSITIONS, type SlotState } from './states.js';
 import type { SlotStatusView } from './status.js';
@@ -32,16 +32,7 @@ export class Slot {
   readonly #memoryKiller: MemoryKiller;
   readonly #state: StateMachine<SlotState>;
   readonly #processes: SlotProcesses;
-  readonly #record: SlotRecord = {
-    counts: newEndCounts(),
-    received: 0,
-    leasesLost: 0,
-    lostToCrashes: 0,
-    restartsBy: {},
-    deaths: 0,
-    lastError: undefined,
-    nextStartAt: undefined,
-  };
+  readonly #record = newSlotRecord();
   #restartTimer: NodeJS.Timeout | undefined;
   #mayRun = false;
   #isStopping = false;

@@ -72,7 +72,8 @@ export class Supervisor {
   start(): void {
     if (!this.#inspector.isSupported) this.#logger.warn(NO_PROC);
     this.#lookedAt = performance.now();
-    this.#timer = setInterval(() => this.#watch(), WATCH_MS);
+    // After what has come from the processes meanwhile: beats that are written must not count as missing.
+    this.#timer = setInterval(() => setImmediate(() => this.#watch()), WATCH_MS);
     for (const slot of this.slots) slot.start();
   }
 

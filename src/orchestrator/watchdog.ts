@@ -35,8 +35,9 @@ export interface WatchFacts {
   readonly isStopped: boolean;
   readonly isDebugged: boolean;
   readonly blockedTimeoutMs: number;
-  /** A running task that has a limit, and for how long it runs: the one that is furthest beyond it. */
-  readonly longest: { readonly taskId: string; readonly limitMs: number; readonly ageMs: number } | undefined;
+  /** A task that goes on after its limit in a process that does not answer: the one that is furthest beyond it. */
+  readonly longest:
+    { readonly taskId: string; readonly limitMs: number; readonly beyondMs: number } | undefined;
   /** The worker whose next poll is most overdue. */
   readonly loop: { readonly worker: string; readonly overdueMs: number } | undefined;
   /** Milliseconds since a task was told to end whose code goes on. */
@@ -71,7 +72,7 @@ function mustEnd({
   residentMb,
   limits,
 }: WatchFacts): Verdict | undefined {
-  if (longest !== undefined && longest.ageMs > longest.limitMs + LIMIT_GRACE_MS) {
+  if (longest !== undefined && longest.beyondMs > LIMIT_GRACE_MS) {
     const { taskId, limitMs } = longest;
     const text = `task ${taskId} ran longer than ${limitMs} ms and did not end when it was told to`;
     return { action: 'kill', cause: 'execution-timeout', text };

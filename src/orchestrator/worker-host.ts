@@ -69,10 +69,10 @@ export class WorkerHost {
       const isFinal = error instanceof ConfigurationError;
       return await this.#fail(error, isFinal ? EXIT_CODES.configuration : EXIT_CODES.failed);
     }
-    const beat = setInterval(() => this.#beat(), BEAT_MS);
+    // To the end: closing the services may take its time as well.
+    setInterval(() => this.#beat(), BEAT_MS);
     await this.#commanded();
     if (this.#state.is('running')) await this.#loops.run();
-    clearInterval(beat);
     return await this.#leave();
   }
 

@@ -58,7 +58,7 @@ export interface WorkerOptions {
   readonly workerId?: string;
   /**
    * Longest time in milliseconds that a task may run: then `context.signal` aborts and the task fails.
-   * @defaultValue none
+   * @defaultValue `timeoutSeconds` of the task's definition; without that, none
    */
   readonly executionTimeout?: number;
   /**

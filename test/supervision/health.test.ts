@@ -10,7 +10,12 @@ const start = appProcesses();
 
 interface Answer {
   readonly status: number;
-  readonly body: { readonly reasons?: readonly string[]; readonly result?: unknown; readonly error?: string };
+  readonly body: {
+    readonly reasons?: readonly string[];
+    readonly notes?: readonly string[];
+    readonly result?: unknown;
+    readonly error?: string;
+  };
 }
 
 function healthy(options: { commands?: boolean; env?: Record<string, string> } = {}): AppProcess {
@@ -59,7 +64,7 @@ describe('health', () => {
     await app.ready();
     expect((await app.status()).healthUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     for (const path of ['/livez', '/readyz', '/startupz']) {
-      expect(await get(app, path)).toEqual({ status: 200, body: { status: 'ok', reasons: [] } });
+      expect(await get(app, path)).toEqual({ status: 200, body: { status: 'ok', reasons: [], notes: [] } });
     }
     const { body } = await get(app, '/status');
     expect(body).toMatchObject({
@@ -74,8 +79,15 @@ describe('health', () => {
     const app = healthy();
     await app.ready();
     await server().down();
-    const { body } = await becomes(app, '/readyz', 503);
-    expect(body.reasons?.join('\n')).toContain('act:act: the server does not answer');
+    // Each worker finds out for itself.
+    await app.until(async () => {
+      const { status, body } = await get(app, '/readyz');
+      const reasons = body.reasons?.join('\n') ?? '';
+      return (
+        status === 503 &&
+        ['act:act', 'other:other'].every((key) => reasons.includes(`${key}: the server does`))
+      );
+    }, 'both workers to miss the server');
     expect((await get(app, '/livez')).status).toBe(200);
     await server().up();
     await becomes(app, '/readyz', 200);
@@ -157,13 +169,16 @@ describe('commands', () => {
       body: { result: ['act:act'] },
     });
     await app.slot('act', ({ workers: [worker] }) => worker?.isPaused === true);
+    expect((await get(app, '/readyz')).body.notes).toEqual(['act:act is paused']);
     const other = await server().run('other', { action: 'echo' });
     await server().has(other, 'COMPLETED');
     // A poll that is under way may still bring one.
     await app.until(async () => {
       const taskId = await server().run('act', { action: 'echo' });
-      await new Promise((resolve) => setTimeout(resolve, 500));
-      return (await server().task(taskId)).status === 'SCHEDULED';
+      const isPolled = server().requests.some(
+        ({ path, status }) => path.endsWith('/tasks/poll/batch/act') && status === undefined,
+      );
+      return !isPolled && (await server().task(taskId)).status === 'SCHEDULED';
     }, 'polls to end');
     // A restart does not forget it.
     await command(app, 'restart', { worker: 'act' });

@@ -7,7 +7,7 @@ import { Debugger } from '../support/debugger.js';
 import { isAlive } from '../support/processes.js';
 import { serverOfEachTest } from '../support/task-server.js';
 
-const server = serverOfEachTest('act', 'other');
+const server = serverOfEachTest('act', 'other', 'picky');
 const start = appProcesses();
 const BLOCKED_MS = 3_000;
 /** Longer than a process that hangs is let live. */
@@ -30,6 +30,7 @@ async function stopped(app: AppProcess, code = 0): Promise<void> {
 describe('a process that hangs is ended, its tasks are failed with the reason, and it is started again', () => {
   test.each([
     ['in Atomics.wait', { action: 'block' }],
+    ['in a native call that waits', { action: 'sleepInNativeCode' }],
     ['with a program beside it that it does not wait for', { action: 'helperThenBlock' }],
   ])('%s', async (_what, input) => {
     const app = supervised();
@@ -138,6 +139,31 @@ describe('a process that only seems to hang is left alone', () => {
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
     expect(await app.slot(type)).toMatchObject({ pid, restarts: 0, leasesLost: 0 });
     await stopped(app);
+  });
+
+  test('with a result that is on its way for longer than its task might run', async () => {
+    const app = supervised({ CONDUCTOR_WORKER_ACT_EXECUTION_TIMEOUT: '1000' });
+    await app.ready();
+    const pid = await app.workerPid('act');
+    const release = [server().hold('/tasks'), server().hold('/tasks/update-v2')];
+    const taskId = await server().run('act', { action: 'echo' });
+    // Long after the grace of the execution time-out.
+    await app.slot('act', ({ tasks: [task] }) => (task?.ageMs ?? 0) > 15_000);
+    release.forEach((letGo) => letGo());
+    expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
+    const slot = await app.slot('act', ({ tasks }) => tasks.length === 0);
+    expect(slot).toMatchObject({ pid, restarts: 0 });
+    await stopped(app);
+  });
+
+  test('closing its services for a while', async () => {
+    const app = supervised({ CONDUCTOR_WORKER_PICKY_BLOCKED_TIMEOUT: '1000', TUTTI_TEST_CLOSE_MS: '4500' }, [
+      'picky',
+    ]);
+    await app.ready();
+    await stopped(app);
+    expect(app.stdout).toContain('closed');
+    expect(app.stderr).not.toContain('was killed');
   });
 
   test('stopped at a breakpoint, right after the inspector was opened', async () => {

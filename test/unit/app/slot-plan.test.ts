@@ -4,6 +4,7 @@ import type { Environment } from '../../../src/app/config.js';
 import { planSlots, type ConfiguredWorker } from '../../../src/app/slot-plan.js';
 import { formatTable } from '../../../src/app/table.js';
 import { workerSettings } from '../../../src/app/worker-settings.js';
+import { blockedTimeoutOf } from '../../../src/orchestrator/slot-plan.js';
 import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
 import type { WorkerOptions } from '../../../src/worker/task-worker.js';
 import { describeWorker } from '../../support/describe-worker.js';
@@ -53,6 +54,30 @@ describe('planSlots', () => {
       expected,
     );
     expect(slots).toHaveLength(Object.keys(expected).length);
+  });
+
+  it("`processes: 'auto'`: as many as there are processors", () => {
+    const names = ['a:AWorker#1', 'a:AWorker#2', 'a:AWorker#3'];
+    const inCode = planSlots([configured('a', { processes: 'auto' })], 3);
+    expect(inCode.map((slot) => slot.name)).toEqual(names);
+    const env = { CONDUCTOR_WORKER_A_PROCESSES: 'auto' };
+    expect(planSlots([configured('a', {}, env)], 3).map((slot) => slot.name)).toEqual(names);
+  });
+
+  it('in a group whoever needs most memory decides, and whoever wants to be replaced first', () => {
+    const [slot] = planSlots([
+      configured('a', { group: 'g', heapLimit: 100, residentLimit: 200, recycleAfterTasks: 10, nice: 5 }),
+      configured('b', { group: 'g', heapLimit: 300, recycleAfterTasks: 5, recycleAfter: 60_000 }),
+      configured('c', { group: 'g', blockedTimeout: 600_000 }),
+    ]);
+    expect(slot?.limits).toEqual({
+      heapMb: 300,
+      residentMb: 200,
+      recycleAfterTasks: 5,
+      recycleAfterMs: 60_000,
+      nice: 5,
+    });
+    expect(blockedTimeoutOf(slot!)).toBe(600_000);
   });
 
   it('takes settings from the environment, and files of discovered workers only', () => {

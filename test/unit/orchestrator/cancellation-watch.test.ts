@@ -29,6 +29,7 @@ function open(statusOf: (taskId: string) => TaskStatus | Error = () => 'IN_PROGR
       reference: 'r',
       retryCount: 0,
       startedAt: performance.now(),
+      runningSince: performance.now(),
       state: 'running',
       progress: undefined,
     };

@@ -14,6 +14,7 @@ function task(taskId: string, state: LedgerTaskState = 'running', deaths = 0, wo
     reference: 'r',
     retryCount: 0,
     startedAt: 0,
+    runningSince: 0,
     state,
     progress: undefined,
   };

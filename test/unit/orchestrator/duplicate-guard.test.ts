@@ -18,6 +18,7 @@ function known(taskId: string, state: LedgerTaskState, fields: Partial<KnownTask
     reference: 'r',
     retryCount: 0,
     startedAt: 0,
+    runningSince: 0,
     state,
     progress: undefined,
     ...fields,

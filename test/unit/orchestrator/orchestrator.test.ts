@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { ConfigurationError, HttpError, type TuttiError } from '../../../src/core/errors.js';
 import { OrphanGuard } from '../../../src/orchestrator/orphan-guard.js';
 import { Orchestrator } from '../../../src/orchestrator/orchestrator.js';
+import { ProcessInspector, type DescendantSample } from '../../../src/orchestrator/process-inspector.js';
 import type { OrchestratorOptions } from '../../../src/orchestrator/orchestrator-options.js';
 import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
 import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
@@ -42,6 +43,22 @@ function plan(type: string): SlotPlan {
       },
     ],
   };
+}
+
+/** A system with or without /proc. */
+class FakeInspector extends ProcessInspector {
+  constructor(override readonly isSupported: boolean) {
+    super();
+  }
+  override sample(): undefined {
+    return undefined;
+  }
+  override descendants(): DescendantSample {
+    return { cpuMs: 0, youngestAgeMs: Infinity };
+  }
+  override isHeldByDebugger(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
 }
 
 const GRACE_MS = 10_000;
@@ -109,6 +126,14 @@ const startTask = async (process: FakeLauncher['last'], ...ids: string[]): Promi
 };
 
 describe('start', () => {
+  it('says what the watchdog cannot do where the system does not tell what processes do', async () => {
+    const { logger } = await running({ inspector: new FakeInspector(false) });
+    expect(logger.at('warn')).toEqual([
+      expect.stringMatching(/there is no \/proc.*is ended by executionTimeout only/),
+    ]);
+    expect((await running({ inspector: new FakeInspector(true) })).logger.at('warn')).toEqual([]);
+  });
+
   it('resolves when every process is ready; only then do they poll', async () => {
     const { orchestrator, launcher, guard, told } = bench();
     launcher.behaviour.getsReady = false;

@@ -1,0 +1,93 @@
+import { describe, expect, it, test } from 'vitest';
+import { machineWarnings, thisMachine, withHeapLimits, type Machine } from '../../../src/app/machine.js';
+import type { ProcessLimits, SlotPlan } from '../../../src/orchestrator/slot-plan.js';
+
+const MACHINE: Machine = { processors: 4, containerMb: 1_000, hostMb: 16_000, isHeapGiven: false };
+
+function slots(count: number, limits: ProcessLimits = {}): SlotPlan[] {
+  return Array.from({ length: count }, (_, index) => ({ name: `a:A#${index + 1}`, workers: [], limits }));
+}
+
+const heapsOf = (plans: readonly SlotPlan[]) => plans.map((slot) => slot.limits?.heapMb);
+
+describe('the heap limit of each process', () => {
+  test.each<[string, SlotPlan[], Partial<Machine>, (number | undefined)[]]>([
+    // (1000 MB · 0.9 - 100 MB) / 4, three quarters of it
+    ['is a share of the limit of the container', slots(4), {}, [150, 150, 150, 150]],
+    [
+      'leaves room for one more while processes are replaced',
+      slots(3, { recycleAfterTasks: 1 }),
+      {},
+      [150, 150, 150],
+    ],
+    [
+      'given for one, leaves the others the rest',
+      [...slots(1, { heapMb: 300 }), ...slots(2)],
+      {},
+      [300, 150, 150],
+    ],
+    ['is not less than a worker needs to start', slots(50), {}, Array<number>(50).fill(32)],
+    ['is not more than Node.js takes by itself', slots(1), { containerMb: 64_000 }, [4_096]],
+    ['without a container: that of Node.js', slots(2), { containerMb: undefined }, [undefined, undefined]],
+    ['with a flag of Node.js: that one', slots(2), { isHeapGiven: true }, [undefined, undefined]],
+  ])('%s', (_what, plans, machine, expected) => {
+    expect(heapsOf(withHeapLimits(plans, { ...MACHINE, ...machine }))).toEqual(expected);
+  });
+});
+
+describe('warnings', () => {
+  const warned = (plans: SlotPlan[], machine: Partial<Machine> = {}) =>
+    machineWarnings(plans, { ...MACHINE, ...machine });
+
+  it('none for what fits', () => {
+    expect(warned(withHeapLimits(slots(4), MACHINE))).toEqual([]);
+  });
+
+  it('more processes than processors', () => {
+    expect(warned(slots(5))).toEqual([expect.stringMatching(/^5 worker processes share 4 processors/)]);
+    expect(warned(slots(2), { processors: 1 })).toEqual([expect.stringMatching(/share 1 processor:/)]);
+  });
+
+  it('more than the memory allows', () => {
+    expect(warned(withHeapLimits(slots(50), MACHINE), { processors: 64 })).toEqual([
+      expect.stringMatching(/^50 worker processes may need 4200 MB, and there are 1000 MB/),
+    ]);
+    expect(warned(slots(4, { heapMb: 8_000 }), { containerMb: undefined })).toHaveLength(1);
+  });
+
+  it('a small heap that was asked for is nothing to warn about', () => {
+    expect(warned(slots(2, { heapMb: 48 }), { containerMb: undefined })).toEqual([]);
+  });
+});
+
+describe('the machine', () => {
+  const container = (cpuMax: string): ((path: string) => string | undefined) => {
+    const files: Record<string, string> = {
+      '/proc/self/cgroup': '0::/\n',
+      '/proc/self/mountinfo': '30 23 0:26 / /sys/fs/cgroup ro - cgroup2 cgroup rw\n',
+      '/sys/fs/cgroup/cpu.max': cpuMax,
+      '/sys/fs/cgroup/memory.max': `${64 * 2 ** 20}\n`,
+    };
+    return (path) => files[path];
+  };
+
+  it("`processes: 'auto'` follows the CPU quota, and is at least one", () => {
+    expect(thisMachine({}, [], container('150000 100000')).processors).toBe(1);
+    expect(thisMachine({}, [], container('20000 100000')).processors).toBe(1);
+    expect(thisMachine({}, [], () => undefined).processors).toBeGreaterThanOrEqual(1);
+  });
+
+  it('has the memory of its container', () => {
+    expect(thisMachine({}, [], container('max 100000')).containerMb).toBe(64);
+    expect(thisMachine({}, [], () => undefined).containerMb).toBeUndefined();
+  });
+
+  test.each<[Record<string, string>, string[], boolean]>([
+    [{}, [], false],
+    [{}, ['--max-old-space-size=99'], true],
+    [{}, ['--max_old_space_size=99'], true],
+    [{ NODE_OPTIONS: '--enable-source-maps --max-old-space-size=99' }, [], true],
+  ])('a heap limit in the flags of Node.js is seen: %o %o', (env, flags, expected) => {
+    expect(thisMachine(env, flags, () => undefined).isHeapGiven).toBe(expected);
+  });
+});

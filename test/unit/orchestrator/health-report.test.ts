@@ -1,0 +1,190 @@
+import { describe, expect, it, test } from 'vitest';
+import { healthReport } from '../../../src/orchestrator/health-report.js';
+import { newEndCounts } from '../../../src/orchestrator/ledger.js';
+import type {
+  OrchestratorStatus,
+  ProcessStatusView,
+  SlotStatusView,
+  WorkerStatusView,
+} from '../../../src/orchestrator/status.js';
+
+interface Changes {
+  readonly status?: Partial<OrchestratorStatus>;
+  readonly slot?: Partial<SlotStatusView>;
+  readonly process?: Partial<ProcessStatusView>;
+  readonly worker?: Partial<WorkerStatusView>;
+}
+
+/** An application of one worker that is well, but for this. */
+function application({ status, slot, process, worker }: Changes = {}): OrchestratorStatus {
+  const workers: WorkerStatusView[] = [
+    {
+      key: 'a:A',
+      taskType: 'a',
+      workerId: 'host-1',
+      concurrency: 1,
+      pollInterval: 100,
+      polls: 10,
+      lastPollAt: 1,
+      lastPollError: undefined,
+      failuresInARow: 0,
+      isPaused: false,
+      overdueMs: 0,
+      ...worker,
+    },
+  ];
+  const processes: ProcessStatusView[] = [
+    {
+      pid: 7,
+      role: 'current',
+      readySince: 1,
+      tasks: 0,
+      silentMs: 100,
+      idleMs: 0,
+      isStopped: false,
+      cpuPercent: 0,
+      residentMb: 60,
+      loopDelayMs: 0,
+      loopUtilisation: 0,
+      outbox: 0,
+      ...process,
+    },
+  ];
+  const slots: SlotStatusView[] = [
+    {
+      slot: 'a:A#1',
+      state: 'ready',
+      pid: 7,
+      readySince: 1,
+      blockedTimeout: 60_000,
+      workers,
+      processes,
+      tasks: [],
+      leasesLost: 0,
+      received: 0,
+      counts: newEndCounts(),
+      lostToCrashes: 0,
+      restarts: 0,
+      restartsBy: {},
+      deathsInARow: 0,
+      lastError: undefined,
+      nextStartAt: undefined,
+      ...slot,
+    },
+  ];
+  return {
+    state: 'running',
+    pid: 6,
+    serverUrl: 'http://localhost/api',
+    healthUrl: undefined,
+    loopDelayMs: 0,
+    startedAt: 1,
+    slots,
+    custody: undefined,
+    ...status,
+  };
+}
+
+describe('health', () => {
+  it('all is well: live, ready and started', () => {
+    const ok = { isOk: true, reasons: [] };
+    expect(healthReport(application())).toEqual({ live: ok, ready: ok, started: ok, notes: [] });
+  });
+
+  test.each<[string, Changes, RegExp]>([
+    [
+      'a process that hangs',
+      { process: { idleMs: 15_000 } },
+      /a:A#1 \(pid 7\) neither answers nor computes, for 15 s/,
+    ],
+    [
+      'one that is stopped',
+      { process: { idleMs: 20_000, isStopped: true } },
+      /was stopped by a signal, for 20 s/,
+    ],
+    [
+      'one that has asked for less time',
+      { slot: { blockedTimeout: 3_000 }, process: { idleMs: 3_000 } },
+      /for 3 s/,
+    ],
+    ['a loop that does not poll', { worker: { overdueMs: 5_000 } }, /a:A#1: a:A does not poll, 5 s overdue/],
+    ['the orchestrator has failed', { status: { state: 'failed' } }, /the orchestrator has failed/],
+  ])('neither live nor ready: %s', (_what, changes, reason) => {
+    const { live, ready } = healthReport(application(changes));
+    expect(live).toEqual({ isOk: false, reasons: [expect.stringMatching(reason)] });
+    expect(ready.isOk).toBe(false);
+  });
+
+  test.each<[string, Changes, RegExp]>([
+    ['it starts', { status: { state: 'starting' } }, /the orchestrator is starting/],
+    ['it stops', { status: { state: 'stopping' } }, /the orchestrator is stopping/],
+    [
+      'a worker is given up',
+      { slot: { state: 'failed', deathsInARow: 3, lastError: 'boom' } },
+      /a:A#1 is given up after 3 deaths in a row: boom/,
+    ],
+    [
+      'a worker waits for its next start',
+      { slot: { state: 'waiting', deathsInARow: 1 } },
+      /a:A#1 is waiting after 1 deaths in a row/,
+    ],
+    [
+      'the server does not answer',
+      { worker: { failuresInARow: 3, lastPollError: 'ECONNREFUSED' } },
+      /a:A: the server does not answer \(3 polls in a row\): ECONNREFUSED/,
+    ],
+  ])('live, but not ready: %s', (_what, changes, reason) => {
+    const { live, ready } = healthReport(application(changes));
+    expect(live.isOk).toBe(true);
+    expect(ready).toEqual({ isOk: false, reasons: [expect.stringMatching(reason)] });
+  });
+
+  test.each<[string, Changes]>([
+    ['silent for less than may mean anything', { process: { idleMs: 14_999 } }],
+    [
+      'silent for less than it has declared',
+      { slot: { blockedTimeout: 600_000 }, process: { idleMs: 599_999 } },
+    ],
+    ['a computing process does not answer', { process: { silentMs: 3_600_000 } }],
+    ['one poll that fails', { worker: { failuresInARow: 1, lastPollError: 'ECONNRESET' } }],
+    ['paused', { worker: { isPaused: true } }],
+  ])('live and ready: %s', (_what, changes) => {
+    const { live, ready } = healthReport(application(changes));
+    expect([live.isOk, ready.isOk]).toEqual([true, true]);
+  });
+
+  test.each<[string, Changes, string]>([
+    ['results in a process', { process: { outbox: 3 } }, 'a:A#1 (pid 7): 3 results wait for the server'],
+    [
+      'deaths of late',
+      { slot: { deathsInARow: 2, lastError: 'boom' } },
+      'a:A#1 has died 2 times in a row: boom',
+    ],
+    ['a pause', { worker: { isPaused: true } }, 'a:A is paused'],
+    [
+      'results in the orchestrator',
+      {
+        status: {
+          custody: { outbox: 2, outboxFolder: undefined, leasesExtended: 0, leasesLapsed: 0, swept: 0 },
+        },
+      },
+      'the orchestrator: 2 results wait for the server',
+    ],
+  ])('worth a note, but ready: %s', (_what, changes, note) => {
+    const { ready, notes } = healthReport(application(changes));
+    expect(ready.isOk).toBe(true);
+    expect(notes).toEqual([note]);
+  });
+
+  it('started as soon as the start is over, whatever came of it', () => {
+    for (const [state, isOk] of [
+      ['created', false],
+      ['starting', false],
+      ['running', true],
+      ['stopping', true],
+      ['failed', true],
+    ] as const) {
+      expect(healthReport(application({ status: { state } })).started.isOk, state).toBe(isOk);
+    }
+  });
+});
