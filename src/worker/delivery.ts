@@ -63,7 +63,12 @@ export class Delivery {
       );
       const wasWell = this.#isServerWell;
       this.#isServerWell = outcome.kind === 'accepted';
-      if (outcome.kind === 'accepted') return await this.#accepted(outcome, written, { body, ...receipt });
+      if (outcome.kind === 'accepted') {
+        if (written !== undefined) await durableStore?.remove(written).catch(() => undefined);
+        // A chained task must not wait for the answer about the one before.
+        if (outcome.next !== undefined) return { end: outcome.status, next: outcome.next };
+        return await this.#counted(outcome.status, { body, ...receipt });
+      }
       if (outcome.kind === 'refused') return await this.#refused(result, outcome.error, written);
       body = outcome.body;
       if (chain) this.#options.onUncertain?.();
@@ -115,17 +120,9 @@ export class Delivery {
     }
   }
 
-  async #accepted(
-    outcome: { status: TaskEnd; next: Task | undefined },
-    written: StoredEntry | undefined,
-    entry: OutboxEntry,
-  ): Promise<Delivered> {
-    if (written !== undefined) await this.#options.durableStore?.remove(written).catch(() => undefined);
-    const { client, logger } = this.#options;
-    // A chained task must not wait for the answer about the one before.
-    if (outcome.next !== undefined) return { end: outcome.status, next: outcome.next };
-    const hasCounted = await didResultCount(client, entry, logger);
-    return { end: hasCounted ? outcome.status : 'LATE', next: undefined };
+  async #counted(status: TaskEnd, entry: OutboxEntry): Promise<Delivered> {
+    const hasCounted = await didResultCount(this.#options.client, entry, this.#options.logger);
+    return { end: hasCounted ? status : 'LATE', next: undefined };
   }
 
   async #refused(

@@ -1,7 +1,6 @@
 import type { Logger } from '../core/logger.js';
 import { within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
-import type { TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
 import type { Delivered, Delivery, Receipt } from './delivery.js';
 import type { ExclusiveGate } from './exclusive-gate.js';
@@ -180,10 +179,10 @@ export class TaskSlots {
   }
 
   async #runOne({ task, waiting }: Arrival, receipt: Receipt): Promise<Task | undefined> {
-    const { gate } = this.#options;
+    const { gate, delivery, reporter } = this.#options;
     if (waiting !== undefined) {
       await waiting;
-      if (!this.#isStopping) await this.#options.reporter.begun(task.taskId);
+      if (!this.#isStopping) await reporter.begun(task.taskId);
     }
     const deaths = deathsOf(task);
     const leave =
@@ -195,7 +194,13 @@ export class TaskSlots {
     const running = this.#options.runner.start(task);
     this.#running.set(task.taskId, running);
     const result = await running.result;
-    const next = await this.#report(task, running, result, receipt);
+    let next: Task | undefined;
+    if (!this.#isDropped(task)) {
+      // The server may hand it out again before the end of this copy is told.
+      if (result.status === 'IN_PROGRESS') await reporter.releasing(task.taskId);
+      const isChaining = running.hasEnded && this.#mayChain(receipt);
+      next = this.#told(task, await delivery.deliver(result, isChaining, receipt), isChaining);
+    }
     if (!running.hasEnded) await this.#ended(running);
     if (this.#running.get(task.taskId) === running) this.#running.delete(task.taskId);
     this.#cancelled.delete(task.taskId);
@@ -217,36 +222,26 @@ export class TaskSlots {
     );
   }
 
-  async #report(
-    task: Task,
-    running: RunningTask,
-    result: TaskResultBody,
-    receipt: Receipt,
-  ): Promise<Task | undefined> {
-    const { delivery, reporter, logger } = this.#options;
-    if (this.#cancelled.delete(task.taskId)) {
-      logger.warn('the result of a task is dropped: the task is over on the server', { taskId: task.taskId });
-      reporter.finished(task.taskId, 'CANCELLED');
-      return undefined;
-    }
-    // The server may hand it out again before the end of this copy is told.
-    if (result.status === 'IN_PROGRESS') await reporter.releasing(task.taskId);
-    const isChaining = running.hasEnded && this.#mayChain(receipt);
-    const delivered = await delivery.deliver(result, isChaining, receipt);
-    this.#told(task, delivered);
-    // A refusal says nothing about the queue.
-    if (isChaining && delivered.end !== 'STORED') this.isBusy = delivered.next !== undefined;
-    return delivered.next;
+  #isDropped({ taskId }: Task): boolean {
+    if (!this.#cancelled.delete(taskId)) return false;
+    this.#options.logger.warn('the result of a task is dropped: the task is over on the server', { taskId });
+    this.#options.reporter.finished(taskId, 'CANCELLED');
+    return true;
   }
 
-  #told(task: Task, { end }: Delivered): void {
-    if (end === 'STORED' || end === 'KEPT') this.#options.reporter.stored(task.taskId, end === 'STORED');
-    else this.#options.reporter.finished(task.taskId, end);
+  /** Tells the orchestrator where the result is. @returns the task that came with the answer */
+  #told({ taskId }: Task, { end, next }: Delivered, wasChaining: boolean): Task | undefined {
+    const isInOutbox = end === 'STORED' || end === 'KEPT';
+    if (isInOutbox) this.#options.reporter.stored(taskId, end === 'STORED');
+    else this.#options.reporter.finished(taskId, end);
+    // A refusal says nothing about the queue.
+    if (wasChaining && !isInOutbox) this.isBusy = next !== undefined;
+    return next;
   }
 
   async #handBack(task: Task): Promise<undefined> {
     await this.#options.reporter.releasing(task.taskId);
-    this.#told(task, await this.#options.delivery.handBack(task, this.#options.workerId));
+    this.#told(task, await this.#options.delivery.handBack(task, this.#options.workerId), false);
   }
 
   /** While idle, asking for the next task would only keep the place waiting at the server. */
