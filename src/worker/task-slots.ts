@@ -41,6 +41,8 @@ export interface TaskSlotsOptions {
 export class TaskSlots {
   readonly #options: TaskSlotsOptions;
   readonly #running = new Map<string, RunningTask>();
+  /** Tasks that have come, from their arrival to the end of their delivery. */
+  readonly #here = new Set<string>();
   readonly #cancelled = new Set<string>();
   readonly #whenEmpty: (() => void)[] = [];
   /** Told to end and reported, while their code goes on: since when. */
@@ -77,6 +79,21 @@ export class TaskSlots {
 
   release(count: number): void {
     this.#taken -= count;
+  }
+
+  /**
+   * The tasks without those that are here already. The server counts deliveries, and such a task is asked for; but an
+   * answer that comes twice, from a proxy say, looks as new as the first time.
+   */
+  withoutCopies(tasks: readonly Task[]): Task[] {
+    const seen = new Set(this.#here);
+    return tasks.filter((task) => {
+      if (!isNew(task)) return true;
+      const isCopy = seen.has(task.taskId);
+      if (isCopy) this.#tellOfCopy(task);
+      seen.add(task.taskId);
+      return !isCopy;
+    });
   }
 
   /** Reports the tasks and starts them; resolves when all have been started, not when they have ended. */
@@ -133,6 +150,7 @@ export class TaskSlots {
   /** Before the task is reported: whoever is told to begin must not find the gate closed by then. */
   #admit(task: Task): Arrival {
     const { gate } = this.#options;
+    this.#here.add(task.taskId);
     return { task, waiting: deathsOf(task) > 0 ? gate.enterExclusive() : gate.enterShared() };
   }
 
@@ -142,11 +160,14 @@ export class TaskSlots {
   }
 
   async #mayRun(task: Task): Promise<boolean> {
+    if (isNew(task)) return this.withoutCopies([task]).length > 0;
     if (await this.#options.reporter.mayRun(task)) return true;
-    this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', {
-      taskId: task.taskId,
-    });
+    this.#tellOfCopy(task);
     return false;
+  }
+
+  #tellOfCopy({ taskId }: Task): void {
+    this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', { taskId });
   }
 
   /** One place, from a task to its last chained successor. */
@@ -159,8 +180,9 @@ export class TaskSlots {
         responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
         pollCount: arrival.task.pollCount,
       });
+      this.#here.delete(arrival.task.taskId);
       cameAt = Date.now();
-      const isNext = next !== undefined && (isNew(next) || (await this.#mayRun(next)));
+      const isNext = next !== undefined && (await this.#mayRun(next));
       arrival = isNext ? this.#admit(next) : undefined;
       if (arrival !== undefined) await this.#options.reporter.started([this.#toReport(arrival)]);
     }
