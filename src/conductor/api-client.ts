@@ -101,6 +101,11 @@ export class ApiClient {
     return bodyError(request, { status: 200, headers: {}, body: '' }, `JSON that is not ${expected}`);
   }
 
+  /** Gets a token if none is at hand. @throws HttpError HTTP_AUTH when the access key is refused */
+  async checkAccess(): Promise<void> {
+    await this.#authentication.token();
+  }
+
   close(): Promise<void> {
     return this.#transport.close();
   }

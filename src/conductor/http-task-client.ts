@@ -134,6 +134,10 @@ export class HttpTaskClient extends TaskClient {
     );
   }
 
+  override checkAccess(): Promise<void> {
+    return this.#api.checkAccess();
+  }
+
   override close(): Promise<void> {
     return this.#api.close();
   }

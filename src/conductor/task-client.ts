@@ -45,5 +45,13 @@ export abstract class TaskClient {
   /** `GET /tasks/search-v2`, e.g. `taskType='greet' AND status='IN_PROGRESS'`. */
   abstract search(query: string, options?: { start?: number; size?: number }): Promise<SearchResult<Task>>;
   abstract queueSizes(taskTypes: readonly string[]): Promise<Record<string, number>>;
+  /**
+   * Asks whether the server takes the access key, where there is one.
+   *
+   * @throws HttpError HTTP_AUTH when it does not; another one when it cannot be asked
+   */
+  checkAccess(): Promise<void> {
+    return Promise.resolve();
+  }
   abstract close(): Promise<void>;
 }
