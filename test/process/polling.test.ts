@@ -98,8 +98,11 @@ test('stopped and started three times in one program, each time with a poll unde
     const atOnce = tasks.filter((task) => task.startTime <= startTime && startTime < task.endTime);
     expect(atOnce.length).toBeLessThanOrEqual(concurrency);
   }
-  await app.until(() => polls().some((poll) => isLong(poll) && poll.status === undefined), 'a long poll');
-  expect(polls().filter((poll) => poll.status === undefined)).toHaveLength(1);
+  const open = await app.until(() => {
+    const waiting = polls().filter((poll) => poll.status === undefined);
+    return waiting.some(isLong) && waiting;
+  }, 'a long poll');
+  expect(open).toHaveLength(1);
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);
 });
