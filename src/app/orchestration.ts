@@ -25,6 +25,8 @@ import { stateFolders, temporaryStateFolder } from './state-folders.js';
 import { duplicates, listedWorkers } from './worker-catalog.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
 
+/** How long the end waits for requests that are under way. */
+const CLOSE_WAIT_MS = 3_000;
 /** How long the start waits to hear whether the server takes the access key. */
 const KEY_CHECK_MS = 5_000;
 
@@ -126,7 +128,8 @@ async function connect(config: Config, entry: string, env: Environment): Promise
     redact: (text) => withoutCredentials(text, connection),
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {
-      await client.close();
+      // A request that is not answered, for a token say, must not hold up the end.
+      await within(client.close(), CLOSE_WAIT_MS);
       await (await clients?.catch(() => undefined))?.close();
       await server?.close();
     },

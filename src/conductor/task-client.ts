@@ -10,6 +10,8 @@ export interface PollRequest {
   /** How long the server may wait, in milliseconds; 0 to 5000. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Ends a poll that waits for a token, which can bring nothing; without effect once it is on its way. */
+  readonly unsentSignal?: AbortSignal;
 }
 
 /** What a poll brought. */

@@ -200,6 +200,7 @@ export class PollLoop {
         count,
         timeoutMs,
         signal,
+        unsentSignal: this.#stop.signal,
       });
       this.#isAbortable = isAbortable;
       if (this.stats.failuresInARow > 0)

@@ -157,6 +157,36 @@ describe.each(TRANSPORTS)('requests on $name', ({ Kind }) => {
     });
   });
 
+  describe('a signal for what is not sent yet', () => {
+    it('ends what waits for a token, also after the server has refused the one before', async () => {
+      let refused = false;
+      use.server
+        .on('POST /token', { body: { token: 'secret-token-1' } }, 'hang')
+        .on(POLL, () => ((refused = true), { status: 401 }));
+      await use.open(keys);
+      const controller = new AbortController();
+      const polled = use.clients.tasks.poll({ ...poll, unsentSignal: controller.signal });
+      await use.server.received(3);
+      controller.abort(new Error('stop'));
+      await expect(polled).rejects.toThrow('stop');
+      expect(refused).toBe(true);
+    });
+
+    it('changes nothing once it is on its way', async () => {
+      let answer = (): void => undefined;
+      const held = new Promise<void>((resolve) => (answer = resolve));
+      const task = { taskId: 't-1', workflowInstanceId: 'w-1' };
+      use.server.on(POLL, async () => (await held, { body: [task] }));
+      await use.open();
+      const controller = new AbortController();
+      const polled = use.clients.tasks.poll({ ...poll, unsentSignal: controller.signal });
+      await use.server.received(1);
+      controller.abort(new Error('stop'));
+      answer();
+      expect((await polled).tasks).toMatchObject([task]);
+    });
+  });
+
   describe('answers that are no good', () => {
     it('HTML with 200', async () => {
       use.server.on('POST /tasks', {

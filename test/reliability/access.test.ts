@@ -67,3 +67,14 @@ test('a program with an access key that was stopped ends by itself: nothing wait
   app.askToStop();
   expect(await app.ended()).toEqual({ code: 0, signal: null });
 });
+
+test('a server that does not answer when it is asked for a token holds neither the start up nor the stop', async () => {
+  const silence = faulty().on({ path: '/token' }, { delay: new Promise(() => undefined) });
+  const app = startApp();
+  expect((await app.ready()).state).toBe('running');
+  await app.until(() => silence.hits === 2, 'the worker process to ask as well');
+  app.signal('SIGTERM');
+  // Nothing was cut off: what waits for a token has no task.
+  expect(await app.ended()).toEqual({ code: 0, signal: null });
+  expect(app.stderr).not.toContain('was killed');
+});

@@ -393,6 +393,21 @@ describe('stop', () => {
     expect(bench.logger.at('warn')).toEqual([]);
   });
 
+  it('while a poll waits for a token: at once, for it can bring nothing', async () => {
+    const bench = new Bench(1);
+    bench.client.answers.poll = ({ unsentSignal }) =>
+      new Promise((_, reject) => {
+        unsentSignal?.addEventListener('abort', () => reject(unsentSignal.reason as Error));
+      });
+    bench.start();
+    await bench.pass(INTERVAL_MS);
+    bench.loop.stop();
+    await bench.pass(0);
+    expect(bench.hasReturned).toBe(true);
+    expect(bench.logger.at('warn')).toEqual([]);
+    expect(bench.reporter.events).toEqual([]);
+  });
+
   it('between poll and start: the tasks are given back', async () => {
     const bench = new Bench(2);
     let written!: () => void;
@@ -520,7 +535,8 @@ describe('errors', () => {
     await bench.pass(60_000);
     const longest = times.at(-1)! - times.at(-2)!;
     isRefused = false;
-    await bench.pass(longest * 2 + 1);
+    // The longest pause.
+    await bench.pass(61_000);
     expect(bench.loop.stats.failuresInARow).toBe(0);
     isRefused = true;
     const from = times.length;
