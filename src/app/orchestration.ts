@@ -1,12 +1,14 @@
 import { basename } from 'node:path';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { throwProblems } from '../core/options.js';
+import { within } from '../core/sleep.js';
 import {
   createConductorClients,
   createTaskClient,
   type ConductorClients,
 } from '../conductor/conductor-clients.js';
 import type { ConductorConnection } from '../conductor/http-options.js';
+import type { TaskClient } from '../conductor/task-client.js';
 import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
 import { Orchestrator } from '../orchestrator/orchestrator.js';
 import type { ServerConnection } from '../orchestrator/orchestrator-options.js';
@@ -22,6 +24,11 @@ import { planSlots, type ConfiguredWorker } from './slot-plan.js';
 import { stateFolders, temporaryStateFolder } from './state-folders.js';
 import { duplicates, listedWorkers } from './worker-catalog.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
+
+/** How long the end waits for requests that are under way. */
+const CLOSE_WAIT_MS = 3_000;
+/** How long the start waits to hear whether the server takes the access key. */
+const KEY_CHECK_MS = 5_000;
 
 let current: Orchestrator | undefined;
 let isBeingMade = false;
@@ -104,6 +111,13 @@ async function connect(config: Config, entry: string, env: Environment): Promise
   const { logger, transport } = config;
   const connection = { ...config.connection, serverUrl: url };
   const client = createTaskClient(connection, { logger, transport });
+  try {
+    await checkKey(client, config);
+  } catch (error) {
+    await client.close();
+    await server?.close();
+    throw error;
+  }
   const folders =
     server === undefined ? stateFolders(entry, url, env) : [temporaryRoot(temporaryStateFolder())];
   let clients: Promise<ConductorClients> | undefined;
@@ -114,11 +128,23 @@ async function connect(config: Config, entry: string, env: Environment): Promise
     redact: (text) => withoutCredentials(text, connection),
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {
-      await client.close();
+      // A request that is not answered, for a token say, must not hold up the end.
+      await within(client.close(), CLOSE_WAIT_MS);
       await (await clients?.catch(() => undefined))?.close();
       await server?.close();
     },
   };
+}
+
+/** A start with a wrong key fails at once. A server that does not answer is no failure: polls back off until it does. */
+async function checkKey(client: TaskClient, { onStartupFailure }: Config): Promise<void> {
+  if (onStartupFailure === 'continue') return;
+  const refusal = client.checkAccess().then(
+    () => undefined,
+    (error: unknown) => (TuttiError.is(error, 'HTTP_AUTH') ? error : undefined),
+  );
+  const error = await within(refusal, KEY_CHECK_MS);
+  if (error !== undefined) throw error;
 }
 
 /** What a worker process wrote before it died may show what it was given. */

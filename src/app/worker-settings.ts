@@ -65,7 +65,7 @@ export function workerSettings(
     }
   }
   // The server knows no empty domain: it means none.
-  if (options['domain'] === '') options['domain'] = undefined;
+  if (typeof options['domain'] === 'string' && options['domain'].trim() === '') options['domain'] = undefined;
   return { options: options as unknown as ResolvedWorkerOptions, sources };
 }
 

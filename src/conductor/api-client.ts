@@ -17,6 +17,8 @@ export interface ApiRequest {
   /** @defaultValue the connection's `requestTimeoutMs` */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
+  /** In place of `signal` while the request waits for a token. */
+  readonly unsentSignal?: AbortSignal | undefined;
   readonly lane?: 'poll' | 'request';
   readonly idempotent?: boolean;
 }
@@ -46,13 +48,14 @@ export class ApiClient {
    * @throws HttpError HTTP_STATUS, HTTP_AUTH, HTTP_TIMEOUT or HTTP_NETWORK; the signal's reason after an abort
    */
   async send(request: ApiRequest): Promise<TransportResponse> {
+    const { unsentSignal = request.signal } = request;
     const pending = this.#authentication.token();
-    const token = typeof pending === 'object' ? await untilAborted(pending, request.signal) : pending;
+    const token = typeof pending === 'object' ? await untilAborted(pending, unsentSignal) : pending;
     const body = request.json === undefined ? request.text : JSON.stringify(request.json);
     const response = await this.#transport.request(this.#prepare(request, body, token));
     if (response.status >= 200 && response.status < 300) return response;
     if (!isTokenRefused(response)) throw this.#error(request, response);
-    const renewed = await untilAborted(this.#authentication.replace(token), request.signal);
+    const renewed = await untilAborted(this.#authentication.replace(token), unsentSignal);
     // A server that turned out to have no authentication gives none: nothing would be different then.
     if (renewed === undefined) throw this.#error(request, response);
     const second = await this.#transport.request(this.#prepare(request, body, renewed));
@@ -99,6 +102,11 @@ export class ApiClient {
   /** An answer with JSON of the wrong shape. */
   shapeError(request: ApiRequest, expected: string): Error {
     return bodyError(request, { status: 200, headers: {}, body: '' }, `JSON that is not ${expected}`);
+  }
+
+  /** Gets a token if none is at hand. @throws HttpError HTTP_AUTH when the access key is refused */
+  async checkAccess(): Promise<void> {
+    await this.#authentication.token();
   }
 
   close(): Promise<void> {

@@ -28,7 +28,7 @@ export class HttpTaskClient extends TaskClient {
   }
 
   override async poll(poll: PollRequest): Promise<PollAnswer> {
-    const { taskType, workerId, domain, count, timeoutMs, signal } = poll;
+    const { taskType, workerId, domain, count, timeoutMs, signal, unsentSignal } = poll;
     let path = `/tasks/poll/batch/${encodeURIComponent(taskType)}?workerid=${encodeURIComponent(workerId)}`;
     path += `&count=${count}&timeout=${timeoutMs}`;
     if (domain !== undefined && domain !== '') path += `&domain=${encodeURIComponent(domain)}`;
@@ -40,6 +40,7 @@ export class HttpTaskClient extends TaskClient {
       idempotent: false,
       timeoutMs: timeoutMs + this.#pollMarginMs,
       signal,
+      unsentSignal,
     };
     const response = await this.#api.send(request);
     const entries = this.#api.parse<unknown>(request, response) ?? [];
@@ -132,6 +133,10 @@ export class HttpTaskClient extends TaskClient {
         path: `/tasks/queue/sizes?${query}`,
       })) ?? {}
     );
+  }
+
+  override checkAccess(): Promise<void> {
+    return this.#api.checkAccess();
   }
 
   override close(): Promise<void> {

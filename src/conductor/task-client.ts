@@ -10,6 +10,8 @@ export interface PollRequest {
   /** How long the server may wait, in milliseconds; 0 to 5000. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Ends a poll that waits for a token, which can bring nothing; without effect once it is on its way. */
+  readonly unsentSignal?: AbortSignal;
 }
 
 /** What a poll brought. */
@@ -45,5 +47,13 @@ export abstract class TaskClient {
   /** `GET /tasks/search-v2`, e.g. `taskType='greet' AND status='IN_PROGRESS'`. */
   abstract search(query: string, options?: { start?: number; size?: number }): Promise<SearchResult<Task>>;
   abstract queueSizes(taskTypes: readonly string[]): Promise<Record<string, number>>;
+  /**
+   * Asks whether the server takes the access key, where there is one.
+   *
+   * @throws HttpError HTTP_AUTH when it does not; another one when it cannot be asked
+   */
+  checkAccess(): Promise<void> {
+    return Promise.resolve();
+  }
   abstract close(): Promise<void>;
 }

@@ -12,6 +12,7 @@ import { allGivenUpError, startupError } from './startup-error.js';
 import { ORCHESTRATOR_TRANSITIONS, type OrchestratorState } from './states.js';
 import type { OrchestratorStatus } from './status.js';
 import { Supervisor } from './supervisor.js';
+import { tellListeners } from './tell-listeners.js';
 import { WorkerCommands } from './worker-commands.js';
 
 /** Starts, supervises and stops the worker processes. Made by `bootstrap()`; never runs task code. */
@@ -41,7 +42,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       'created',
       (_, to) => {
         options.logger.debug('orchestrator state', { state: to });
-        this.emit('state', to);
+        tellListeners(this, 'state', [to], options.logger);
       },
     );
     this.#signals = new SignalHandler(this, options.logger);
@@ -211,7 +212,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       if (!this.#state.is('starting')) return await server.close();
       this.#server = server;
       this.#supervisor = new Supervisor(this.#options, server, this.#state, {
-        emit: this.emit.bind(this),
+        emit: (event, ...data) => tellListeners(this, event, data, logger),
         slotChanged: () => {
           this.#decideStart();
           this.#stopWhenAllGivenUp();

@@ -174,9 +174,11 @@ export class PollLoop {
     this.#turns.turn(waitMs + (this.#options.requestLimitMs ?? REQUEST_LIMIT_MS));
     const answer = await this.#ask(count, waitMs, startedAt);
     this.#slots.release(count);
+    const tasks = this.#slots.withoutCopies(answer.tasks);
     if (answer.error !== undefined) await this.#failed(answer.error);
-    else if (answer.tasks.length > 0) await this.#hit(answer.tasks, count, isLong);
-    else if (isLong) await this.#waitIdle(startedAt);
+    else if (tasks.length > 0) await this.#hit(tasks, count, isLong);
+    // Nothing but copies of what is here is no reason to ask again at once.
+    else if (isLong || answer.tasks.length > 0) await this.#waitIdle(startedAt);
     else {
       this.#slots.isBusy = false;
       this.#mode = 'long';
@@ -198,6 +200,7 @@ export class PollLoop {
         count,
         timeoutMs,
         signal,
+        unsentSignal: this.#stop.signal,
       });
       this.#isAbortable = isAbortable;
       if (this.stats.failuresInARow > 0)

@@ -45,6 +45,8 @@ export interface TaskSlotsOptions {
 export class TaskSlots {
   readonly #options: TaskSlotsOptions;
   readonly #running = new Map<string, RunningTask>();
+  /** Tasks that have come, from their arrival to the end of their delivery. */
+  readonly #here = new Set<string>();
   readonly #cancelled = new Set<string>();
   readonly #whenEmpty: (() => void)[] = [];
   /** Told to end and reported, while their code goes on: since when. */
@@ -81,6 +83,21 @@ export class TaskSlots {
 
   release(count: number): void {
     this.#taken -= count;
+  }
+
+  /**
+   * The tasks without those that are here already. The server counts deliveries, and such a task is asked for; but an
+   * answer that comes twice, from a proxy say, looks as new as the first time.
+   */
+  withoutCopies(tasks: readonly Task[]): Task[] {
+    const seen = new Set(this.#here);
+    return tasks.filter((task) => {
+      if (!isNew(task)) return true;
+      const isCopy = seen.has(task.taskId);
+      if (isCopy) this.#tellOfCopy(task);
+      seen.add(task.taskId);
+      return !isCopy;
+    });
   }
 
   /** Reports the tasks and starts them; resolves when all have been started, not when they have ended. */
@@ -137,6 +154,7 @@ export class TaskSlots {
   /** Before the task is reported: whoever is told to begin must not find the gate closed by then. */
   #admit(task: Task): Arrival {
     const { gate } = this.#options;
+    this.#here.add(task.taskId);
     const deaths = deathsOf(task);
     return { task, waiting: deaths > 0 ? gate.enterExclusive(deaths > 1) : gate.enterShared() };
   }
@@ -148,10 +166,18 @@ export class TaskSlots {
 
   async #mayRun(task: Task): Promise<boolean> {
     if (await this.#options.reporter.mayRun(task)) return true;
-    this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', {
-      taskId: task.taskId,
-    });
+    this.#tellOfCopy(task);
     return false;
+  }
+
+  #isCopy(task: Task): boolean {
+    const isHere = this.#here.has(task.taskId);
+    if (isHere) this.#tellOfCopy(task);
+    return isHere;
+  }
+
+  #tellOfCopy({ taskId }: Task): void {
+    this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', { taskId });
   }
 
   /** One place, from a task to its last chained successor. */
@@ -164,8 +190,9 @@ export class TaskSlots {
         responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
         pollCount: arrival.task.pollCount,
       });
+      this.#here.delete(arrival.task.taskId);
       cameAt = Date.now();
-      const isNext = next !== undefined && (isNew(next) || (await this.#mayRun(next)));
+      const isNext = next !== undefined && (isNew(next) ? !this.#isCopy(next) : await this.#mayRun(next));
       arrival = isNext ? this.#admit(next) : undefined;
       if (arrival !== undefined) await this.#options.reporter.started([this.#toReport(arrival)]);
     }

@@ -43,6 +43,9 @@ describe.each(TRANSPORTS)('requests on $name', ({ Kind }) => {
       expect(first?.headers['x-authorization']).toBe('secret-token-1');
       expect(second?.headers['x-authorization']).toBe('secret-token-2');
       expect(second?.body).toBe(JSON.stringify(result));
+      expect(use.server.of('POST /token')).toHaveLength(2);
+      const { 'content-type': type, 'content-length': length } = second?.headers ?? {};
+      expect([type, length]).toEqual(['application/json', String(Buffer.byteLength(JSON.stringify(result)))]);
     });
 
     it.each(['EXPIRED_TOKEN', 'INVALID_TOKEN'])('renews after a 403 with %s', async (error) => {
@@ -96,6 +99,36 @@ describe.each(TRANSPORTS)('requests on $name', ({ Kind }) => {
       expect(use.server.requests).toHaveLength(1);
     });
 
+    it.each([
+      ['error and message', { error: 'UNAUTHORIZED', message: 'who are you?' }, 'who are you?'],
+      ['text', 'go away', '401'],
+      ['nothing', '', '401'],
+    ])('knows a 401 by its status, also with %s as its body', async (_what, body, text) => {
+      use.server.on(POLL, { status: 401, body });
+      await use.open();
+      const error = await use.failure(use.clients.tasks.poll(poll));
+      expect(error).toMatchObject({ code: 'HTTP_AUTH', status: 401 });
+      expect(error.message).toContain(text);
+    });
+
+    it('a key can be checked before anything else is asked', async () => {
+      use.server
+        .on('POST /token', { status: 401, body: { message: 'unknown key' } })
+        .on('POST /tasks', { body: 't-1' });
+      await use.open(keys);
+      expect(await use.failure(use.clients.tasks.checkAccess())).toMatchObject({
+        code: 'HTTP_AUTH',
+        status: 401,
+      });
+      expect(use.server.requests).toHaveLength(1);
+    });
+
+    it('without a key there is nothing to check', async () => {
+      await use.open();
+      await use.clients.tasks.checkAccess();
+      expect(use.server.requests).toEqual([]);
+    });
+
     it('says that a key is needed', async () => {
       use.server.on('POST /tasks', { status: 401 });
       await use.open();
@@ -121,6 +154,36 @@ describe.each(TRANSPORTS)('requests on $name', ({ Kind }) => {
       release();
       await other;
       expect(use.server.of(POLL)).toHaveLength(0);
+    });
+  });
+
+  describe('a signal for what is not sent yet', () => {
+    it('ends what waits for a token, also after the server has refused the one before', async () => {
+      let refused = false;
+      use.server
+        .on('POST /token', { body: { token: 'secret-token-1' } }, 'hang')
+        .on(POLL, () => ((refused = true), { status: 401 }));
+      await use.open(keys);
+      const controller = new AbortController();
+      const polled = use.clients.tasks.poll({ ...poll, unsentSignal: controller.signal });
+      await use.server.received(3);
+      controller.abort(new Error('stop'));
+      await expect(polled).rejects.toThrow('stop');
+      expect(refused).toBe(true);
+    });
+
+    it('changes nothing once it is on its way', async () => {
+      let answer = (): void => undefined;
+      const held = new Promise<void>((resolve) => (answer = resolve));
+      const task = { taskId: 't-1', workflowInstanceId: 'w-1' };
+      use.server.on(POLL, async () => (await held, { body: [task] }));
+      await use.open();
+      const controller = new AbortController();
+      const polled = use.clients.tasks.poll({ ...poll, unsentSignal: controller.signal });
+      await use.server.received(1);
+      controller.abort(new Error('stop'));
+      answer();
+      expect((await polled).tasks).toMatchObject([task]);
     });
   });
 

@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createTaskClient } from '../../src/conductor/conductor-clients.js';
 import type { TaskResultBody } from '../../src/conductor/task-result.js';
 import { USER_AGENT } from '../../src/conductor/user-agent.js';
 import { ClientFixture, SECRET, TRANSPORTS } from '../support/client-fixture.js';
+import { ScriptedServer } from '../support/scripted-server.js';
 
 const result: TaskResultBody = {
   taskId: 't-1',
@@ -62,6 +64,8 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     expect(await use.clients.tasks.updateAndPoll(result)).toBeUndefined();
     expect(use.clients.tasks.canChain).toBe(true);
     expect(use.server.requests.every((request) => request.body === JSON.stringify(result))).toBe(true);
+    // Nothing is wrong with an answer that is empty.
+    expect(use.logger.entries).toEqual([]);
   });
 
   it.each([
@@ -79,6 +83,34 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     expect(use.server.of('POST /tasks').map((request) => request.body)).toEqual(
       Array(2).fill(JSON.stringify(result)),
     );
+  });
+
+  it('does not fall back after a 500, which says nothing about the endpoint', async () => {
+    use.server.on('POST /tasks/update-v2', { status: 500 }).on('POST /tasks', { body: 't-1' });
+    await use.open();
+    expect(await use.failure(use.clients.tasks.updateAndPoll(result))).toMatchObject({ status: 500 });
+    expect(use.clients.tasks.canChain).toBe(true);
+    expect(use.server.of('POST /tasks')).toEqual([]);
+  });
+
+  it('knows for each client by itself whether its server chains', async () => {
+    const other = await ScriptedServer.start();
+    onTestFinished(() => other.close());
+    use.server.on('POST /tasks/update-v2', { status: 405 }).on('POST /tasks', { body: 't-1' });
+    other.on('POST /tasks/update-v2', { body: { taskId: 't-2', workflowInstanceId: 'w-1' } });
+    await use.open();
+    const chaining = createTaskClient(
+      { serverUrl: other.url },
+      { logger: use.logger, transport: (o) => new Kind(o) },
+    );
+    onTestFinished(() => chaining.close());
+    for (let round = 0; round < 2; round++) {
+      expect(await use.clients.tasks.updateAndPoll(result)).toBeUndefined();
+      expect(await chaining.updateAndPoll(result)).toMatchObject({ taskId: 't-2' });
+    }
+    expect([use.clients.tasks.canChain, chaining.canChain]).toEqual([false, true]);
+    expect(use.server.of('POST /tasks/update-v2')).toHaveLength(1);
+    expect(other.of('POST /tasks')).toEqual([]);
   });
 
   it('a task that the server does not know says nothing about the endpoint', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import type { Workflow } from 'tutti';
 import { afterAll, describe, expect, test } from 'vitest';
 import { appProcesses, type AppOptions } from '../support/app-process.js';
+import { isAlive } from '../support/processes.js';
 import { buildNativeProject } from '../support/native-project.js';
 import { serverOfEachTest } from '../support/task-server.js';
 
@@ -60,7 +61,13 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
       await app.ready();
       const pid = await app.workerPid('CrashWorker');
       const taskId = await server().run('crash', input);
-      const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
+      let diedAt = 0;
+      await app.until(() => {
+        diedAt ||= isAlive(pid) ? 0 : Date.now();
+        return diedAt > 0;
+      }, `${pid} to die`);
+      const { reasonForIncompletion, endTime } = await server().has(taskId, 'FAILED');
+      expect(endTime - diedAt).toBeLessThan(1_000);
       expect(reasonForIncompletion).toContain(`worker process crash:CrashWorker#1 (pid ${pid}) ${death}`);
       expect(reasonForIncompletion).toContain(` while calling libcrash.so ${where}`);
       const next = await server().run('crash', { call: 'echo' });
@@ -111,6 +118,16 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
     for (const taskId of tasks) {
       expect((await server().has(taskId, 'COMPLETED')).outputData).toEqual({ value: 700 });
     }
+  });
+
+  test('a call that blocks its thread when the signal comes is finished by the drain', async () => {
+    const app = start();
+    await app.ready();
+    const taskId = await server().run('crash', { call: 'block', argument: 1_000 });
+    await app.began(taskId);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+    expect((await server().task(taskId)).status).toBe('COMPLETED');
   });
 
   test('an asynchronous call that does not end is cut off when the stop has had its time', async () => {

@@ -125,6 +125,20 @@ describe('a signal', () => {
     expect(await app.ended()).toEqual({ code: 0, signal: null });
   });
 
+  test('while a process waits for its next start, there is none, and nothing waits for it', async () => {
+    const app = start('app', {
+      serverUrl: server().url,
+      bootstrap: { stopGrace: 600_000, restart: { initialDelay: 600_000, maxDelay: 600_000 } },
+    });
+    await app.ready();
+    process.kill(await app.workerPid('act'), 'SIGKILL');
+    const { nextStartAt } = await app.slot('act', (slot) => slot.state === 'waiting');
+    expect(nextStartAt).toBeGreaterThan(Date.now());
+    app.signal('SIGTERM');
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect(app.messages.filter((one) => one.type === 'event' && one.event === 'restart')).toHaveLength(1);
+  });
+
   test('while processes start, it ends them', async () => {
     const app = start('app', {
       serverUrl: server().url,

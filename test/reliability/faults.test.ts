@@ -122,8 +122,39 @@ test('tokens that expire each second, with every second renewal refused: no resu
   const seconds = (Date.now() - from) / 1_000;
   // Two processes, each with a renewal a second and about as many refused ones.
   expect(faulty().tokenRequests - before).toBeLessThan(6 * seconds + 10);
+  // Nor of requests with a token that is over: in each process what is under way when it ends, four updates and a poll.
+  const refused = faulty().requests.filter(({ status }) => status === 401);
+  expect(refused.length).toBeLessThan(2 * 5 * seconds + 10);
   await expectEachOnce(app, taskIds);
 });
+
+test.each([400, 409])(
+  'a result that is answered %i is not sent again: its task is failed, its place is free',
+  async (status) => {
+    const app = startApp('step', { CONDUCTOR_WORKER_STEP_CONCURRENCY: '1' });
+    await app.ready();
+    const body = JSON.stringify({ status, message: 'not like this', retryable: false });
+    faulty().on(
+      { ...UPDATE, body: 'the only copy' },
+      { answer: { status, headers: { 'content-type': 'application/json' }, body } },
+    );
+    const taskId = await faulty().server.run('step', { text: 'the only copy' });
+    const next = await faulty().server.run('step');
+    const line = await app.wrote(/the server refuses a result; the task is failed instead.*/);
+    expect(line).toContain('the only copy');
+    expect((await faulty().server.has(taskId, 'FAILED_WITH_TERMINAL_ERROR')).reasonForIncompletion).toContain(
+      'the server refused the result (COMPLETED)',
+    );
+    await faulty().server.has(next, 'COMPLETED');
+    expect(
+      faulty()
+        .resultsOf(taskId)
+        .map((result) => result.status),
+    ).toEqual(['COMPLETED', 'FAILED_WITH_TERMINAL_ERROR']);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  },
+);
 
 test('a task that the server does not know any more is not tried for ever, and its payload is in the log', async () => {
   const app = startApp();
@@ -160,6 +191,28 @@ describe('a task that is delivered again', () => {
     faulty().deliverAgain(taskId);
     await app.wrote('a task was delivered while it runs already; this copy is not run');
     await expectEachOnce(app, [taskId]);
+  });
+
+  test('by answers to polls that have it twice, alike in all, is run once, and its one result answers both', async () => {
+    const twice = (body: string): string => {
+      const tasks = JSON.parse(body) as unknown[];
+      return JSON.stringify([...tasks, ...tasks]);
+    };
+    const rule = faulty().on(POLL, { rewrite: twice });
+    const app = startApp('step', { CONDUCTOR_WORKER_STEP_CONCURRENCY: '3' });
+    await app.ready();
+    const taskIds = await runMany(12);
+    for (const taskId of taskIds) await faulty().server.has(taskId, 'COMPLETED');
+    await app.wrote('a task was delivered while it runs already; this copy is not run');
+    expect(rule.hits).toBeGreaterThan(0);
+    for (const taskId of taskIds)
+      expect(
+        faulty()
+          .resultsOf(taskId)
+          .map((result) => result.status),
+      ).toEqual(['COMPLETED']);
+    await app.slot('step', (slot) => slot.tasks.length === 0);
+    await expectEachOnce(app, taskIds);
   });
 
   test('while its result waits in the outbox is not run again', async () => {

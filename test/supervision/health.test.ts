@@ -203,6 +203,19 @@ describe('commands', () => {
     await stopped(app);
   });
 
+  test('resume lets a worker poll that the environment has paused', async () => {
+    const app = healthy({ commands: true, env: { CONDUCTOR_WORKER_ACT_PAUSED: 'true' } });
+    await app.ready();
+    expect((await app.slot('act')).workers[0]?.isPaused).toBe(true);
+    const waiting = await server().run('act', { action: 'echo' });
+    const polls = (type: string): number => server().of(`/tasks/poll/batch/${type}`).length;
+    await app.until(() => polls('other') >= 3, 'the other worker to have polled three times');
+    expect(polls('act')).toBe(0);
+    expect((await command(app, 'resume', { worker: 'act' })).body.result).toEqual(['act:act']);
+    await server().has(waiting, 'COMPLETED');
+    await stopped(app);
+  });
+
   test('that are wrong say what is', async () => {
     const app = healthy({ commands: true });
     await app.ready();

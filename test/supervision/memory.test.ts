@@ -155,6 +155,33 @@ function ownCgroup(limitBytes: number): string | undefined {
 }
 
 describe('in a container with a memory limit', () => {
+  test('of 1 GB with eight processes: their heaps fit in, and the one that leaks dies of its own limit alone', async (context) => {
+    const mb = 1_024;
+    const folder = ownCgroup(mb * 2 ** 20);
+    if (folder === undefined) return context.skip();
+    onTestFinished(async () => {
+      await until(() => readFileSync(join(folder, 'cgroup.procs'), 'utf8') === '', 'the group to be empty');
+      rmdirSync(folder);
+    });
+    const app = limited({ TUTTI_TEST_CGROUP: folder, CONDUCTOR_WORKER_ACT_PROCESSES: '8' });
+    const { slots } = await app.ready();
+    const pids = slots.map((slot) => slot.pid!);
+    const heaps = pids.map((pid) => Number(/--max-old-space-size=(\d+)/.exec(commandOf(pid))?.[1]));
+    expect(heaps).toHaveLength(8);
+    expect(heaps.reduce((sum, heap) => sum + heap, 0)).toBeLessThanOrEqual(mb);
+    const taskId = await server().run('act', { action: 'heap' });
+    const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
+    expect(reasonForIncompletion).toContain(`died: JavaScript heap out of memory (heapLimit ${heaps[0]} MB)`);
+    await app.until(async () => {
+      const after = (await app.status()).slots;
+      return after.every((slot) => slot.state === 'ready') && after.some((slot) => slot.restarts === 1);
+    }, 'the one to be started again');
+    const after = (await app.status()).slots;
+    expect(after.filter((slot) => pids.includes(slot.pid!))).toHaveLength(7);
+    expect(after.filter((slot) => slot.restarts > 0).map((slot) => slot.restartsBy)).toEqual([{ memory: 1 }]);
+    await stopped(app);
+  });
+
   test('heaps are a share of it, and what its memory killer does is named', async (context) => {
     const folder = ownCgroup(600 * 2 ** 20);
     if (folder === undefined) return context.skip();

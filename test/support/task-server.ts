@@ -122,18 +122,19 @@ export class TaskServer {
   }
 
   /** Starts a workflow of one task. @returns the id of the task */
-  async run(type: string, input: JsonObject = {}): Promise<string> {
-    const { tasks } = await this.workflow(await this.startOf(type, input));
+  async run(type: string, input: JsonObject = {}, domain?: string): Promise<string> {
+    const { tasks } = await this.workflow(await this.startOf(type, input, domain));
     return tasks[0]!.taskId;
   }
 
   /** Starts a workflow of one task. @returns the id of the workflow */
-  async startOf(type: string, input: JsonObject = {}): Promise<string> {
+  async startOf(type: string, input: JsonObject = {}, domain?: string): Promise<string> {
     const name = `of_${type}`;
     const tasks = [{ name: type, taskReferenceName: 'task', type: 'SIMPLE', inputParameters: input }];
     return await this.#call('POST', '/workflow', {
       name,
       workflowDef: { name, version: 1, schemaVersion: 2, tasks },
+      ...(domain === undefined ? {} : { taskToDomain: { [type]: domain } }),
     });
   }
 

@@ -35,6 +35,20 @@ describe('the heap limit of each process', () => {
   });
 });
 
+test.each([
+  [1, 512],
+  [8, 1_024],
+  [30, 8_192],
+])(
+  '%i processes in a container of %i MB: their heaps and what is beside them fit in',
+  (count, containerMb) => {
+    const heaps = heapsOf(withHeapLimits(slots(count), { ...MACHINE, containerMb }));
+    const sumMb = heaps.reduce<number>((sum, heapMb) => sum + heapMb!, 0);
+    // Each needs 50 MB at least beside its heap, and the orchestrator 100.
+    expect(sumMb + count * 50 + 100).toBeLessThanOrEqual(containerMb);
+  },
+);
+
 describe('warnings', () => {
   const warned = (plans: SlotPlan[], machine: Partial<Machine> = {}) =>
     machineWarnings(plans, { ...MACHINE, ...machine });
@@ -80,6 +94,13 @@ describe('the machine', () => {
   it('has the memory of its container', () => {
     expect(thisMachine({}, [], container('max 100000')).containerMb).toBe(64);
     expect(thisMachine({}, [], () => undefined).containerMb).toBeUndefined();
+  });
+
+  it('is not limited by a limit above what there is', () => {
+    const read = container('max 100000');
+    const vast = (path: string): string | undefined =>
+      path.endsWith('memory.max') ? `${2 ** 55}\n` : read(path);
+    expect(thisMachine({}, [], vast).containerMb).toBeUndefined();
   });
 
   test.each<[Record<string, string>, string[], boolean]>([

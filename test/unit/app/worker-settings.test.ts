@@ -76,9 +76,31 @@ describe('workerSettings', () => {
     }
   });
 
-  it('an empty domain is none: the server would look for one with an empty name', () => {
-    expect(settingsOf({ domain: '' }).options.domain).toBeUndefined();
+  it('go by property and by worker: each has its own source', () => {
+    const env = {
+      CONDUCTOR_WORKER_GREET_CONCURRENCY: '5',
+      CONDUCTOR_WORKER_ALL_CONCURRENCY: '4',
+      CONDUCTOR_WORKER_ALL_POLL_INTERVAL: '300',
+    };
+    const code = { pollInterval: 99, processes: 2 };
+    const greet = settingsOf(code, env);
+    expect(greet.options).toMatchObject({ concurrency: 5, pollInterval: 300, processes: 2, nice: undefined });
+    expect(greet.sources).toMatchObject({
+      concurrency: 'env CONDUCTOR_WORKER_GREET_CONCURRENCY',
+      pollInterval: 'env CONDUCTOR_WORKER_ALL_POLL_INTERVAL',
+      processes: 'code',
+      nice: 'default',
+    });
+    expect(settingsOf(code, env, 'greet-others').options).toMatchObject({ concurrency: 4, processes: 2 });
   });
+
+  it.each(['', ' ', '\t'])(
+    'a blank domain (%j) is none: the server would look for one of that name',
+    (domain) => {
+      expect(settingsOf({ domain }).options.domain).toBeUndefined();
+      expect(settingsOf({}, { CONDUCTOR_WORKER_GREET_DOMAIN: domain }).options.domain).toBeUndefined();
+    },
+  );
 
   test.each([
     ['CONDUCTOR_WORKER_GREET_CONCURRENCY', '2.5', /integer from 1/],

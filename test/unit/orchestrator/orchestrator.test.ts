@@ -511,3 +511,33 @@ test('events come with EventEmitter, so that node:events can wait for them', asy
   expect((await ready)[0]).toMatchObject({ slot: 'a:Worker#1', state: 'ready' });
   await settled(orchestrator.stop());
 });
+
+test('a listener that throws or rejects is told in the log, and changes nothing else', async () => {
+  const { orchestrator, launcher, logger, told } = bench();
+  const events = ['state', 'ready', 'exit', 'restart', 'givenUp'] as const;
+  for (const event of events) {
+    orchestrator.prependListener(event, () => {
+      throw new Error(`bad listener of ${event}`);
+    });
+  }
+  const rejects = (): unknown => Promise.reject(new Error('late listener'));
+  orchestrator.on('exit', rejects);
+  let wasTold = 0;
+  orchestrator.once('exit', () => wasTold++);
+  await orchestrator.start();
+  expect(orchestrator.state).toBe('running');
+  launcher.of('a:Worker#1').end({ code: 1 });
+  await vi.advanceTimersByTimeAsync(2_000);
+  // Started again; at its second death it is given up.
+  expect(launcher.launched).toHaveLength(3);
+  launcher.last.end({ code: 1 });
+  await vi.advanceTimersByTimeAsync(0);
+  await settled(orchestrator.stop());
+  await expect(orchestrator.join()).resolves.toBeUndefined();
+  expect(told).toEqual(
+    expect.arrayContaining(['running', 'restart a:Worker#1', 'givenUp a:Worker#1', 'stopped']),
+  );
+  expect(wasTold).toBe(1);
+  for (const event of events) expect(logger.text).toContain(`bad listener of ${event}`);
+  expect(logger.text).toContain('late listener');
+});

@@ -44,6 +44,7 @@ describe('deliveryVerdict', () => {
     ['401', httpError('HTTP_AUTH', 401), 'retry-auth'],
     ['403', httpError('HTTP_AUTH', 403), 'retry-auth'],
     ['400', httpError('HTTP_STATUS', 400), 'refused'],
+    ['409', httpError('HTTP_STATUS', 409), 'refused'],
     ['413', httpError('HTTP_STATUS', 413), 'refused'],
     ['404 of a proxy in place of the server', httpError('HTTP_STATUS', 404, 'Not Found'), 'retry'],
     ['404 for the task', httpError('HTTP_STATUS', 404, 'No such task found by id: t-1'), 'unknown-task'],

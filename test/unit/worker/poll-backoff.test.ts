@@ -13,10 +13,12 @@ describe('delayAfterPollError', () => {
     ['no answer', network, 1, 250],
     ['no answer again', network, 2, 500],
     ['no answer for long', network, 100, 30_000],
+    ['no answer ten thousand times', network, 10_000, 30_000],
     ['anything else', new Error('x'), 1, 250],
     ['undefined', undefined, 1, 250],
     ['refused credentials', auth, 1, 1_000],
     ['refused credentials for long', auth, 100, 60_000],
+    ['refused credentials ten thousand times', auth, 10_000, 60_000],
     ['Retry-After', busy(7_000), 1, 7_000],
     ['Retry-After that is shorter than the back-off', busy(10), 3, 1_000],
   ])('%s', (_title, error, failures, delayMs) => {

@@ -198,6 +198,32 @@ describe('polling', () => {
     await bench.stopped();
   });
 
+  it('asks less and less often where an empty queue is answered at once, and at once after the first task', async () => {
+    const bench = new Bench(1, { instantly: true });
+    bench.client.canChain = false;
+    const times: number[] = [];
+    let waiting: Task[] = [];
+    let cameAt = 0;
+    bench.client.answers.poll = () => {
+      const answer = waiting.splice(0);
+      if (answer.length > 0) cameAt = times.length;
+      times.push(Date.now());
+      return Promise.resolve(answer);
+    };
+    const gaps = (): number[] => times.slice(1).map((time, index) => time - times[index]!);
+    bench.start();
+    await bench.pass(20_000);
+    expect(gaps()[2]).toBeLessThanOrEqual(INTERVAL_MS * 1.1 + 1);
+    expect(gaps().at(-1)).toBeGreaterThanOrEqual(INTERVAL_MS * 10);
+    waiting = tasks('a');
+    await bench.pass(INTERVAL_MS * 20);
+    expect(bench.begun).toEqual(['a']);
+    // As often as at the beginning again.
+    for (const gap of gaps().slice(cameAt, cameAt + 4))
+      expect(gap).toBeLessThanOrEqual(INTERVAL_MS * 1.1 + 1);
+    await bench.stopped();
+  });
+
   it('counts what it sees, for status()', async () => {
     const bench = await new Bench(1).startIdle();
     expect(bench.loop.stats).toMatchObject({ polls: 1, failuresInARow: 0, lastPollError: undefined });
@@ -255,6 +281,25 @@ describe('chaining', () => {
     await bench.end('a');
     expect(bench.client.updates.map((result) => result.taskId)).toEqual(['a']);
     expect(bench.client.chained).toEqual([]);
+    await bench.stopped();
+  });
+
+  it('a task that an update brings after the worker was paused is run, not dropped', async () => {
+    const bench = new Bench(1);
+    bench.client.push(...tasks('a'));
+    let bringNext!: (task: Task) => void;
+    bench.client.answers.updateAndPoll = () => new Promise((resolve) => (bringNext = resolve));
+    bench.start();
+    await bench.pass(INTERVAL_MS);
+    await bench.end('a');
+    bench.isPaused = true;
+    bringNext(makeTask('next'));
+    await bench.pass(0);
+    expect(bench.running).toEqual(['next']);
+    await bench.end('next');
+    expect(bench.statuses).toEqual({ a: 'COMPLETED', next: 'COMPLETED' });
+    // The last one asked for nothing more.
+    expect(bench.client.chained.map((result) => result.taskId)).toEqual(['a']);
     await bench.stopped();
   });
 
@@ -346,6 +391,21 @@ describe('stop', () => {
     await bench.pass(0);
     expect(bench.hasReturned).toBe(true);
     expect(bench.logger.at('warn')).toEqual([]);
+  });
+
+  it('while a poll waits for a token: at once, for it can bring nothing', async () => {
+    const bench = new Bench(1);
+    bench.client.answers.poll = ({ unsentSignal }) =>
+      new Promise((_, reject) => {
+        unsentSignal?.addEventListener('abort', () => reject(unsentSignal.reason as Error));
+      });
+    bench.start();
+    await bench.pass(INTERVAL_MS);
+    bench.loop.stop();
+    await bench.pass(0);
+    expect(bench.hasReturned).toBe(true);
+    expect(bench.logger.at('warn')).toEqual([]);
+    expect(bench.reporter.events).toEqual([]);
   });
 
   it('between poll and start: the tasks are given back', async () => {
@@ -461,6 +521,32 @@ describe('errors', () => {
     expect(gaps[0]).toBeGreaterThanOrEqual(800);
   });
 
+  it('one good answer lets the back-off begin anew, that of refused credentials too', async () => {
+    const bench = new Bench(1);
+    const times: number[] = [];
+    let isRefused = true;
+    bench.client.answers.poll = () => {
+      times.push(Date.now());
+      return isRefused
+        ? Promise.reject(new HttpError('HTTP_AUTH', 'refused', { ...request, status: 401 }))
+        : Promise.resolve([]);
+    };
+    bench.start();
+    await bench.pass(60_000);
+    const longest = times.at(-1)! - times.at(-2)!;
+    isRefused = false;
+    // The longest pause.
+    await bench.pass(61_000);
+    expect(bench.loop.stats.failuresInARow).toBe(0);
+    isRefused = true;
+    const from = times.length;
+    await bench.pass(INTERVAL_MS * 12 + 2_000);
+    const [first, second] = times.slice(from);
+    expect(longest).toBeGreaterThan(10_000);
+    expect(second! - first!).toBeLessThanOrEqual(1_000);
+    await bench.stopped();
+  });
+
   it('Retry-After is obeyed', async () => {
     const busy = new HttpError('HTTP_STATUS', 'busy', { ...request, status: 429, retryAfterMs: 7_000 });
     expect((await gapsOf(busy, 30_000))[0]).toBeGreaterThanOrEqual(7_000);
@@ -542,6 +628,51 @@ describe('a task that runs already', () => {
     await bench.pass(INTERVAL_MS + 100);
     expect(bench.begun).toEqual(['other']);
     await bench.stopped();
+  });
+
+  it('is not run a second time when a poll is answered twice, or has it twice in one answer', async () => {
+    const bench = new Bench(3);
+    // What a proxy sends once more looks as new as the first time.
+    bench.client.push(...tasks('a', 'a'));
+    bench.start();
+    await bench.pass(INTERVAL_MS);
+    bench.client.push(...tasks('a', 'b'));
+    await bench.pass(INTERVAL_MS + 100);
+    expect(bench.begun).toEqual(['a', 'b']);
+    await bench.end('a');
+    await bench.end('b');
+    // Nothing was given back that runs, and no place is lost.
+    expect(bench.client.results.map(({ taskId, status }) => [taskId, status])).toEqual([
+      ['a', 'COMPLETED'],
+      ['b', 'COMPLETED'],
+    ]);
+    bench.client.push(...tasks('c', 'd', 'e'));
+    await bench.pass(LONG_MS);
+    expect(bench.running).toEqual(['c', 'd', 'e']);
+    await bench.stopped();
+  });
+
+  it('does not make the loop ask without a pause when nothing else comes', async () => {
+    const bench = new Bench(2);
+    bench.client.answers.poll = () => Promise.resolve(tasks('a'));
+    bench.start();
+    await bench.pass(60_000);
+    expect(bench.begun).toEqual(['a']);
+    expect(bench.client.polls.length).toBeLessThan(120);
+    await bench.stopped();
+  });
+
+  it('is not given back as surplus when an answer has it twice', async () => {
+    const bench = await new Bench(1).startIdle();
+    bench.client.answers.poll = () => {
+      delete bench.client.answers.poll;
+      return Promise.resolve(tasks('a', 'a'));
+    };
+    await bench.pass(LONG_MS);
+    expect(bench.begun).toEqual(['a']);
+    expect(bench.client.updates).toEqual([]);
+    await bench.stopped();
+    expect(bench.statuses).toEqual({ a: 'COMPLETED' });
   });
 });
 

@@ -126,6 +126,21 @@ describe('the context', () => {
     expect(onProgress).toHaveBeenCalledExactlyOnceWith('t-1', 'half');
   });
 
+  it('of each of a hundred tasks at once is its own, with its lines in its own result', async () => {
+    const runner = runnerFor(async (task) => {
+      taskContext().log(`one of ${task.taskId}`);
+      await turn();
+      taskContext().log(`two of ${taskContext().task.taskId}`);
+      return { of: taskContext().task.taskId };
+    });
+    const running = Array.from({ length: 100 }, (_, index) => runner.start(makeTask(`t-${index}`)));
+    const results = await Promise.all(running.map(({ result }) => result));
+    for (const [index, { taskId, outputData, logs }] of results.entries()) {
+      expect([taskId, outputData]).toEqual([`t-${index}`, { of: `t-${index}` }]);
+      expect(logs?.map(({ log }) => log).join('\n')).toBe(`one of t-${index}\ntwo of t-${index}`);
+    }
+  });
+
   it('`this` is the worker', async () => {
     class Greeter {
       readonly #greeting = 'Hello';
