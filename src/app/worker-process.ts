@@ -1,7 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { throwProblems, rules } from '../core/options.js';
 import type { Logger } from '../core/logger.js';
-import { describeThrown } from '../core/errors.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
@@ -10,6 +9,7 @@ import { recordNativeCalls } from '../native/call-trace.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
 import { WorkerHost } from '../orchestrator/worker-host.js';
+import { pauseCheck } from '../worker/pause-check.js';
 import type { TaskWorker } from '../worker/task-worker.js';
 import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
@@ -105,7 +105,7 @@ function hosted(
       : (instance?.workerId ?? options.workerId),
     isDurable: options.durable,
     startsPaused: options.paused,
-    pausesItself: pauseCheck(entry, instance, logger),
+    pausesItself: pauseCheck(instance, logger.child({ worker: entry.description.key })),
     source: idempotentSource(entry, built, resultsFolder, logger),
   };
 }
@@ -125,23 +125,4 @@ function memberProblems(name: string, instance: Partial<TaskWorker> | undefined)
     problems.push(`class ${name}: expected its member \`isPaused\` to be a method`);
   }
   return problems;
-}
-
-function pauseCheck(
-  entry: CatalogEntry,
-  instance: Partial<TaskWorker> | undefined,
-  logger: Logger,
-): () => boolean {
-  if (instance?.isPaused === undefined) return () => false;
-  return () => {
-    try {
-      return instance.isPaused!();
-    } catch (error) {
-      logger.warn('isPaused() of a worker throws; taken as not paused', {
-        worker: entry.description.key,
-        error: describeThrown(error),
-      });
-      return false;
-    }
-  };
 }
