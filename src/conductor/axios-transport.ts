@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosProxyConfig, type AxiosRequestConfig } from 'axios';
 import type { HttpOptions, ProxySettings } from './http-options.js';
 import { networkError, timeoutError } from './network-error.js';
-import { Transport, type TransportRequest, type TransportResponse } from './transport.js';
+import { MAX_ANSWER_BYTES, Transport, type TransportRequest, type TransportResponse } from './transport.js';
 
 /**
  * The transport of the management clients. Give it an axios instance of your own to hook interceptors in; agents
@@ -40,7 +40,7 @@ export class AxiosTransport extends Transport {
       validateStatus: () => true,
       // A redirect is an answer to report: following it would turn a POST into a GET and send the token along.
       maxRedirects: 0,
-      maxContentLength: Infinity,
+      maxContentLength: MAX_ANSWER_BYTES,
       maxBodyLength: Infinity,
       timeout: 0,
     };

@@ -26,6 +26,12 @@ export interface TransportResponse {
 }
 
 /**
+ * Answers above this are given up, so that a server, or what stands in its place, cannot use up the memory of a worker. A
+ * hundred tasks with the largest input that Conductor allows inline (3 MB by default) stay below.
+ */
+export const MAX_ANSWER_BYTES = 384 * 1024 * 1024;
+
+/**
  * The port to the network. An answer with any status is a response; no answer is an `HttpError` with code
  * `HTTP_NETWORK` or `HTTP_TIMEOUT`, an abort rejects with the signal's reason.
  */

@@ -1,8 +1,9 @@
 import { Pool, ProxyAgent, type Dispatcher } from 'undici';
 import { Deadlines, type Expiring } from './deadlines.js';
 import type { HttpOptions } from './http-options.js';
+import { bodyError } from './http-response-error.js';
 import { networkError, timeoutError } from './network-error.js';
-import { Transport, type TransportRequest, type TransportResponse } from './transport.js';
+import { MAX_ANSWER_BYTES, Transport, type TransportRequest, type TransportResponse } from './transport.js';
 
 /**
  * The transport of the data plane (poll, update, heartbeat): kept-alive connections and as little work a request
@@ -14,11 +15,13 @@ export class UndiciTransport extends Transport {
   readonly #polls: Dispatcher;
   readonly #requests: Dispatcher;
   readonly #deadlines = new Deadlines();
+  readonly #maxAnswerBytes: number;
   #closing: Promise<void> | undefined;
 
-  constructor(options: HttpOptions) {
+  constructor(options: HttpOptions, maxAnswerBytes = MAX_ANSWER_BYTES) {
     super();
     this.#options = options;
+    this.#maxAnswerBytes = maxAnswerBytes;
     this.#polls = createDispatcher(options, null);
     this.#requests = createDispatcher(options, options.updateConnections);
   }
@@ -27,7 +30,8 @@ export class UndiciTransport extends Transport {
     if (request.signal?.aborted === true) return Promise.reject(request.signal.reason);
     const dispatcher = request.lane === 'poll' ? this.#polls : this.#requests;
     return new Promise((resolve, reject) => {
-      new Exchange(request, this.#options, dispatcher, this.#deadlines, resolve, reject).start();
+      const limits = { deadlines: this.#deadlines, maxBytes: this.#maxAnswerBytes };
+      new Exchange(request, this.#options, dispatcher, limits, resolve, reject).start();
     });
   }
 
@@ -54,19 +58,26 @@ function createDispatcher(options: HttpOptions, connections: number | null): Dis
   });
 }
 
+/** What an exchange is held to. */
+interface Limits {
+  readonly deadlines: Deadlines;
+  readonly maxBytes: number;
+}
+
 /** One request on its way, from the queue of the pool to the end of the answer. */
 class Exchange implements Dispatcher.DispatchHandler, Expiring {
   readonly deadline: number;
   readonly #request: TransportRequest;
   readonly #options: HttpOptions;
   readonly #dispatcher: Dispatcher;
-  readonly #deadlines: Deadlines;
+  readonly #limits: Limits;
   readonly #resolve: (response: TransportResponse) => void;
   readonly #reject: (reason: unknown) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: TransportResponse['headers'] = {};
   #body: Buffer | Buffer[] | undefined;
+  #bytes = 0;
   #isSettled = false;
   #wasResent = false;
   #onAbort: (() => void) | undefined;
@@ -75,7 +86,7 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
     request: TransportRequest,
     options: HttpOptions,
     dispatcher: Dispatcher,
-    deadlines: Deadlines,
+    limits: Limits,
     resolve: (response: TransportResponse) => void,
     reject: (reason: unknown) => void,
   ) {
@@ -83,7 +94,7 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
     this.#request = request;
     this.#options = options;
     this.#dispatcher = dispatcher;
-    this.#deadlines = deadlines;
+    this.#limits = limits;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -94,7 +105,7 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
       this.#onAbort = () => this.#giveUp(signal.reason);
       signal.addEventListener('abort', this.#onAbort, { once: true });
     }
-    this.#deadlines.add(this);
+    this.#limits.deadlines.add(this);
     this.#dispatch();
   }
 
@@ -114,6 +125,8 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
   }
 
   onResponseData(_: unknown, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#limits.maxBytes) return this.#giveUp(this.#tooMuch());
     if (this.#body === undefined) this.#body = chunk;
     else if (Array.isArray(this.#body)) this.#body.push(chunk);
     else this.#body = [this.#body, chunk];
@@ -167,6 +180,11 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
     return idempotent && error.code === 'UND_ERR_SOCKET' && (error.socket?.bytesRead ?? 0) > 0;
   }
 
+  #tooMuch(): Error {
+    const answer = { status: this.#status, headers: this.#headers, body: '' };
+    return bodyError(this.#request, answer, `more than ${this.#limits.maxBytes} bytes`);
+  }
+
   #giveUp(reason: unknown): void {
     if (!this.#settle()) return;
     this.#reject(reason);
@@ -177,7 +195,7 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
   #settle(): boolean {
     if (this.#isSettled) return false;
     this.#isSettled = true;
-    this.#deadlines.delete(this);
+    this.#limits.deadlines.delete(this);
     if (this.#onAbort !== undefined) this.#request.signal?.removeEventListener('abort', this.#onAbort);
     return true;
   }

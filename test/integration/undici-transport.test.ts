@@ -61,6 +61,22 @@ describe('a kept-alive connection that the server closes', () => {
   });
 });
 
+describe('an answer that is too large', () => {
+  it('is given up, with an error that says so', async () => {
+    const server = await ScriptedServer.start();
+    const transport = new UndiciTransport(resolveHttpOptions({ serverUrl: server.url }, {}), 1_000);
+    server.on('GET /x', { body: 'x'.repeat(1_000) }, { body: 'x'.repeat(100_000) });
+    const request = { method: 'GET', path: '/x', headers: {}, timeoutMs: 60_000 } as const;
+    expect((await transport.request(request)).body).toHaveLength(1_000);
+    await expect(transport.request(request)).rejects.toMatchObject({
+      code: 'HTTP_BODY',
+      message: expect.stringContaining('more than 1000 bytes') as string,
+    });
+    await transport.close();
+    await server.close();
+  });
+});
+
 describe('lanes and queue', () => {
   let server: ScriptedServer;
   let transport: UndiciTransport;
