@@ -5,6 +5,8 @@ import type { OrchestratorChannel } from './orchestrator-channel.js';
 
 /** A claim that is not answered in this time is allowed: the orchestrator may be busy, the task must not be lost. */
 const CLAIM_WAIT_MS = 30_000;
+/** The search that follows takes seconds: to tell more often says nothing new, and costs when many updates are refused. */
+const UNCERTAIN_MS = 1_000;
 
 /**
  * Keeps the orchestrator's ledger: what starts and ends within one turn of the event loop goes in one message. A
@@ -22,6 +24,7 @@ export class ChannelReporter {
   #started: StartedEntry[] = [];
   #marks: [number, TaskMark][] = [];
   #finished: FinishedEntry[] = [];
+  #uncertain: 'told' | 'again' | undefined;
   #flush: Promise<void> | undefined;
   /** Of the newest message; those before it are written before it. */
   #written: Promise<void> = Promise.resolve();
@@ -43,12 +46,13 @@ export class ChannelReporter {
         if (ref !== undefined) this.#channel.send({ type: 'progress', ref, progress });
       },
       mayRun: (task) => this.#claim(task),
-      uncertain: () => this.#channel.send({ type: 'uncertain' }),
+      uncertain: () => this.#tellUncertain(),
     };
   }
 
   /** Resolves when everything reported so far is written. */
   async flushed(): Promise<void> {
+    if (this.#uncertain === 'again') await this.#channel.written({ type: 'uncertain' });
     await this.#written;
   }
 
@@ -103,6 +107,21 @@ export class ChannelReporter {
       ]);
     }
     return this.#flushSoon();
+  }
+
+  #tellUncertain(): void {
+    if (this.#uncertain !== undefined) {
+      this.#uncertain = 'again';
+      return;
+    }
+    this.#uncertain = 'told';
+    this.#channel.send({ type: 'uncertain' });
+    const mayTellAgain = (): void => {
+      const isWanted = this.#uncertain === 'again';
+      this.#uncertain = undefined;
+      if (isWanted) this.#tellUncertain();
+    };
+    setTimeout(mayTellAgain, UNCERTAIN_MS).unref();
   }
 
   #addMark(taskId: string, mark: TaskMark): Promise<void> {
