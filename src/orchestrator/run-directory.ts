@@ -164,8 +164,22 @@ export class RunDirectory {
   async close(isEmpty: boolean): Promise<void> {
     clearInterval(this.#touching);
     await this.#writing;
-    if (isEmpty && !(await hasSetAside(this.folder))) await rm(this.folder, { recursive: true, force: true });
-    else await writeFile(join(this.folder, 'ended'), '', { mode: 0o600 }).catch(() => undefined);
+    if (isEmpty && !(await hasSetAside(this.folder)) && (await this.#isRemoved())) return;
+    // The next start sees by this that the run is over, and looks what is left.
+    await writeFile(join(this.folder, 'ended'), '', { mode: 0o600 }).catch(() => undefined);
+  }
+
+  async #isRemoved(): Promise<boolean> {
+    try {
+      await rm(this.folder, { recursive: true, force: true });
+      return true;
+    } catch (error) {
+      this.#logger.warn('the folder of the run cannot be removed; the next start does it', {
+        folder: this.folder,
+        error: describeThrown(error),
+      });
+      return false;
+    }
   }
 }
 

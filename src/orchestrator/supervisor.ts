@@ -1,3 +1,4 @@
+import { describeThrown } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import type { StateMachine } from '../core/state-machine.js';
@@ -99,7 +100,18 @@ export class Supervisor {
   /** Waits for a while until everything is reported. No process is looked at any more. */
   async close(outboxFolder: string | undefined): Promise<void> {
     clearInterval(this.#timer);
-    const left = await this.custodian.close(REPORT_WAIT_MS, this.wasCutOff);
+    let left: number;
+    try {
+      left = await this.custodian.close(REPORT_WAIT_MS, this.wasCutOff);
+    } catch (error) {
+      // Whatever it is, whoever waits for the end must not wait for ever.
+      this.#logger.error('what is left to report could not be put in order; the next start looks for it', {
+        folder: outboxFolder,
+        error: describeThrown(error),
+      });
+      this.wasCutOff = true;
+      return;
+    }
     if (left === 0) return;
     this.#logger.warn('results wait in the outbox for the next start: the server did not take them', {
       results: left,

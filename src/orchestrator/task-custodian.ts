@@ -1,3 +1,4 @@
+import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
@@ -60,6 +61,7 @@ export class TaskCustodian {
   /** Tasks whose process waits to hear whether it may run them. */
   readonly #claimed = new Map<string, number>();
   readonly #closing = new AbortController();
+  #takingOver: Promise<void> | undefined;
 
   constructor(options: {
     client: TaskClient;
@@ -92,7 +94,13 @@ export class TaskCustodian {
   }
 
   /** Takes up what dead runs of this application have left: their results, and tasks that were in their polls. */
-  async takeOver(): Promise<void> {
+  takeOver(): Promise<void> {
+    return (this.#takingOver ??= this.#takeOver().catch((error: unknown) => {
+      this.#logger.error('what earlier runs have left cannot be taken over', { error: describeThrown(error) });
+    }));
+  }
+
+  async #takeOver(): Promise<void> {
     const waitUntil = performance.now() + LEFT_RUNS_WAIT_MS;
     for (;;) {
       const isComplete = (await this.#takeOverOnce()) || performance.now() > waitUntil;
@@ -204,7 +212,9 @@ export class TaskCustodian {
     const rest = (): number => Math.max(1, end - performance.now());
     this.#closing.abort();
     this.#cancellations.close();
-    await within(Promise.all(this.#reports), ms);
+    // What it brings has to be swept for, and its files are in the folder that is closed below.
+    await this.#takingOver;
+    await within(Promise.all(this.#reports), rest());
     const isSwept = (await within(this.#sweeper.close(), rest())) ?? false;
     await this.#outbox.drained(rest());
     await this.#outbox.close(1_000);

@@ -1,10 +1,14 @@
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { ConfigurationError, HttpError, type TuttiError } from '../../../src/core/errors.js';
 import { OrphanGuard } from '../../../src/orchestrator/orphan-guard.js';
 import { Orchestrator } from '../../../src/orchestrator/orchestrator.js';
 import { ProcessInspector, type DescendantSample } from '../../../src/orchestrator/process-inspector.js';
 import type { OrchestratorOptions } from '../../../src/orchestrator/orchestrator-options.js';
+import { RunDirectory } from '../../../src/orchestrator/run-directory.js';
 import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
 import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
 import { FakeLauncher } from '../../support/fake-launcher.js';
@@ -64,8 +68,8 @@ class FakeInspector extends ProcessInspector {
 const GRACE_MS = 10_000;
 
 /** An orchestrator over fake processes and a fake server, with everything that it tells. */
-function bench(options: Partial<OrchestratorOptions> & { types?: string[] } = {}) {
-  const { types = ['a', 'b'], ...rest } = options;
+function bench(options: Partial<OrchestratorOptions> & { types?: string[]; directory?: RunDirectory } = {}) {
+  const { types = ['a', 'b'], directory, ...rest } = options;
   const launcher = new FakeLauncher();
   const client = new FakeTaskClient();
   const logger = new RecordingLogger();
@@ -79,7 +83,7 @@ function bench(options: Partial<OrchestratorOptions> & { types?: string[] } = {}
       Promise.resolve({
         url: 'http://localhost/api',
         client,
-        directory: undefined,
+        directory,
         clients: () => Promise.reject(new Error('not used')),
         close: () => {
           state.isClosed = true;
@@ -101,6 +105,15 @@ function bench(options: Partial<OrchestratorOptions> & { types?: string[] } = {}
   orchestrator.on('restart', ({ slot }) => told.push(`restart ${slot}`));
   orchestrator.on('givenUp', ({ slot }) => told.push(`givenUp ${slot}`));
   return { orchestrator, launcher, client, logger, guard, told, state };
+}
+
+/** A folder of a run that cannot be put in order at the end. */
+async function brokenDirectory(): Promise<RunDirectory> {
+  const root = mkdtempSync(join(tmpdir(), 'tutti-test-'));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  const directory = (await RunDirectory.open([root], new RecordingLogger()))!;
+  directory.close = () => Promise.reject(new Error('ENOTEMPTY: directory not empty'));
+  return directory;
 }
 
 async function running(options: Parameters<typeof bench>[0] = {}) {
@@ -431,6 +444,15 @@ describe('stop', () => {
     await orchestrator.join();
     expect(orchestrator.state).toBe('stopped');
     await expect(orchestrator.start()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
+  });
+
+  it('comes to its end although the folder of the run cannot be put in order, and tells it', async () => {
+    const { orchestrator, logger, state } = await running({ directory: await brokenDirectory() });
+    await settled(orchestrator.stop());
+    await orchestrator.join();
+    expect(orchestrator.state).toBe('stopped');
+    expect(state.isClosed).toBe(true);
+    expect(logger.text).toContain('ENOTEMPTY');
   });
 
   it('twice is one stop; `await using` stops as well', async () => {
