@@ -96,7 +96,9 @@ export class TaskCustodian {
   /** Takes up what dead runs of this application have left: their results, and tasks that were in their polls. */
   takeOver(): Promise<void> {
     return (this.#takingOver ??= this.#takeOver().catch((error: unknown) => {
-      this.#logger.error('what earlier runs have left cannot be taken over', { error: describeThrown(error) });
+      this.#logger.error('what earlier runs have left cannot be taken over', {
+        error: describeThrown(error),
+      });
     }));
   }
 
