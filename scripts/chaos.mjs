@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { embeddedServer } from '../dist/server/index.js';
+import { apiOf } from './conductor/api.mjs';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '3' } } });
 const RUN_MS = Number(values.minutes) * 60_000;
@@ -43,17 +44,7 @@ const server = await embeddedServer().start({
   child() {},
 });
 
-async function call(method, path, body) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-  return text;
-}
-
+const call = apiOf(server.url);
 const read = async (path) => JSON.parse(await call('GET', path));
 
 /** Starts a workflow of one task. */

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ConsoleLogger } from 'tutti';
 import { embeddedServer } from 'tutti/server';
+import { apiOf } from './conductor/api.mjs';
 import { Proxy } from './soak/proxy.mjs';
 
 const { values } = parseArgs({
@@ -39,6 +40,7 @@ const figures = { started: 0, workerKills: 0, applicationKills: 0, stops: 0, out
 
 const folder = mkdtempSync(join(tmpdir(), 'tutti-soak-'));
 const server = await embeddedServer().start(new ConsoleLogger('error'));
+const call = apiOf(server.url);
 const proxy = new Proxy(server.url);
 await proxy.open();
 for (const name of new Set(TYPES)) {
@@ -293,13 +295,7 @@ async function each(items, work) {
 }
 
 async function api(method, path, body) {
-  const response = await fetch(`${server.url}${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  const text = await call(method, path, body);
   try {
     return JSON.parse(text);
   } catch {

@@ -12,12 +12,9 @@ import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { findBootJar } from './conductor/boot-jar.mjs';
-import { findJdk } from './conductor/jdk.mjs';
+import { CONDUCTOR_VERSION, findParts } from './conductor/parts.mjs';
 import { startConductor } from './conductor/server.mjs';
 
-const CONDUCTOR_VERSION = '3.32.1';
-const MINIMUM_JAVA = 21;
 const SUITES = ['conformance', 'examples', 'conductor'];
 
 const { values: options, positionals } = parseArgs({
@@ -64,17 +61,6 @@ async function main() {
   console.log('Ctrl-C stops it.');
   await new Promise(() => setInterval(() => {}, 60_000));
   return 0;
-}
-
-/** @returns {{ java: string, version: string, jar: string } | { reason: string }} */
-function findParts() {
-  const jdk = findJdk(MINIMUM_JAVA);
-  if ('seen' in jdk) {
-    const seen = jdk.seen.length === 0 ? 'no Java was found' : `found only ${jdk.seen.join(', ')}`;
-    return { reason: `Conductor ${CONDUCTOR_VERSION} needs Java ${MINIMUM_JAVA} or later: ${seen}` };
-  }
-  const found = findBootJar(CONDUCTOR_VERSION);
-  return 'missing' in found ? { reason: found.missing } : { ...jdk, ...found };
 }
 
 /** @param {string} url */

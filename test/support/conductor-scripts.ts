@@ -20,21 +20,14 @@ interface ConductorParts {
 }
 
 const scripts = new URL('../../scripts/conductor/', import.meta.url);
-const VERSION = '3.32.1';
-const MINIMUM_JAVA = 21;
 
 /** Java and the boot jar; `undefined` where one of them is missing. */
 export async function conductorParts(): Promise<ConductorParts | undefined> {
-  const { findJdk } = (await import(new URL('jdk.mjs', scripts).href)) as {
-    findJdk(minimum: number): Partial<ConductorParts>;
+  const { findParts } = (await import(new URL('parts.mjs', scripts).href)) as {
+    findParts(): ConductorParts | { reason: string };
   };
-  const { findBootJar } = (await import(new URL('boot-jar.mjs', scripts).href)) as {
-    findBootJar(version: string): Partial<ConductorParts>;
-  };
-  const { java } = findJdk(MINIMUM_JAVA);
-  if (java === undefined) return undefined;
-  const { jar } = findBootJar(VERSION);
-  return jar === undefined ? undefined : { java, jar };
+  const parts = findParts();
+  return 'reason' in parts ? undefined : parts;
 }
 
 export async function startConductor(
