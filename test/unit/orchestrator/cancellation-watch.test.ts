@@ -3,6 +3,7 @@ import type { TaskStatus } from '../../../src/conductor/types.js';
 import { CancellationWatch } from '../../../src/orchestrator/cancellation-watch.js';
 import type { LedgerTask } from '../../../src/orchestrator/ledger.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';
+import { makeLedgerTask } from '../../support/make-ledger-task.js';
 import { makeTask } from '../../support/make-task.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -18,21 +19,8 @@ function open(statusOf: (taskId: string) => TaskStatus | Error = () => 'IN_PROGR
   };
   const watch = new CancellationWatch(client, logger);
   const add = (taskId: string): LedgerTask => {
-    const task: LedgerTask = {
-      ref: 1,
-      taskId,
-      workflowInstanceId: 'w',
-      worker: 0,
-      responseTimeoutSeconds: 0,
-      limitMs: 0,
-      deaths: 0,
-      reference: 'r',
-      retryCount: 0,
-      startedAt: performance.now(),
-      runningSince: performance.now(),
-      state: 'running',
-      progress: undefined,
-    };
+    const now = performance.now();
+    const task = makeLedgerTask(taskId, { responseTimeoutSeconds: 0, startedAt: now, runningSince: now });
     watch.add({ task, cancel: (reason) => void cancelled.push(`${taskId}: ${reason}`) });
     return task;
   };

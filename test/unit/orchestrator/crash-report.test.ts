@@ -1,23 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { crashResults, type Crash } from '../../../src/orchestrator/crash-report.js';
 import type { LedgerTask, LedgerTaskState } from '../../../src/orchestrator/ledger.js';
+import { makeLedgerTask } from '../../support/make-ledger-task.js';
 
 function task(taskId: string, state: LedgerTaskState = 'running', deaths = 0, worker = 0): LedgerTask {
-  return {
-    ref: 1,
-    taskId,
-    workflowInstanceId: `w-${taskId}`,
-    worker,
-    responseTimeoutSeconds: 10,
-    limitMs: 0,
-    deaths,
-    reference: 'r',
-    retryCount: 0,
-    startedAt: 0,
-    runningSince: 0,
-    state,
-    progress: undefined,
-  };
+  return makeLedgerTask(taskId, { workflowInstanceId: `w-${taskId}`, state, deaths, worker });
 }
 
 const crash: Crash = {

@@ -2,27 +2,13 @@ import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { mayRunClaimed, type KnownTask } from '../../../src/orchestrator/duplicate-guard.js';
 import type { LedgerTaskState } from '../../../src/orchestrator/ledger.js';
 import type { ClaimedTask } from '../../../src/orchestrator/messages.js';
+import { makeLedgerTask } from '../../support/make-ledger-task.js';
 
 const claimed: ClaimedTask = { taskId: 'new', workflowInstanceId: 'w', reference: 'r', retryCount: 1 };
 const cancelled: string[] = [];
 
 function known(taskId: string, state: LedgerTaskState, fields: Partial<KnownTask['task']> = {}): KnownTask {
-  const task = {
-    ref: 1,
-    taskId,
-    workflowInstanceId: 'w',
-    worker: 0,
-    responseTimeoutSeconds: 10,
-    limitMs: 0,
-    deaths: 0,
-    reference: 'r',
-    retryCount: 0,
-    startedAt: 0,
-    runningSince: 0,
-    state,
-    progress: undefined,
-    ...fields,
-  };
+  const task = makeLedgerTask(taskId, { state, ...fields });
   return { task, cancel: () => void cancelled.push(taskId) };
 }
 

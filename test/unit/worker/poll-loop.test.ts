@@ -92,6 +92,16 @@ class Bench {
     await this.pass(1);
   }
 
+  /** Starts, and ends the first task, whose update waits at the server. @returns answers it with the next task */
+  async endWaitingForNext(taskId: string): Promise<(task: Task) => void> {
+    let bringNext!: (task: Task) => void;
+    this.client.answers.updateAndPoll = () => new Promise((resolve) => (bringNext = resolve));
+    this.start();
+    await this.pass(INTERVAL_MS);
+    await this.end(taskId);
+    return bringNext;
+  }
+
   signalOf(taskId: string): AbortSignal {
     return this.#open.get(taskId)!.signal;
   }
@@ -287,11 +297,7 @@ describe('chaining', () => {
   it('a task that an update brings after the worker was paused is run, not dropped', async () => {
     const bench = new Bench(1);
     bench.client.push(...tasks('a'));
-    let bringNext!: (task: Task) => void;
-    bench.client.answers.updateAndPoll = () => new Promise((resolve) => (bringNext = resolve));
-    bench.start();
-    await bench.pass(INTERVAL_MS);
-    await bench.end('a');
+    const bringNext = await bench.endWaitingForNext('a');
     bench.isPaused = true;
     bringNext(makeTask('next'));
     await bench.pass(0);
@@ -444,11 +450,7 @@ describe('stop', () => {
   it('while an update waits for the next task: that task is given back, never dropped', async () => {
     const bench = new Bench(1);
     bench.client.push(...tasks('a'));
-    let bringNext!: (task: Task) => void;
-    bench.client.answers.updateAndPoll = () => new Promise((resolve) => (bringNext = resolve));
-    bench.start();
-    await bench.pass(INTERVAL_MS);
-    await bench.end('a');
+    const bringNext = await bench.endWaitingForNext('a');
     expect(bench.client.chained).toHaveLength(1);
     bench.loop.stop();
     bringNext(makeTask('next'));
