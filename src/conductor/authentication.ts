@@ -7,8 +7,6 @@ import { tokenLifetimeMs } from './token-lifetime.js';
 import type { Transport, TransportResponse } from './transport.js';
 import { USER_AGENT } from './user-agent.js';
 
-type HttpErrorCode = ConstructorParameters<typeof HttpError>[0];
-
 const REQUEST = { method: 'POST', path: '/token' } as const;
 const BACKOFF = { initialMs: 1000, maxMs: 60_000 };
 const FORGET_REFUSALS_MS = 5 * 60_000;
@@ -159,7 +157,7 @@ export class Authentication {
     if (!(failure instanceof HttpError)) return failure;
     const { code, message, method, path, status, details } = failure;
     const request = { method, path, status, retryAfterMs: Math.max(0, this.#pauseUntil - this.#now()) };
-    return new HttpError(code as HttpErrorCode, message, request, { details, cause: failure.cause });
+    return new HttpError(code, message, request, { details, cause: failure.cause });
   }
 
   #pause(error: unknown): void {

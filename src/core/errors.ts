@@ -95,8 +95,11 @@ export class IllegalStateError extends TuttiError {
   }
 }
 
+export type HttpErrorCode = Extract<ErrorCode, `HTTP_${string}`>;
+
 /** What a request to the server came to when it did not succeed. */
 export class HttpError extends TuttiError {
+  declare readonly code: HttpErrorCode;
   /** HTTP status, absent when there was no answer. */
   readonly status: number | undefined;
   readonly method: string;
@@ -106,7 +109,7 @@ export class HttpError extends TuttiError {
   readonly retryAfterMs: number | undefined;
 
   constructor(
-    code: Extract<ErrorCode, `HTTP_${string}`>,
+    code: HttpErrorCode,
     message: string,
     request: { method: string; path: string; status?: number | undefined; retryAfterMs?: number | undefined },
     options: TuttiErrorOptions = {},

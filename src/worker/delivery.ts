@@ -63,13 +63,14 @@ export class Delivery {
       );
       const wasWell = this.#isServerWell;
       this.#isServerWell = outcome.kind === 'accepted';
+      if (outcome.kind !== 'retry' && written !== undefined)
+        await durableStore?.remove(written).catch(() => undefined);
       if (outcome.kind === 'accepted') {
-        if (written !== undefined) await durableStore?.remove(written).catch(() => undefined);
         // A chained task must not wait for the answer about the one before.
         if (outcome.next !== undefined) return { end: outcome.status, next: outcome.next };
         return await this.#counted(outcome.status, { body, ...receipt });
       }
-      if (outcome.kind === 'refused') return await this.#refused(result, outcome.error, written);
+      if (outcome.kind === 'refused') return this.#refused(result, outcome.error);
       body = outcome.body;
       if (chain) this.#options.onUncertain?.();
       if (wasWell && isHiccup(outcome.error, body)) continue;
@@ -125,12 +126,7 @@ export class Delivery {
     return { end: hasCounted ? status : 'LATE', next: undefined };
   }
 
-  async #refused(
-    result: TaskResultBody,
-    error: unknown,
-    written: StoredEntry | undefined,
-  ): Promise<Delivered> {
-    if (written !== undefined) await this.#options.durableStore?.remove(written).catch(() => undefined);
+  #refused(result: TaskResultBody, error: unknown): Delivered {
     this.#options.logger.error(
       'the server does not take the result of a task; it is lost',
       lostPayload(result, error),

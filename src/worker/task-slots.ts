@@ -90,13 +90,12 @@ export class TaskSlots {
    * answer that comes twice, from a proxy say, looks as new as the first time.
    */
   withoutCopies(tasks: readonly Task[]): Task[] {
-    const seen = new Set(this.#here);
+    const arrived = new Set<string>();
     return tasks.filter((task) => {
       if (!isNew(task)) return true;
-      const isCopy = seen.has(task.taskId);
-      if (isCopy) this.#tellOfCopy(task);
-      seen.add(task.taskId);
-      return !isCopy;
+      if (this.#isCopy(task, arrived)) return false;
+      arrived.add(task.taskId);
+      return true;
     });
   }
 
@@ -170,8 +169,9 @@ export class TaskSlots {
     return false;
   }
 
-  #isCopy(task: Task): boolean {
-    const isHere = this.#here.has(task.taskId);
+  /** @param arrived - ids of what came before it in the same answer */
+  #isCopy(task: Task, arrived?: ReadonlySet<string>): boolean {
+    const isHere = this.#here.has(task.taskId) || arrived?.has(task.taskId) === true;
     if (isHere) this.#tellOfCopy(task);
     return isHere;
   }

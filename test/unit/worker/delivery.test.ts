@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import { HttpError, type ErrorCode } from '../../../src/core/errors.js';
+import { HttpError, type HttpErrorCode } from '../../../src/core/errors.js';
 import type { Task } from '../../../src/conductor/types.js';
 import type { TaskResultBody } from '../../../src/conductor/task-result.js';
 import { Delivery } from '../../../src/worker/delivery.js';
@@ -10,12 +10,7 @@ import { RecordingLogger } from '../../support/recording-logger.js';
 
 const REQUEST = { method: 'POST', path: '/tasks' };
 
-function httpError(
-  code: Extract<ErrorCode, `HTTP_${string}`>,
-  status?: number,
-  message = 'no',
-  retryAfterMs?: number,
-) {
+function httpError(code: HttpErrorCode, status?: number, message = 'no', retryAfterMs?: number) {
   return new HttpError(code, message, { ...REQUEST, status, retryAfterMs });
 }
 
