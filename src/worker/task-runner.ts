@@ -58,13 +58,14 @@ export class TaskRunner {
   start(task: Task): RunningTask {
     const { workerId, logger } = this.#options;
     const context = new TaskContext({
-      task,
+      // What a worker does to its task must not change whose result this is.
+      task: { ...task },
       workerId,
       logger,
       onProgress: (progress) => this.#options.onProgress(task.taskId, progress),
     });
     const limit = new ExecutionLimit(context, this.limitOf(task));
-    const execution = this.#execute(task, context);
+    const execution = this.#execute(context);
     const running = {
       task,
       hasEnded: false,
@@ -80,20 +81,21 @@ export class TaskRunner {
     return running;
   }
 
-  async #execute(task: Task, context: TaskContext): Promise<Execution> {
+  async #execute(context: TaskContext): Promise<Execution> {
     try {
       const { shared } = this.#options.source;
       const value =
         shared === undefined
-          ? await this.#executeWithOwnWorker(task, context)
-          : await withTaskContext(context, () => shared.execute(task, context));
+          ? await this.#executeWithOwnWorker(context)
+          : await withTaskContext(context, () => shared.execute(context.task, context));
       return { kind: 'returned', value, callbackAfterSeconds: context.callbackAfterSeconds };
     } catch (thrown) {
       return { kind: 'threw', thrown };
     }
   }
 
-  async #executeWithOwnWorker(task: Task, context: TaskContext): Promise<unknown> {
+  async #executeWithOwnWorker(context: TaskContext): Promise<unknown> {
+    const { task } = context;
     return withTaskContext(context, async () => {
       const { worker, release } = await this.#options.source.acquire(task);
       try {

@@ -76,6 +76,26 @@ describe('a result', () => {
     expect(running.hasEnded).toBe(true);
   });
 
+  test.each<[string, Execute]>([
+    [
+      'changes the ids of its task',
+      (task) => Object.assign(task, { taskId: 'x', workflowInstanceId: 5 }).status,
+    ],
+    [
+      'removes everything of its task',
+      (task) => {
+        for (const key of Object.keys(task)) Reflect.deleteProperty(task, key);
+        throw new Error('empty');
+      },
+    ],
+    ['freezes its task', (task) => Object.freeze(task).status],
+  ])('of code that %s is still that of the task', async (_title, execute) => {
+    const running = runnerFor(execute).start(makeTask('t-1'));
+    expect(await running.result).toMatchObject({ taskId: 't-1', workflowInstanceId: 'workflow-1' });
+    expect(running.task.taskId).toBe('t-1');
+    await running.ended;
+  });
+
   test.each(thrownValues())('always comes when %s is thrown or returned', async (_title, value) => {
     const threw = runnerFor(() => {
       throw value;
