@@ -24,6 +24,8 @@ export interface TaskOutcome {
   readonly workerId?: string;
 }
 
+/** 68 years. The server answers 500 to what is no 64-bit number, as to an outage: it would be sent again for ever. */
+const MAX_SECONDS = 0x7fffffff;
 const STATUSES: readonly string[] = Object.values(TaskResultStatus);
 
 /**
@@ -96,13 +98,12 @@ function again(output: unknown, seconds: unknown): TaskOutcome {
 }
 
 function isSeconds(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  return typeof value === 'number' && value >= 0 && value <= MAX_SECONDS;
 }
 
 function badSeconds(seconds: unknown): TaskOutcome {
-  return failed(`callbackAfterSeconds must be a number from 0 and up, got ${show(seconds)}`, {
-    terminal: true,
-  });
+  const reason = `callbackAfterSeconds must be a number from 0 to ${MAX_SECONDS}, got ${show(seconds)}`;
+  return failed(reason, { terminal: true });
 }
 
 function toOutput(value: unknown): JsonObject {
@@ -120,6 +121,9 @@ function toOutput(value: unknown): JsonObject {
     throw new TypeError(
       `a ${value.constructor.name} cannot be written as JSON; return a plain object or an array`,
     );
+  }
+  if (types.isGeneratorObject(value)) {
+    throw new TypeError('it is a generator, whose code has not run; make `execute` an async function');
   }
   return value as JsonObject;
 }

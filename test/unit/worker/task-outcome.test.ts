@@ -37,6 +37,14 @@ function throwing(value: unknown): () => never {
   };
 }
 
+function* generate(): Generator<number> {
+  yield 1;
+}
+
+async function* generateLater(): AsyncGenerator<number> {
+  yield 1;
+}
+
 /** The shape that a TaskResult of another copy of the package has. */
 function foreignResult(fields: object = {}): object {
   return {
@@ -233,7 +241,8 @@ describe('tasks that are not done yet', () => {
     expect(returned(resultWith({ status: 'FAILED' }), 5).status).toBe('FAILED');
   });
 
-  test.each([-1, NaN, Infinity, -Infinity, '5', {}, Object.create(null), Symbol('s'), 5n])(
+  // The last two: the server answers 500 to what is no 64-bit number, and it would be sent again for ever.
+  test.each([-1, NaN, Infinity, -Infinity, '5', {}, Object.create(null), Symbol('s'), 5n, 2 ** 31, 1e308])(
     'bad seconds fail for good and are shown: case %#',
     (seconds) => {
       for (const outcome of [
@@ -258,6 +267,8 @@ describe('returned values that cannot be read', () => {
   test.each<[string, unknown, RegExp]>([
     ['a Map', new Map([['a', 1]]), /Map cannot be written as JSON/],
     ['a Set', new Set([1]), /Set cannot be written as JSON/],
+    ['a generator', generate(), /generator.*has not run/],
+    ['an async generator', generateLater(), /generator.*has not run/],
     ['a proxy that throws', angryProxy(), /cannot be read: proxy trap/],
     [
       'a toJSON that throws',
