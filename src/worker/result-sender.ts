@@ -70,9 +70,10 @@ export async function sendResult(
 
 function substitute(result: TaskResultBody, error: unknown): TaskResultBody {
   const path = error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
+  const what = error instanceof HttpError ? 'the server refused the result' : 'the result cannot be sent';
   const reason =
     path === undefined
-      ? `the server refused the result (${result.status}): ${describeThrown(error)}`
+      ? `${what} (${result.status}): ${describeThrown(error)}`
       : `the output cannot be written as JSON: ${path}`;
   return {
     taskId: result.taskId,

@@ -1,6 +1,8 @@
+import { describeThrown } from '../core/errors.js';
+
 /**
  * Where and why a value cannot be written as JSON, e.g. `outputData.items[2].id: a BigInt`; `undefined` when it can.
- * Follows `JSON.stringify`: functions and symbols are left out there and are no mistake here.
+ * Follows `JSON.stringify`: functions and symbols are left out there and are no mistake here. Never throws.
  */
 export function findUnserialisable(value: unknown, path: string): string | undefined {
   return visit(value, path, []);
@@ -9,7 +11,7 @@ export function findUnserialisable(value: unknown, path: string): string | undef
 function visit(original: unknown, path: string, parents: readonly object[]): string | undefined {
   let value = original;
   try {
-    if (typeof value === 'bigint') return `${path}: a BigInt`;
+    if (typeof value === 'bigint') return isWritable(value) ? undefined : `${path}: a BigInt`;
     if (typeof value !== 'object' || value === null) return undefined;
     if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
       value = (value as { toJSON(key: string): unknown }).toJSON('');
@@ -20,8 +22,13 @@ function visit(original: unknown, path: string, parents: readonly object[]): str
     if (parents.length > 1_000) return `${path}: nested too deeply`;
     return visitMembers(value, path, [...parents, value]);
   } catch (thrown) {
-    return `${path}: reading it throws ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+    return `${path}: reading it throws ${describeThrown(thrown)}`;
   }
+}
+
+/** A program may have given BigInt a `toJSON`. */
+function isWritable(value: bigint): boolean {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
 }
 
 function visitMembers(value: object, path: string, parents: readonly object[]): string | undefined {
@@ -31,7 +38,7 @@ function visitMembers(value: object, path: string, parents: readonly object[]): 
     try {
       member = (value as Record<string, unknown>)[key];
     } catch (thrown) {
-      return `${memberPath}: reading it throws ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+      return `${memberPath}: reading it throws ${describeThrown(thrown)}`;
     }
     const problem = visit(member, memberPath, parents);
     if (problem !== undefined) return problem;

@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { findUnserialisable } from '../../../src/worker/unserialisable.js';
 import { thrownValues } from '../../support/hostile-values.js';
 
@@ -48,6 +48,21 @@ describe('findUnserialisable', () => {
     expect(findUnserialisable(value, 'outputData')).toBe(expected);
     if (expected === undefined) expect(() => JSON.stringify(value)).not.toThrow();
     else expect(() => JSON.stringify(value)).toThrow(/BigInt|circular|^no$|^hands off$/);
+  });
+
+  test.each(thrownValues())('survives a top level that throws %s', (_title, thrown) => {
+    const toJSON = (): never => {
+      throw thrown;
+    };
+    expect(findUnserialisable({ toJSON }, 'outputData')).toContain('outputData: reading it throws ');
+  });
+
+  it('passes over a BigInt that the program has taught to be written', () => {
+    onTestFinished(() => void Reflect.deleteProperty(BigInt.prototype, 'toJSON'));
+    Object.defineProperty(BigInt.prototype, 'toJSON', { value: String, configurable: true });
+    expect(findUnserialisable({ id: 5n, own: circular }, 'outputData')).toBe(
+      'outputData.own.list[0].back: a circular reference',
+    );
   });
 
   it('finds no end in very deep values, and says so', () => {
