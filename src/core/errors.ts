@@ -131,8 +131,23 @@ export class HttpError extends TuttiError {
   }
 }
 
-/** A readable one-line text for anything that can be thrown, `undefined` included. Never throws. */
+/** A message may hold a whole payload, and goes into reasons, logs, `status()` and messages between processes. */
+const MAX_MESSAGE_LENGTH = 10_000;
+const MAX_STACK_LENGTH = 20_000;
+
+/** A readable text for anything that can be thrown, `undefined` included, of limited length. Never throws. */
 export function describeThrown(thrown: unknown): string {
+  return shortened(wordsFor(thrown), MAX_MESSAGE_LENGTH);
+}
+
+/** Beginning and end of a very long text. */
+function shortened(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text;
+  const endLength = Math.floor(maxLength / 4);
+  return `${text.slice(0, maxLength - endLength)} … (${text.length} characters) … ${text.slice(-endLength)}`;
+}
+
+function wordsFor(thrown: unknown): string {
   try {
     if (typeof thrown === 'string') return thrown === '' ? 'an empty string was thrown' : thrown;
     if (thrown === undefined || thrown === null) return `${String(thrown)} was thrown`;
@@ -163,7 +178,9 @@ export function stackOf(thrown: unknown): string {
 function stackOrDescription(thrown: unknown): string {
   try {
     const stack = (thrown as { stack?: unknown }).stack;
-    return typeof stack === 'string' && stack !== '' ? stack : describeThrown(thrown);
+    return typeof stack === 'string' && stack !== ''
+      ? shortened(stack, MAX_STACK_LENGTH)
+      : describeThrown(thrown);
   } catch {
     return describeThrown(thrown);
   }

@@ -52,6 +52,16 @@ describe('stackOf', () => {
   });
 });
 
+it('very long texts keep beginning and end only', () => {
+  const error = new Error(`begin ${'x'.repeat(1_000_000)} end`);
+  error.cause = 'y'.repeat(1_000_000);
+  expect(describeThrown(error)).toMatch(/^begin x+ … \(\d+ characters\) … x+ end$/);
+  expect(describeThrown(error).length).toBeLessThan(11_000);
+  const stack = stackOf(error);
+  expect(stack).toMatch(/^Error: begin x+ … [\s\S]*errors\.test\.ts[\s\S]*caused by: y+ … /);
+  expect(stack.length).toBeLessThan(40_000);
+});
+
 describe('TuttiError', () => {
   it('is recognised by its brand, also when it comes from another copy of the package', () => {
     const foreign = Object.assign(new Error('x'), { code: 'HTTP_AUTH' });
