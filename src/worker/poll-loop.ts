@@ -169,6 +169,8 @@ export class PollLoop {
     const isLong = this.#mode === 'long';
     const count = isLong ? 1 : this.#slots.free;
     const startedAt = Date.now();
+    // Somebody may set the clock meanwhile.
+    const startedTick = performance.now();
     this.#slots.reserve(count);
     const waitMs = isLong ? LONG_POLL_MS : SHORT_POLL_MS;
     this.#turns.turn(waitMs + (this.#options.requestLimitMs ?? REQUEST_LIMIT_MS));
@@ -178,7 +180,7 @@ export class PollLoop {
     if (answer.error !== undefined) await this.#failed(answer.error);
     else if (tasks.length > 0) await this.#hit(tasks, count, isLong);
     // Nothing but copies of what is here is no reason to ask again at once.
-    else if (isLong || answer.tasks.length > 0) await this.#waitIdle(startedAt);
+    else if (isLong || answer.tasks.length > 0) await this.#waitIdle(startedTick);
     else {
       this.#slots.isBusy = false;
       this.#mode = 'long';
@@ -229,10 +231,10 @@ export class PollLoop {
     this.#surplus.add(underWay);
   }
 
-  async #waitIdle(startedAt: number): Promise<void> {
-    this.#earlyEmpty = Date.now() - startedAt < LONG_POLL_MS / 2 ? this.#earlyEmpty + 1 : 0;
+  async #waitIdle(startedTick: number): Promise<void> {
+    this.#earlyEmpty = performance.now() - startedTick < LONG_POLL_MS / 2 ? this.#earlyEmpty + 1 : 0;
     const gapMs = idlePollGap(this.#pollIntervalMs, this.#earlyEmpty);
-    await this.#sleep(startedAt + gapMs - Date.now());
+    await this.#sleep(startedTick + gapMs - performance.now());
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -90,9 +90,9 @@ export class FakeTaskClient extends TaskClient {
   }
 
   async #pollQueue({ count, timeoutMs, signal }: PollRequest): Promise<Task[]> {
-    const endsAt = Date.now() + timeoutMs;
-    while (this.#queue.length < count && Date.now() < endsAt)
-      await this.#arrival(endsAt - Date.now(), signal);
+    const endsAt = performance.now() + timeoutMs;
+    while (this.#queue.length < count && performance.now() < endsAt)
+      await this.#arrival(endsAt - performance.now(), signal);
     return this.#queue.splice(0, count);
   }
 

@@ -139,6 +139,14 @@ describe('polling', () => {
     await bench.stopped();
   });
 
+  it('goes on when the clock is set back', async () => {
+    const bench = await new Bench(5).startIdle();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await bench.pass(LONG_MS * 2 + 10);
+    expect(bench.client.polls.slice(1)).toHaveLength(3);
+    await bench.stopped();
+  });
+
   it('stays with one long poll after the other while nothing comes', async () => {
     const bench = await new Bench(5).startIdle();
     await bench.pass(LONG_MS * 4 + 10);
