@@ -26,7 +26,7 @@ export interface StoredEntry extends OutboxEntry {
 const flushed = promisify(fdatasync);
 
 const SUFFIX = '.result.json';
-/** Larger files are not ours; the server takes 10 MB at most. */
+/** Larger files are not ours and are not written; the server takes 10 MB at most. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -52,6 +52,8 @@ export class OutboxStore {
   async write(entry: OutboxEntry): Promise<StoredEntry> {
     if (this.folder === '') throw new Error('there is no folder to write to');
     const text = JSON.stringify({ version: 1, ...entry });
+    const size = Buffer.byteLength(text);
+    if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes are too many for the outbox`);
     const file = join(this.folder, `${this.#owner}~${encodeURIComponent(entry.body.taskId)}${SUFFIX}`);
     const beside = `${file}.${++this.#writes}.tmp`;
     // All but the flush are quick, and dearer through the thread pool than done at once.

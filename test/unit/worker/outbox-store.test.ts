@@ -119,6 +119,14 @@ describe('OutboxStore', () => {
     await expect(store.write(entry('a'))).rejects.toThrow(/ENOTDIR|EEXIST/);
   });
 
+  it('a result that would be too large to be read again is an error, and leaves no file', async () => {
+    const { store } = open();
+    const text = 'ä'.repeat(33 * 1024 * 1024);
+    await expect(store.write(entry('large', 1, { text }))).rejects.toThrow('too many');
+    expect(await store.read()).toEqual([]);
+    expect(store.taskIdsOf('one')).toEqual(new Set());
+  });
+
   it('output that JSON cannot hold is an error, and leaves no file', async () => {
     const { store } = open();
     await expect(store.write(entry('a', 1, { big: 1n }))).rejects.toThrow('BigInt');
