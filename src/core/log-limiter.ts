@@ -9,7 +9,7 @@ export class LogLimiter {
   }
 
   /** @returns how many were kept back since the last one that was let through; `undefined`: keep this one back too */
-  pass(now: number = Date.now()): number | undefined {
+  pass(now: number = performance.now()): number | undefined {
     if (now - this.#lastAt < this.#intervalMs) {
       this.#suppressed++;
       return undefined;

@@ -66,7 +66,7 @@ export class SignalHandler {
   };
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
-    const now = Date.now();
+    const now = performance.now();
     if (this.#firstAt === undefined) {
       this.#firstAt = now;
       this.#logger.info(

@@ -95,6 +95,11 @@ export class SlotProcess {
     return this.workers.map(({ taskType, workerId }) => ({ taskType, workerId }));
   }
 
+  /** Milliseconds since it got ready; 0 before. */
+  get livedMs(): number {
+    return this.readyAt === undefined ? 0 : performance.now() - this.#readyTick;
+  }
+
   send(message: OrchestratorMessage): void {
     this.#launched.send(message);
   }

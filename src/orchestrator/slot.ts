@@ -245,7 +245,7 @@ export class Slot {
     this.#record.lostToCrashes += death.cutOff;
     if (!death.isClean) this.#record.lastError = death.reason;
     this.#listener.died(this, death);
-    const livedMs = process.readyAt === undefined ? 0 : Date.now() - process.readyAt;
+    const { livedMs } = process;
     const error = deathError(death, death.reason);
     if (role === 'successor') this.#successorFailed(error);
     if (role === 'current' && !this.#isStopping) this.#decideAfterDeath(livedMs, causeOfDeath(death), error);

@@ -236,6 +236,17 @@ describe('restart', () => {
     expect(launcher.launched).toHaveLength(3);
   });
 
+  it('a clock that is set forward makes no life a healthy one', async () => {
+    const { slot, launcher, told } = await runningSlot();
+    for (let death = 0; death < 3; death++) {
+      vi.setSystemTime(Date.now() + 3_600_000);
+      launcher.last.end({ signal: 'SIGKILL' });
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    expect(slot.state).toBe('failed');
+    expect(told).toContain('givenUp');
+  });
+
   it('a healthy life in between lets the count start anew', async () => {
     const { slot, launcher } = await runningSlot();
     for (let life = 0; life < 6; life++) {
