@@ -32,6 +32,7 @@ const KEY_CHECK_MS = 5_000;
 
 let current: Orchestrator | undefined;
 let isBeingMade = false;
+let needsNoReader = false;
 
 /** The orchestrator of this program, checked and ready to start. */
 export async function createOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
@@ -42,12 +43,19 @@ export async function createOrchestrator(options: BootstrapOptions, env: Environ
     );
   }
   isBeingMade = true;
+  goOnWithoutReader();
   try {
     current = await makeOrchestrator(options, env);
     return current;
   } finally {
     isBeingMade = false;
   }
+}
+
+/** Whoever reads the standard error may die, a log shipper say: that is no reason to end the application. */
+function goOnWithoutReader(): void {
+  if (!needsNoReader) process.stderr.on('error', () => undefined);
+  needsNoReader = true;
 }
 
 async function makeOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
