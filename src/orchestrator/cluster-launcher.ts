@@ -2,7 +2,7 @@ import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { setPriority } from 'node:os';
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import type { WorkerMessage } from './messages.js';
+import { openEnvelope, type Envelope, type OrchestratorMessage, type WorkerMessage } from './messages.js';
 import {
   ProcessLauncher,
   type LaunchedProcess,
@@ -95,7 +95,10 @@ class ClusterProcess implements LaunchedProcess {
     }
     this.pid = child.pid;
     watch.add(this.pid);
-    worker.on('message', (message: WorkerMessage) => this.#onMessage(message));
+    worker.on('message', (received: unknown) => {
+      const message = openEnvelope<WorkerMessage>(received);
+      if (message !== undefined) this.#onMessage(message);
+    });
     child.stderr?.on('data', (chunk: Buffer) => {
       process.stderr.write(chunk);
       this.#stderr.push(chunk);
@@ -115,9 +118,10 @@ class ClusterProcess implements LaunchedProcess {
     this.#onEnd = listener;
   }
 
-  send(message: object): void {
+  send(message: OrchestratorMessage): void {
     const child = this.#worker.process;
-    if (child.connected) child.send(message, () => undefined);
+    const envelope: Envelope<OrchestratorMessage> = { tutti: message };
+    if (child.connected) child.send(envelope, () => undefined);
   }
 
   kill(): void {

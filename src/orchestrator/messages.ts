@@ -5,6 +5,20 @@ import type { TaskEnd } from '../worker/task-reporter.js';
  * payloads of tasks never cross the orchestrator.
  */
 
+/** How a message travels: programs use the channels of their processes for messages of their own as well. */
+export interface Envelope<M> {
+  readonly tutti: M;
+}
+
+/** The message of ours that has come; `undefined` when it is somebody else's. */
+export function openEnvelope<M extends OrchestratorMessage | WorkerMessage>(
+  received: unknown,
+): M | undefined {
+  if (typeof received !== 'object' || received === null) return undefined;
+  const { tutti } = received as Partial<Envelope<M>>;
+  return typeof tutti === 'object' && tutti !== null ? tutti : undefined;
+}
+
 /** One task that has arrived in a worker process; numbers instead of names keep the message short. */
 export type StartedEntry = readonly [
   /** Number of the task in this process. */

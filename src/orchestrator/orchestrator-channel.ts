@@ -1,23 +1,34 @@
 import { describeThrown, stackOf, TuttiError } from '../core/errors.js';
-import type { ErrorReport, OrchestratorMessage, WorkerMessage } from './messages.js';
+import {
+  openEnvelope,
+  type Envelope,
+  type ErrorReport,
+  type OrchestratorMessage,
+  type WorkerMessage,
+} from './messages.js';
 
 /** The worker process's end of the IPC channel. */
 export class OrchestratorChannel {
+  /** Kept, since code of workers may put something else in its place. */
+  readonly #send = process.send?.bind(process);
+
   /** Sends without waiting. False when the channel is gone: the process learns of it by `onGone` as well. */
   send(message: WorkerMessage): boolean {
-    if (!process.connected || process.send === undefined) return false;
-    process.send(message, undefined, undefined, () => undefined);
-    return true;
+    return this.#post(message, () => undefined);
   }
 
   /** Resolves when the message is written to the channel: then it arrives, whatever happens to this process. */
   written(message: WorkerMessage): Promise<void> {
-    if (!process.connected || process.send === undefined) return Promise.resolve();
-    return new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve()));
+    return new Promise((resolve) => {
+      if (!this.#post(message, resolve)) resolve();
+    });
   }
 
   onMessage(listener: (message: OrchestratorMessage) => void): void {
-    process.on('message', listener as (message: unknown) => void);
+    process.on('message', (received) => {
+      const message = openEnvelope<OrchestratorMessage>(received);
+      if (message !== undefined) listener(message);
+    });
   }
 
   /** The orchestrator is gone. */
@@ -25,13 +36,30 @@ export class OrchestratorChannel {
     if (process.connected) process.once('disconnect', listener);
     else queueMicrotask(listener);
   }
+
+  #post(message: WorkerMessage, onWritten: () => void): boolean {
+    if (!process.connected || this.#send === undefined) return false;
+    const envelope: Envelope<WorkerMessage> = { tutti: message };
+    this.#send(envelope, undefined, undefined, () => onWritten());
+    return true;
+  }
 }
 
 export function errorReport(thrown: unknown): ErrorReport {
   return {
-    name: thrown instanceof Error ? thrown.name : typeof thrown,
+    name: nameOf(thrown),
     message: describeThrown(thrown),
     stack: stackOf(thrown),
     code: TuttiError.is(thrown) ? thrown.code : undefined,
   };
+}
+
+/** Whatever was thrown, this can be sent. */
+function nameOf(thrown: unknown): string {
+  try {
+    const name: unknown = thrown instanceof Error ? thrown.name : typeof thrown;
+    return typeof name === 'string' ? name : 'Error';
+  } catch {
+    return typeof thrown; // a proxy or getter that throws
+  }
 }

@@ -180,6 +180,11 @@ export class AppProcess {
     this.#ask({ type: 'crash' });
   }
 
+  /** Nobody reads its standard error from now on, as when a log shipper has died. */
+  leaveStderr(): void {
+    this.#process.stderr?.destroy();
+  }
+
   /** A signal to the main process only. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
