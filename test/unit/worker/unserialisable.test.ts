@@ -58,8 +58,9 @@ describe('findUnserialisable', () => {
   });
 
   it('passes over a BigInt that the program has taught to be written', () => {
-    onTestFinished(() => void Reflect.deleteProperty(BigInt.prototype, 'toJSON'));
-    Object.defineProperty(BigInt.prototype, 'toJSON', { value: String, configurable: true });
+    const prototype: object = BigInt.prototype;
+    onTestFinished(() => void Reflect.deleteProperty(prototype, 'toJSON'));
+    Object.defineProperty(prototype, 'toJSON', { value: String, configurable: true });
     expect(findUnserialisable({ id: 5n, own: circular }, 'outputData')).toBe(
       'outputData.own.list[0].back: a circular reference',
     );
