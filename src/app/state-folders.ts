@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { homedir, tmpdir, userInfo } from 'node:os';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, isAbsolute, join, resolve } from 'node:path';
 import type { Environment } from './config.js';
 
-/** Folders that hold a folder for each application, the best first. */
+/** Folders that hold a folder for each application, the best first. Absolute: code of workers may change the folder. */
 export function stateRoots(env: Environment): string[] {
   const chosen = env['TUTTI_STATE_DIR'];
-  if (chosen !== undefined && chosen !== '') return [chosen];
+  if (chosen !== undefined && chosen !== '') return [resolve(chosen)];
   const state = env['XDG_STATE_HOME'];
-  const user = state !== undefined && state !== '' ? state : join(homedir(), '.local', 'state');
+  const user = state !== undefined && isAbsolute(state) ? state : join(homedir(), '.local', 'state');
   return [join(user, 'tutti'), temporaryFolder()];
 }
 
