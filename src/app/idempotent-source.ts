@@ -1,6 +1,8 @@
 import type { Logger } from '../core/logger.js';
+import { show } from '../core/options.js';
 import { IdempotentExecutable, ResultCache, type IdempotencyKey } from '../worker/idempotency.js';
 import { isFunctionWorker } from '../worker/function-worker.js';
+import { NonRetryableError } from '../worker/non-retryable-error.js';
 import type { WorkerSource } from '../worker/task-runner.js';
 import type { BuiltWorker } from './container.js';
 import type { CatalogEntry } from './worker-catalog.js';
@@ -28,7 +30,7 @@ export function idempotentSource(
   const { key } = entry.description;
   // Two workers may use the same keys for different things.
   const ownKeyOf: IdempotencyKey = (task) => {
-    const own = keyOf(task);
+    const own = checkedKey(keyOf(task));
     return own === undefined ? undefined : `${key}\n${own}`;
   };
   const { shared } = source;
@@ -39,6 +41,14 @@ export function idempotentSource(
       return { worker: new IdempotentExecutable(worker, ownKeyOf, cache, underWay), release };
     },
   };
+}
+
+/** Inputs of tasks may hold anything, and a key of another kind, an object say, would as text be that of all tasks. */
+function checkedKey(own: unknown): string | undefined {
+  if (own === undefined || own === null) return undefined;
+  if (typeof own === 'string' || typeof own === 'number') return String(own);
+  if (own instanceof Promise) own.catch(() => undefined);
+  throw new NonRetryableError(`idempotencyKey of a worker: expected a string, got ${show(own)}`);
 }
 
 function idempotencyKeyOf(entry: CatalogEntry, { instance }: BuiltWorker): IdempotencyKey | undefined {
