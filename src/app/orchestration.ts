@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { throwProblems } from '../core/options.js';
+import { SteadyLogger } from '../core/logger.js';
 import { within } from '../core/sleep.js';
 import {
   createConductorClients,
@@ -59,7 +60,8 @@ function goOnWithoutReader(): void {
 }
 
 async function makeOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
-  const { config, problems } = resolveConfig(options, env);
+  const { config: given, problems } = resolveConfig(options, env);
+  const config = { ...given, logger: new SteadyLogger(given.logger) };
   const entry = entryFile(config.entry, currentProcess());
   const workers = await configuredWorkers(options, config, entry, env, problems);
   throwProblems(problems);

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { throwProblems, rules } from '../core/options.js';
-import type { Logger } from '../core/logger.js';
+import { SteadyLogger, type Logger } from '../core/logger.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
@@ -30,7 +30,7 @@ export async function runWorkerProcess(
 ): Promise<never> {
   const { config } = resolveConfig(options, env);
   recordNativeCalls(nativeCallFile(marker.incarnation));
-  const logger = config.logger.child({ slot: marker.slot, pid: process.pid });
+  const logger = new SteadyLogger(config.logger).child({ slot: marker.slot, pid: process.pid });
   const connection = { ...config.connection, serverUrl: marker.serverUrl };
   const host = new WorkerHost({
     marker,

@@ -45,6 +45,66 @@ class ChildLogger extends Logger {
   }
 }
 
+type Level = Exclude<LogLevel, 'silent'>;
+
+/** The logger of a program, whose failures end neither a task nor the application: they are told once. */
+export class SteadyLogger extends Logger {
+  readonly #inner: Logger;
+  readonly #failed: (error: unknown) => void;
+
+  constructor(inner: Logger, failed: (error: unknown) => void = onceToConsole()) {
+    super();
+    this.#inner = inner;
+    this.#failed = failed;
+  }
+
+  override log(level: Level, message: string, fields?: LogFields): void {
+    try {
+      this.#inner.log(level, message, fields);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  override error(message: string, fields?: LogFields): void {
+    this.#tell('error', message, fields);
+  }
+  override warn(message: string, fields?: LogFields): void {
+    this.#tell('warn', message, fields);
+  }
+  override info(message: string, fields?: LogFields): void {
+    this.#tell('info', message, fields);
+  }
+  override debug(message: string, fields?: LogFields): void {
+    this.#tell('debug', message, fields);
+  }
+
+  override child(fields: LogFields): Logger {
+    try {
+      return new SteadyLogger(this.#inner.child(fields), this.#failed);
+    } catch (error) {
+      this.#failed(error);
+      return new ChildLogger(this, fields);
+    }
+  }
+
+  #tell(level: Level, message: string, fields: LogFields | undefined): void {
+    try {
+      this.#inner[level](message, fields);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+}
+
+function onceToConsole(): (error: unknown) => void {
+  let isTold = false;
+  return (error) => {
+    if (!isTold) new ConsoleLogger('error').error('the logger of this program failed', { error });
+    isTold = true;
+  };
+}
+
 /** One line per entry on standard error: time, level, message, fields as `key=value`. */
 export class ConsoleLogger extends Logger {
   readonly #threshold: number;

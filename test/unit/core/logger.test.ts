@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { ConsoleLogger, LOG_LEVELS, type LogLevel } from '../../../src/core/logger.js';
+import { ConsoleLogger, Logger, LOG_LEVELS, SteadyLogger, type LogLevel } from '../../../src/core/logger.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { thrownValues } from '../../support/hostile-values.js';
 
@@ -44,5 +44,42 @@ describe('child loggers', () => {
     const logger = new RecordingLogger();
     logger.child({ a: 1, b: 1 }).child({ b: 2 }).warn('hello', { c: 3 });
     expect(logger.entries).toEqual([{ level: 'warn', message: 'hello', fields: { a: 1, b: 2, c: 3 } }]);
+  });
+});
+
+describe('SteadyLogger', () => {
+  it('goes on when the logger of the program throws', () => {
+    const failures: unknown[] = [];
+    class Broken extends Logger {
+      override log(): void {
+        throw new Error('the disk is full');
+      }
+    }
+    const logger = new SteadyLogger(new Broken(), (error) => failures.push(error));
+    logger.info('first');
+    logger.child({ a: 1 }).error('second');
+    logger.log('warn', 'third');
+    expect(failures.map(String)).toEqual(Array(3).fill('Error: the disk is full'));
+  });
+
+  it('leaves everything to the logger of the program, its own methods included', () => {
+    const seen: unknown[] = [];
+    class Own extends Logger {
+      override log(...entry: unknown[]): void {
+        seen.push(entry);
+      }
+      override warn(message: string): void {
+        seen.push(`warn ${message}`);
+      }
+      override child(): Logger {
+        seen.push('child');
+        return new Own();
+      }
+    }
+    const logger = new SteadyLogger(new Own());
+    logger.debug('one', { a: 1 });
+    logger.child({ b: 2 }).warn('two');
+    logger.log('error', 'three');
+    expect(seen).toEqual([['debug', 'one', { a: 1 }], 'child', 'warn two', ['error', 'three', undefined]]);
   });
 });
