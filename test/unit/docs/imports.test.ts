@@ -25,7 +25,9 @@ function exportsOf(entryFile: string): string[] {
   const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list = '']) =>
     list.split(','),
   );
-  const declared = [...text.matchAll(/^export (?:abstract )?(?:class|function|const|interface|type) (\w+)/gm)];
+  const declared = [
+    ...text.matchAll(/^export (?:abstract )?(?:class|function|const|interface|type) (\w+)/gm),
+  ];
   return [...lists.map((name) => name.trim()), ...declared.map(([, name = '']) => name)];
 }
 
