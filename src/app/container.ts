@@ -7,6 +7,8 @@ import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker
 import type { TaskContext } from '../worker/task-context.js';
 import type { TaskWorker, WorkerClass, WorkerScope } from '../worker/task-worker.js';
 import type { Task } from '../conductor/types.js';
+import { serviceName } from './class-metadata.js';
+import { boundServices } from './container-bindings.js';
 import { dependencyProblems, unknownParameter } from './dependency-check.js';
 import { TaskGraphs } from './task-graph.js';
 import type { CatalogEntry } from './worker-catalog.js';
@@ -51,12 +53,15 @@ export class WorkerContainer {
     }
   }
 
-  /** Closes all singletons: `@preDestroy` and the deactivations of their bindings. */
+  /**
+   * Closes all singletons: `@preDestroy` and the deactivations of their bindings.
+   *
+   * @throws TuttiError that names the services that could not be closed, once all others are
+   */
   async close(): Promise<void> {
-    const closed = await Promise.allSettled(
-      [...this.#containers.values()].map((container) => container.unbindAllAsync()),
-    );
-    for (const one of closed) if (one.status === 'rejected') throw one.reason;
+    const failures = await Promise.all([...this.#containers.values()].map(closeServices));
+    const reasons = failures.flat();
+    if (reasons.length > 0) throw new TuttiError('PROCESS_FAILED', reasons.join('; '));
   }
 
   /** Both scopes see the same modules; only what is bound without a scope differs. */
@@ -89,6 +94,25 @@ export class WorkerContainer {
     };
     return { source, instance: instanceOf(entry, trial.made) };
   }
+}
+
+/** Each service by itself: Inversify's own way for all of them stops at, or does not wait behind, the first that fails. */
+async function closeServices(container: Container): Promise<string[]> {
+  const services = boundServices(container);
+  if (services === undefined) {
+    await container.unbindAllAsync();
+    return [];
+  }
+  const failures: string[] = [];
+  const closing = services.map(async (service) => {
+    try {
+      await container.unbindAsync(service);
+    } catch (error) {
+      failures.push(`closing ${serviceName(service)} failed: ${describeThrown(error)}`);
+    }
+  });
+  await Promise.all(closing);
+  return failures;
 }
 
 /** What is asked of the container: the class itself, or what is injected into the function. */

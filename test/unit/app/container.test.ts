@@ -99,6 +99,39 @@ describe('scope process', () => {
     expect(events.slice(3).sort()).toEqual(['-Database', '-GreetWorker', '-Session']);
   });
 
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('will not close');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('will not close'))],
+  ])('a @preDestroy that %s is told with its class once all others have ended', async (_title, close) => {
+    @injectable()
+    class Stubborn {
+      @preDestroy()
+      close(): unknown {
+        return close();
+      }
+    }
+    @injectable()
+    class Slow {
+      @preDestroy()
+      async close(): Promise<void> {
+        await new Promise((resolve) => setImmediate(resolve));
+        events.push('-Slow');
+      }
+    }
+    const bindings = new ContainerModule(({ bind }) => {
+      for (const service of [Stubborn, Slow]) bind<object>(service).toSelf();
+    });
+    const container = containerWith(bindings);
+    await container.build(entryOf(functionWorker('f', () => 1, { inject: [Stubborn, Slow] })), 'process');
+    await expect(container.close()).rejects.toThrow('closing Stubborn failed: will not close');
+    expect(events).toEqual(['-Slow']);
+  });
+
   it('shares services between the workers of a process', async () => {
     @Worker('other')
     class OtherWorker {
