@@ -124,13 +124,25 @@ function constructorOwner(target: object): object {
   return type;
 }
 
-function notInherited(target: ServiceIdentifier, base: object, index: number): string {
+function notInherited(target: ServiceIdentifier & object, base: object, index: number): string {
   const [name, baseName] = [serviceName(target), serviceName(base)];
+  const between: string[] = [];
+  for (let type: object = target; (type = Object.getPrototypeOf(type) as object) !== base;) {
+    between.unshift(serviceName(type));
+  }
+  const fixes = [
+    ...(injectionPoints(base).length > 0 ? [] : [`decorate class ${baseName} with @injectable()`]),
+    ...[...between, name].map(
+      (one) =>
+        `decorate class ${one} with ${one === name ? '@Worker, or with ' : ''}@injectable() and ` +
+        '@injectFromBase({ extendConstructorArguments: true })',
+    ),
+  ];
+  const all = fixes.map((fix, place) => `(${place + 1}) ${place === 0 ? '' : 'and '}${fix}`);
   return (
     `parameter ${index} of ${name}(?) cannot be injected: the constructor is that of class ${baseName}, and what ` +
-    `is injected there is not known for class ${name}. Fixes: (1) decorate class ${baseName} with @injectable(), ` +
-    `(2) and class ${name} with @Worker, or with @injectable() and @injectFromBase({ extendConstructorArguments: true }), ` +
-    `(3) or give class ${name} a constructor of its own`
+    `is injected there is not known for class ${name}. Fixes: ${all.join(', ')}, ` +
+    `(${all.length + 1}) or give class ${name} a constructor of its own`
   );
 }
 
