@@ -9,7 +9,7 @@ import type { TaskWorker, WorkerClass, WorkerScope } from '../worker/task-worker
 import type { Task } from '../conductor/types.js';
 import { serviceName } from './class-metadata.js';
 import { boundServices } from './container-bindings.js';
-import { dependencyProblems, unknownParameter } from './dependency-check.js';
+import { dependencyProblems, findCycle, unknownParameter } from './dependency-check.js';
 import { TaskGraphs } from './task-graph.js';
 import type { CatalogEntry } from './worker-catalog.js';
 
@@ -39,9 +39,11 @@ export class WorkerContainer {
    */
   async build(entry: CatalogEntry, scope: WorkerScope): Promise<BuiltWorker> {
     const { name, key } = entry.description;
+    let cycle = (): string | undefined => undefined;
     try {
       const container = await this.#container(scope);
       const needed = neededServices(container, entry);
+      cycle = () => findCycle(container, needed);
       const problems = dependencyProblems(container, needed, `functionWorker ${name}`);
       if (problems.length > 0) throw unresolved(name, problems);
       const root = bindRoot(container, entry);
@@ -49,7 +51,7 @@ export class WorkerContainer {
         ? this.#buildPerTask(container, entry, root, needed)
         : buildShared(container, entry, root));
     } catch (error) {
-      throw buildError(name, key, error);
+      throw buildError(name, key, error, cycle);
     }
   }
 
@@ -177,14 +179,16 @@ function isInversifyError(error: unknown): error is Error {
 /** Inversify wraps what constructors and `@postConstruct` methods throw; what they threw is what matters. */
 function withoutWrapping(error: unknown): unknown {
   let inner = error;
-  while (isInversifyError(inner) && inner.cause !== undefined) inner = inner.cause;
+  // Thrown may have been `undefined`.
+  while (isInversifyError(inner) && Object.hasOwn(inner, 'cause')) inner = inner.cause;
   return inner;
 }
 
-function buildError(name: string, key: string, error: unknown): TuttiError {
+function buildError(name: string, key: string, error: unknown, cycle: () => string | undefined): TuttiError {
   const inner = withoutWrapping(error);
   if (inner instanceof TuttiError) return inner;
-  if (isInversifyError(inner)) return unresolved(name, [`${inner.message}${metadataFix(inner)}`], inner);
+  if (isInversifyError(inner))
+    return unresolved(name, [`${inner.message}${metadataFix(inner)}${cycleFix(inner, cycle)}`], inner);
   return new TuttiError('PROCESS_FAILED', `building worker ${name} failed: ${describeThrown(inner)}`, {
     cause: inner,
     details: { worker: key },
@@ -198,4 +202,11 @@ function metadataFix({ message }: Error): string {
     '\nFixes: (1) decorate the class with @injectable(), (2) compile with "experimentalDecorators" and ' +
     '"emitDecoratorMetadata" by tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no decorator metadata'
   );
+}
+
+/** Inversify only says that there is one. */
+function cycleFix({ message }: Error, cycle: () => string | undefined): string {
+  const path = message.includes('circular') ? cycle() : undefined;
+  if (path === undefined) return '';
+  return `\n${path}\nFixes: (1) move what both need into a third class, (2) inject a factory that is asked when the service is needed`;
 }

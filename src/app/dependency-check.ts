@@ -65,6 +65,39 @@ export function dependencyProblems(
   return problems;
 }
 
+/** The classes of a circular dependency, as `A → B → A`; `undefined` when none is seen. */
+export function findCycle(container: Container, roots: readonly ServiceIdentifier[]): string | undefined {
+  const boundTo = bindingsOf(container);
+  const done = new Set<unknown>();
+  const path: unknown[] = [];
+  const visit = (service: ServiceIdentifier, query: BindingQuery): string | undefined => {
+    for (const target of boundTo(service, query)) {
+      const next = target.kind === 'class' ? target.type : target.service;
+      if (path.includes(next)) return [...path.slice(path.indexOf(next)), next].map(serviceName).join(' → ');
+      if (done.has(next)) continue;
+      path.push(next);
+      const found = target.kind === 'class' ? visitClass(target.type) : visit(target.service, PLAIN);
+      if (found !== undefined) return found;
+      path.pop();
+      done.add(next);
+    }
+    return undefined;
+  };
+  const visitClass = (type: object): string | undefined => {
+    for (const point of injectionPoints(type)) {
+      if (point.kind === UNMANAGED || point.service === undefined) continue;
+      const found = visit(point.service, point);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  for (const root of roots) {
+    const found = visit(root, PLAIN);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function isBound(container: Container, point: InjectionPoint): boolean {
   const [tag] = point.tags;
   return container.isBound(point.service!, {

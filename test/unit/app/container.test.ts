@@ -380,6 +380,42 @@ describe('what cannot be built', () => {
     },
   );
 
+  it('a @postConstruct that throws nothing is no configuration error either', async () => {
+    @injectable()
+    class Speechless {
+      @postConstruct()
+      open(): Promise<void> {
+        return Promise.reject();
+      }
+    }
+    const module = new ContainerModule(({ bind }) => void bind(Speechless).toSelf());
+    const worker = functionWorker('x', function add() {}, { inject: [Speechless] });
+    const error = await failure(worker, 'process', module);
+    expect(error).toMatchObject({
+      code: 'PROCESS_FAILED',
+      message: 'building worker add failed: undefined was thrown',
+    });
+  });
+
+  it('a circular dependency is shown', async () => {
+    @injectable()
+    class Hen {
+      constructor(@inject('egg') readonly egg: object) {}
+    }
+    @injectable()
+    class Egg {
+      constructor(readonly hen: Hen) {}
+    }
+    const module = new ContainerModule(({ bind }) => {
+      bind('egg').to(Egg);
+      bind(Hen).toSelf();
+    });
+    const worker = functionWorker('x', function add() {}, { inject: [Hen] });
+    const error = await failure(worker, 'process', module);
+    expect(error).toMatchObject({ code: 'DI_UNRESOLVED' });
+    expect((error as Error).message).toMatch(/circular dependency\.\nHen → Egg → Hen\nFixes: /);
+  });
+
   it('errors of the package itself are not wrapped: a missing library stays what it is', async () => {
     const missing = new ConfigurationError('NATIVE_LIBRARY_MISSING', 'no libsum.so');
     @Worker('native')
