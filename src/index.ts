@@ -49,6 +49,8 @@ export type { ErrorCode, TuttiErrorOptions } from './core/errors.js';
 export { ConsoleLogger, Logger } from './core/logger.js';
 export type { LogFields, LogLevel } from './core/logger.js';
 export { cancellationFlag } from './native/cancellation-flag.js';
+export { ffi } from './native/ffi-library.js';
+export type { Ffi, FfiFunctionTable, FfiLibraryFunction } from './native/ffi-library.js';
 export type {
   NativeFunctionTable,
   NativeLibraryOptions,

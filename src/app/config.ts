@@ -11,7 +11,7 @@ import {
   throwProblems,
   type OptionRule,
 } from '../core/options.js';
-import type { ConductorConnection, HttpOptions } from '../conductor/http-options.js';
+import { connectionProblems, type ConductorConnection, type HttpOptions } from '../conductor/http-options.js';
 import type { Transport } from '../conductor/transport.js';
 import type { HealthOptions } from '../orchestrator/health-server.js';
 import { LONG_TASK_WARNING_MS } from '../orchestrator/long-task-watch.js';
@@ -42,6 +42,8 @@ export interface Config {
   readonly restart: Required<RestartOptions>;
 }
 
+/** Left to the connection, whose errors show no secret. */
+const ofConnection: OptionRule = { expected: 'anything', test: () => true };
 const modules: OptionRule = {
   expected: 'an array of Inversify ContainerModules',
   test: (value) =>
@@ -68,10 +70,10 @@ export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, Opt
   workers: rules.array,
   discover: either(rules.string, globs),
   modules,
-  serverUrl: rules.string,
+  serverUrl: ofConnection,
   server,
-  keyId: rules.string,
-  keySecret: rules.string,
+  keyId: ofConnection,
+  keySecret: ofConnection,
   http: rules.object,
   transport: rules.function,
   logger,
@@ -126,7 +128,7 @@ export function resolveConfig(
   }
   const numbers = { ...options, ...numbersFrom(env, problems) };
   const config: Config = {
-    connection: { ...options.http, ...connectionFrom(options, env) },
+    connection: connectionFrom(options, env),
     transport: options.transport,
     server: present(env['CONDUCTOR_SERVER_URL']) === undefined ? options.server : undefined,
     discover: discoverPatterns(options.discover),
@@ -142,6 +144,7 @@ export function resolveConfig(
     health: healthFrom(options.health, env, problems),
     restart: { ...RESTART_DEFAULTS, ...withoutUndefined(options.restart) },
   };
+  problems.push(...connectionProblems(config.connection, env));
   return { config: Object.freeze(config), problems };
 }
 
@@ -152,6 +155,7 @@ export function discoveryRoot(entry: string): string {
 
 function connectionFrom(options: BootstrapOptions, env: Environment): ConductorConnection {
   return {
+    ...(rules.object.test(options.http) ? options.http : {}),
     serverUrl: present(env['CONDUCTOR_SERVER_URL']) ?? options.serverUrl ?? DEFAULT_SERVER_URL,
     keyId: present(env['CONDUCTOR_AUTH_KEY']) ?? options.keyId,
     keySecret: present(env['CONDUCTOR_AUTH_SECRET']) ?? options.keySecret,

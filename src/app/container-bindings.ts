@@ -20,7 +20,10 @@ interface RecordedBinding {
 }
 
 interface PluginContext {
-  readonly bindingService?: { get?(service: ServiceIdentifier): Iterable<RecordedBinding> | undefined };
+  readonly bindingService?: {
+    get?(service: ServiceIdentifier): Iterable<RecordedBinding> | undefined;
+    getNonParentBoundServices?(): Iterable<ServiceIdentifier>;
+  };
 }
 
 /** The mark that Inversify demands of a plugin; its base class is in a package that need not be installed. */
@@ -34,6 +37,20 @@ const IS_PLUGIN = Symbol.for('@inversifyjs/plugin/isPlugin');
 export function bindingsOf(
   container: Container,
 ): (service: ServiceIdentifier, query: BindingQuery) => BoundTo[] {
+  const context = pluginContextOf(container);
+  return (service, query) => {
+    const bindings = [...(context?.bindingService?.get?.(service) ?? [])];
+    return bindings.filter((binding) => isMeant(binding, service, query)).flatMap(toBoundTo);
+  };
+}
+
+/** All services that have a binding; `undefined` where Inversify does not show them. */
+export function boundServices(container: Container): ServiceIdentifier[] | undefined {
+  const services = pluginContextOf(container)?.bindingService?.getNonParentBoundServices?.();
+  return services === undefined ? undefined : [...services];
+}
+
+function pluginContextOf(container: Container): PluginContext | undefined {
   let context: PluginContext | undefined;
   container.register(
     class {
@@ -44,10 +61,7 @@ export function bindingsOf(
       load(): void {}
     },
   );
-  return (service, query) => {
-    const bindings = [...(context?.bindingService?.get?.(service) ?? [])];
-    return bindings.filter((binding) => isMeant(binding, service, query)).flatMap(toBoundTo);
-  };
+  return context;
 }
 
 /** Conditions on the parents of a service are not known here; what depends on them is left to Inversify. */

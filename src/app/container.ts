@@ -7,7 +7,9 @@ import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker
 import type { TaskContext } from '../worker/task-context.js';
 import type { TaskWorker, WorkerClass, WorkerScope } from '../worker/task-worker.js';
 import type { Task } from '../conductor/types.js';
-import { dependencyProblems, unknownParameter } from './dependency-check.js';
+import { serviceName } from './class-metadata.js';
+import { boundServices } from './container-bindings.js';
+import { dependencyProblems, findCycle, unknownParameter } from './dependency-check.js';
 import { TaskGraphs } from './task-graph.js';
 import type { CatalogEntry } from './worker-catalog.js';
 
@@ -37,9 +39,11 @@ export class WorkerContainer {
    */
   async build(entry: CatalogEntry, scope: WorkerScope): Promise<BuiltWorker> {
     const { name, key } = entry.description;
+    let cycle = (): string | undefined => undefined;
     try {
       const container = await this.#container(scope);
       const needed = neededServices(container, entry);
+      cycle = () => findCycle(container, needed);
       const problems = dependencyProblems(container, needed, `functionWorker ${name}`);
       if (problems.length > 0) throw unresolved(name, problems);
       const root = bindRoot(container, entry);
@@ -47,16 +51,19 @@ export class WorkerContainer {
         ? this.#buildPerTask(container, entry, root, needed)
         : buildShared(container, entry, root));
     } catch (error) {
-      throw buildError(name, key, error);
+      throw buildError(name, key, error, cycle);
     }
   }
 
-  /** Closes all singletons: `@preDestroy` and the deactivations of their bindings. */
+  /**
+   * Closes all singletons: `@preDestroy` and the deactivations of their bindings.
+   *
+   * @throws TuttiError that names the services that could not be closed, once all others are
+   */
   async close(): Promise<void> {
-    const closed = await Promise.allSettled(
-      [...this.#containers.values()].map((container) => container.unbindAllAsync()),
-    );
-    for (const one of closed) if (one.status === 'rejected') throw one.reason;
+    const failures = await Promise.all([...this.#containers.values()].map(closeServices));
+    const reasons = failures.flat();
+    if (reasons.length > 0) throw new TuttiError('PROCESS_FAILED', reasons.join('; '));
   }
 
   /** Both scopes see the same modules; only what is bound without a scope differs. */
@@ -89,6 +96,25 @@ export class WorkerContainer {
     };
     return { source, instance: instanceOf(entry, trial.made) };
   }
+}
+
+/** Each service by itself: Inversify's own way for all of them stops at, or does not wait behind, the first that fails. */
+async function closeServices(container: Container): Promise<string[]> {
+  const services = boundServices(container);
+  if (services === undefined) {
+    await container.unbindAllAsync();
+    return [];
+  }
+  const failures: string[] = [];
+  const closing = services.map(async (service) => {
+    try {
+      await container.unbindAsync(service);
+    } catch (error) {
+      failures.push(`closing ${serviceName(service)} failed: ${describeThrown(error)}`);
+    }
+  });
+  await Promise.all(closing);
+  return failures;
 }
 
 /** What is asked of the container: the class itself, or what is injected into the function. */
@@ -153,14 +179,16 @@ function isInversifyError(error: unknown): error is Error {
 /** Inversify wraps what constructors and `@postConstruct` methods throw; what they threw is what matters. */
 function withoutWrapping(error: unknown): unknown {
   let inner = error;
-  while (isInversifyError(inner) && inner.cause !== undefined) inner = inner.cause;
+  // Thrown may have been `undefined`.
+  while (isInversifyError(inner) && Object.hasOwn(inner, 'cause')) inner = inner.cause;
   return inner;
 }
 
-function buildError(name: string, key: string, error: unknown): TuttiError {
+function buildError(name: string, key: string, error: unknown, cycle: () => string | undefined): TuttiError {
   const inner = withoutWrapping(error);
   if (inner instanceof TuttiError) return inner;
-  if (isInversifyError(inner)) return unresolved(name, [`${inner.message}${metadataFix(inner)}`], inner);
+  if (isInversifyError(inner))
+    return unresolved(name, [`${inner.message}${metadataFix(inner)}${cycleFix(inner, cycle)}`], inner);
   return new TuttiError('PROCESS_FAILED', `building worker ${name} failed: ${describeThrown(inner)}`, {
     cause: inner,
     details: { worker: key },
@@ -174,4 +202,11 @@ function metadataFix({ message }: Error): string {
     '\nFixes: (1) decorate the class with @injectable(), (2) compile with "experimentalDecorators" and ' +
     '"emitDecoratorMetadata" by tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no decorator metadata'
   );
+}
+
+/** Inversify only says that there is one. */
+function cycleFix({ message }: Error, cycle: () => string | undefined): string {
+  const path = message.includes('circular') ? cycle() : undefined;
+  if (path === undefined) return '';
+  return `\n${path}\nFixes: (1) move what both need into a third class, (2) inject a factory that is asked when the service is needed`;
 }

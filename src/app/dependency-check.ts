@@ -65,6 +65,39 @@ export function dependencyProblems(
   return problems;
 }
 
+/** The classes of a circular dependency, as `A → B → A`; `undefined` when none is seen. */
+export function findCycle(container: Container, roots: readonly ServiceIdentifier[]): string | undefined {
+  const boundTo = bindingsOf(container);
+  const done = new Set<unknown>();
+  const path: unknown[] = [];
+  const visit = (service: ServiceIdentifier, query: BindingQuery): string | undefined => {
+    for (const target of boundTo(service, query)) {
+      const next = target.kind === 'class' ? target.type : target.service;
+      if (path.includes(next)) return [...path.slice(path.indexOf(next)), next].map(serviceName).join(' → ');
+      if (done.has(next)) continue;
+      path.push(next);
+      const found = target.kind === 'class' ? visitClass(target.type) : visit(target.service, PLAIN);
+      if (found !== undefined) return found;
+      path.pop();
+      done.add(next);
+    }
+    return undefined;
+  };
+  const visitClass = (type: object): string | undefined => {
+    for (const point of injectionPoints(type)) {
+      if (point.kind === UNMANAGED || point.service === undefined) continue;
+      const found = visit(point.service, point);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  for (const root of roots) {
+    const found = visit(root, PLAIN);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function isBound(container: Container, point: InjectionPoint): boolean {
   const [tag] = point.tags;
   return container.isBound(point.service!, {
@@ -124,13 +157,25 @@ function constructorOwner(target: object): object {
   return type;
 }
 
-function notInherited(target: ServiceIdentifier, base: object, index: number): string {
+function notInherited(target: ServiceIdentifier & object, base: object, index: number): string {
   const [name, baseName] = [serviceName(target), serviceName(base)];
+  const between: string[] = [];
+  for (let type: object = target; (type = Object.getPrototypeOf(type) as object) !== base;) {
+    between.unshift(serviceName(type));
+  }
+  const fixes = [
+    ...(injectionPoints(base).length > 0 ? [] : [`decorate class ${baseName} with @injectable()`]),
+    ...[...between, name].map(
+      (one) =>
+        `decorate class ${one} with ${one === name ? '@Worker, or with ' : ''}@injectable() and ` +
+        '@injectFromBase({ extendConstructorArguments: true })',
+    ),
+  ];
+  const all = fixes.map((fix, place) => `(${place + 1}) ${place === 0 ? '' : 'and '}${fix}`);
   return (
     `parameter ${index} of ${name}(?) cannot be injected: the constructor is that of class ${baseName}, and what ` +
-    `is injected there is not known for class ${name}. Fixes: (1) decorate class ${baseName} with @injectable(), ` +
-    `(2) and class ${name} with @Worker, or with @injectable() and @injectFromBase({ extendConstructorArguments: true }), ` +
-    `(3) or give class ${name} a constructor of its own`
+    `is injected there is not known for class ${name}. Fixes: ${all.join(', ')}, ` +
+    `(${all.length + 1}) or give class ${name} a constructor of its own`
   );
 }
 

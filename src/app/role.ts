@@ -42,9 +42,14 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
   const runner = testRunner(facts);
   const fix = "pass `entry: new URL('./main.js', import.meta.url)`, a file that calls bootstrap() itself";
   if (runner !== undefined) {
+    const { name, variable } = runner;
+    const ofTest =
+      variable === undefined
+        ? ''
+        : `; take ${variable} out of the environment of a program that a test starts as a process`;
     throw unclear(
-      `bootstrap() was called under the test runner ${runner}, whose file the worker processes would run`,
-      fix,
+      `bootstrap() was called under the test runner ${name}, whose file the worker processes would run`,
+      `${fix}${ofTest}`,
     );
   }
   if (facts.argv1 === undefined || facts.argv1 === '-') {
@@ -56,13 +61,19 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
   return realPath(facts.argv1);
 }
 
-function testRunner({ env, argv1 }: ProcessFacts): string | undefined {
-  if (env['VITEST'] !== undefined) return 'vitest';
-  if (env['JEST_WORKER_ID'] !== undefined) return 'jest';
-  // `node --test` sets it to "child-v8" or "child" in the process of each test file, which runs as its own main file.
-  if (env['NODE_TEST_CONTEXT'] !== undefined) return 'node:test';
+/** `node --test` sets its variable in the process of each test file, which runs as its own main file. */
+const RUNNER_VARIABLES = {
+  VITEST: 'vitest',
+  JEST_WORKER_ID: 'jest',
+  NODE_TEST_CONTEXT: 'node:test',
+} as const;
+
+function testRunner({ env, argv1 }: ProcessFacts): { name: string; variable?: string } | undefined {
+  for (const [variable, name] of Object.entries(RUNNER_VARIABLES)) {
+    if (env[variable] !== undefined) return { name, variable };
+  }
   if (argv1 !== undefined && /^(_?mocha|ava|tap|jasmine)(\.[cm]?js)?$/.test(basename(argv1)))
-    return basename(argv1);
+    return { name: basename(argv1) };
   return undefined;
 }
 

@@ -105,6 +105,20 @@ export function resolveHttpOptions(
   connection: ConductorConnection,
   env: Environment = process.env,
 ): HttpOptions {
+  const { problems, ...resolved } = check(connection, env);
+  throwProblems(problems);
+  return new HttpOptions({ ...resolved, server: resolved.server! });
+}
+
+/** The same, as sentences. */
+export function connectionProblems(connection: ConductorConnection, env: Environment): readonly string[] {
+  return check(connection, env).problems;
+}
+
+function check(
+  connection: ConductorConnection,
+  env: Environment,
+): Omit<Resolved, 'server'> & { readonly server: URL | undefined; readonly problems: readonly string[] } {
   const problems = findProblems(
     WHERE,
     { ...connection },
@@ -127,9 +141,9 @@ export function resolveHttpOptions(
   const proxy = checkProxy(connection.proxyUrl ?? proxyOf(server, env), problems);
   const tls =
     connection.tls === undefined ? undefined : readTlsFiles(connection.tls, `${WHERE}.tls`, problems);
-  throwProblems(problems);
-  return new HttpOptions({
-    server: server!,
+  return {
+    problems,
+    server,
     credentials,
     headers: Object.freeze({ ...connection.headers }),
     proxy,
@@ -137,7 +151,7 @@ export function resolveHttpOptions(
     requestTimeoutMs: connection.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS,
     connectTimeoutMs: connection.connectTimeoutMs ?? 10_000,
     updateConnections: connection.updateConnections ?? 100,
-  });
+  };
 }
 
 function checkServerUrl(value: unknown, problems: string[]): URL | undefined {
@@ -145,7 +159,8 @@ function checkServerUrl(value: unknown, problems: string[]): URL | undefined {
   if (url === undefined) {
     const got = typeof value === 'string' ? show(withoutSecrets(value)) : show(value);
     problems.push(
-      `${WHERE}: expected \`serverUrl\` to be an http or https address such as http://localhost:8080/api, got ${got}`,
+      `${WHERE}: expected \`serverUrl\` (CONDUCTOR_SERVER_URL) to be an http or https address such as ` +
+        `http://localhost:8080/api, got ${got}`,
     );
   } else if (url.username !== '' || url.password !== '') {
     problems.push(

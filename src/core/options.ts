@@ -63,9 +63,11 @@ export function findProblems(
   return problems;
 }
 
-/** @throws ConfigurationError with all `problems` in its message, when there are any */
-export function throwProblems(problems: readonly string[]): void {
-  if (problems.length === 0) return;
+/** @throws ConfigurationError with all problems in its message, each once, when there are any */
+export function throwProblems(found: readonly string[]): void {
+  if (found.length === 0) return;
+  // A variable for all workers that is wrong is found once for each of them.
+  const problems = [...new Set(found)];
   const message =
     problems.length === 1 ? problems[0]! : `${problems.length} problems:\n- ${problems.join('\n- ')}`;
   throw new ConfigurationError('CONFIG_INVALID', message, { details: { problems } });

@@ -85,7 +85,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    *   process does not get ready; the others are stopped then (unless `onStartupFailure` is 'continue')
    */
   start(): Promise<void> {
-    return (this.#starting ??= this.#start());
+    return this.#state.is('stopped') ? this.#start() : (this.#starting ??= this.#start());
   }
 
   /**

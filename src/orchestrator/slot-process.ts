@@ -76,7 +76,7 @@ export class SlotProcess {
       options.counts,
     );
     this.#readyTimer = setTimeout(() => {
-      const text = `it was not ready within ${options.readyTimeoutMs} ms`;
+      const text = `it was not ready within ${options.readyTimeoutMs} ms (readyTimeout)`;
       this.kill({ text, cause: 'not-ready', isByTask: false });
     }, options.readyTimeoutMs);
     launched.onMessage((message) => this.#receive(message));

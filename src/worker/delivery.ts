@@ -6,7 +6,7 @@ import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
 import { didResultCount } from './late-result.js';
-import { lostPayload } from './lost-payload.js';
+import { lostPayload, tellOfReplaced } from './lost-payload.js';
 import type { Outbox } from './outbox.js';
 import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
 import { reasonInProgress } from './poison.js';
@@ -56,10 +56,7 @@ export class Delivery {
     let body = result;
     for (let failures = 1; ; failures++) {
       const outcome = await sendResult(this.#options.client, body, chain, (lost, error) =>
-        this.#options.logger.error(
-          'the server refuses a result; the task is failed instead',
-          lostPayload(lost, error),
-        ),
+        tellOfReplaced(this.#options.logger, lost, error),
       );
       const wasWell = this.#isServerWell;
       this.#isServerWell = outcome.kind === 'accepted';

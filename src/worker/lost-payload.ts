@@ -1,5 +1,7 @@
-import { describeThrown } from '../core/errors.js';
+import { describeThrown, HttpError } from '../core/errors.js';
+import type { Logger } from '../core/logger.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
+import { findUnserialisable } from './unserialisable.js';
 
 /** How much of a payload that is lost goes into the log, in characters. */
 const LOGGED_PAYLOAD_LENGTH = 10_000;
@@ -12,6 +14,25 @@ export function lostPayload(result: TaskResultBody, error: unknown): Record<stri
     error: describeThrown(error),
     payload: payloadOf(result),
   };
+}
+
+/** Tells of a result that can never be delivered, in whose place a failure is sent. */
+export function tellOfReplaced(logger: Logger, result: TaskResultBody, error: unknown): void {
+  const path = unserialisablePath(result, error);
+  if (path === undefined) {
+    logger.error('the server refuses a result; the task is failed instead', lostPayload(result, error));
+    return;
+  }
+  logger.error('the output of a task cannot be written as JSON; the task is failed', {
+    taskId: result.taskId,
+    status: result.status,
+    error: path,
+  });
+}
+
+/** Where the output cannot be written as JSON, when that is why it was not sent. */
+export function unserialisablePath(result: TaskResultBody, error: unknown): string | undefined {
+  return error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
 }
 
 function payloadOf(result: TaskResultBody): string {

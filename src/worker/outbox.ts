@@ -5,7 +5,7 @@ import type { Logger } from '../core/logger.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus } from '../conductor/task-result.js';
-import { lostPayload } from './lost-payload.js';
+import { lostPayload, tellOfReplaced } from './lost-payload.js';
 import { didResultCount, releaseState } from './late-result.js';
 import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
 import { retryDelay, sendResult } from './result-sender.js';
@@ -198,7 +198,7 @@ export class Outbox {
     if (state === 'done' || state === 'void') return await this.#settleUnsent(waiting, state);
     if (state !== 'open') return this.#sendLater(waiting, state.error);
     const outcome = await sendResult(client, entry.body, false, (result, error) =>
-      logger.error('the server refuses a result; the task is failed instead', lostPayload(result, error)),
+      tellOfReplaced(logger, result, error),
     );
     if (outcome.kind === 'retry') return this.#sendLater(waiting, outcome.error);
     this.#failuresInARow = 0;

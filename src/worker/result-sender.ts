@@ -3,7 +3,7 @@ import { describeThrown, HttpError } from '../core/errors.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
-import { findUnserialisable } from './unserialisable.js';
+import { unserialisablePath } from './lost-payload.js';
 
 const RETRY: BackoffOptions = { initialMs: 100, maxMs: 10_000 };
 const AUTH_RETRY: BackoffOptions = { initialMs: 1_000, maxMs: 60_000 };
@@ -69,7 +69,7 @@ export async function sendResult(
 }
 
 function substitute(result: TaskResultBody, error: unknown): TaskResultBody {
-  const path = error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
+  const path = unserialisablePath(result, error);
   const what = error instanceof HttpError ? 'the server refused the result' : 'the result cannot be sent';
   const reason =
     path === undefined

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { injectable, injectFromBase } from 'inversify';
+import { injectable, injectFromBase, injectFromHierarchy } from 'inversify';
 import { ConfigurationError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { callerFile } from './declaration-site.js';
@@ -74,22 +74,31 @@ function findMistakes(target: WorkerClass, taskDefName: unknown, options: unknow
 
 /** @returns a problem, when it is not known what the constructor of the base class takes */
 function makeInjectable(target: WorkerClass): string[] {
-  const hasOwnParameters = Reflect.hasOwnMetadata('design:paramtypes', target);
+  const hasOwnConstructor = Reflect.hasOwnMetadata('design:paramtypes', target) || target.length > 0;
   const base = Object.getPrototypeOf(target.prototype as object) as { constructor: object };
-  const hasBase = base.constructor !== Object;
   injectable()(target);
-  // A subclass without a constructor of its own takes that of its base class; TypeScript emits no metadata for it,
-  // and Inversify would inject `undefined` without a word.
-  if (!hasBase || hasOwnParameters || target.length > 0) return [];
+  if (base.constructor === Object) return [];
+  // A subclass without a constructor of its own takes that of its base class; TypeScript emits no metadata for it, and
+  // Inversify would inject `undefined` without a word.
+  const extendConstructorArguments = !hasOwnConstructor;
+  const isKnown = applies(injectFromBase({ extendConstructorArguments, extendProperties: true }), target);
+  // Injected properties and @postConstruct of the classes above would be left out as silently.
+  applies(injectFromHierarchy({ extendConstructorArguments: false, extendProperties: true }), target);
+  if (isKnown || hasOwnConstructor) return [];
+  const baseName = (base.constructor as { name?: string }).name ?? '';
+  return [
+    `@Worker on class ${target.name}: its constructor is that of class ${baseName}, and what is injected there is not ` +
+      `known; decorate class ${baseName} with @injectable(), or give class ${target.name} a constructor of its own`,
+  ];
+}
+
+/** Whether all that the decorator needs is recorded. */
+function applies(decorator: ClassDecorator, target: WorkerClass): boolean {
   try {
-    injectFromBase({ extendConstructorArguments: true, extendProperties: true })(target);
-    return [];
+    decorator(target);
+    return true;
   } catch {
-    const baseName = (base.constructor as { name?: string }).name ?? '';
-    return [
-      `@Worker on class ${target.name}: its constructor is that of class ${baseName}, and what is injected there is not ` +
-        `known; decorate class ${baseName} with @injectable(), or give class ${target.name} a constructor of its own`,
-    ];
+    return false;
   }
 }
 

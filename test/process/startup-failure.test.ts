@@ -41,7 +41,9 @@ describe('a worker process that does not get ready ends the start', () => {
       bootstrap: { readyTimeout: 1_500 },
     });
     expect(await app.ended()).toEqual({ code: 1, signal: null });
-    expect(app.stderr).toMatch(/hangs:HangsInPostConstruct#1 .* was killed: it was not ready within 1500 ms/);
+    expect(app.stderr).toMatch(
+      /hangs:HangsInPostConstruct#1 .* was killed: it was not ready within 1500 ms \(readyTimeout\)/,
+    );
   });
 
   test.each([

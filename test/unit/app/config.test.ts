@@ -23,6 +23,7 @@ describe('the environment wins over code, code over defaults', () => {
   const serverUrl = (config: Config): unknown => config.connection.serverUrl;
   const keyId = (config: Config): unknown => config.connection.keyId;
   const keySecret = (config: Config): unknown => config.connection.keySecret;
+  const key = { keyId: 'code', keySecret: 'code' };
   test.each<[string, (config: Config) => unknown, object, Environment, unknown]>([
     ['server URL: default', serverUrl, {}, {}, DEFAULT_SERVER_URL],
     ['server URL: code', serverUrl, { serverUrl: 'http://code/api' }, {}, 'http://code/api'],
@@ -41,9 +42,9 @@ describe('the environment wins over code, code over defaults', () => {
       'http://code/api',
     ],
     ['key: default', keyId, {}, {}, undefined],
-    ['key: code', keyId, { keyId: 'code' }, {}, 'code'],
-    ['key: environment', keyId, { keyId: 'code' }, { CONDUCTOR_AUTH_KEY: 'env' }, 'env'],
-    ['secret: environment', keySecret, { keySecret: 'code' }, { CONDUCTOR_AUTH_SECRET: 'env' }, 'env'],
+    ['key: code', keyId, key, {}, 'code'],
+    ['key: environment', keyId, key, { CONDUCTOR_AUTH_KEY: 'env' }, 'env'],
+    ['secret: environment', keySecret, key, { CONDUCTOR_AUTH_SECRET: 'env' }, 'env'],
     ['embedded server: none', (c) => c.server, {}, {}, undefined],
     ['embedded server: code', (c) => c.server, { server }, {}, server],
     [
@@ -126,6 +127,15 @@ describe('mistakes', () => {
     ],
     ['server: null', { server: null }, {}, /`server`/],
     ['serverUrl', { serverUrl: new URL('http://x') }, {}, /`serverUrl`/],
+    ['http: no object', { http: 'proxy' }, {}, /`http` to be an object, got "proxy"/],
+    ['http: a key', { http: { proxyURL: 'x' } }, {}, /unknown option `proxyURL`, did you mean `proxyUrl`/],
+    ['a key without its secret', { keyId: 'k' }, {}, /`keySecret` \(CONDUCTOR_AUTH_SECRET\) is missing/],
+    [
+      'a server variable without a scheme',
+      { server },
+      { CONDUCTOR_SERVER_URL: 'localhost:8080/api' },
+      /`serverUrl` \(CONDUCTOR_SERVER_URL\) to be an http or https address.*got "localhost:8080\/api"/,
+    ],
     ['logger', { logger: console.log }, {}, /`logger` to be a Logger/],
     ['logLevel', { logLevel: 'verbose' }, {}, /`logLevel` to be one of "silent"/],
     ['signals', { signals: 'SIGTERM' }, {}, /`signals` to be true or false/],
@@ -171,16 +181,17 @@ describe('mistakes', () => {
 
   it('are told all together', () => {
     const problems = problemsOf(
-      { worker: [], signals: 1, restart: { maxDeaths: -1 } },
-      { TUTTI_STOP_GRACE: 'x', TUTTI_READY_TIMEOUT: 'y' },
+      { worker: [], signals: 1, restart: { maxDeaths: -1 }, http: { tls: { caPath: '/nowhere/ca.pem' } } },
+      { TUTTI_STOP_GRACE: 'x', TUTTI_READY_TIMEOUT: 'y', CONDUCTOR_SERVER_URL: 'z' },
     );
-    expect(problems).toHaveLength(5);
+    expect(problems).toHaveLength(7);
   });
 
   it('never show a secret', () => {
     const problems = problemsOf({ keySecret: { value: 's3cret' }, keyId: ['s3cret'] });
     expect(problems).toHaveLength(2);
     expect(problems.join()).not.toContain('s3cret');
+    expect(problemsOf({ keyId: 'k', keySecret: 271828 }).join()).not.toContain('271828');
   });
 
   test.each([undefined, null, 'options', 5, []])('%j instead of options is an error at once', (options) => {

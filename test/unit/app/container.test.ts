@@ -99,6 +99,39 @@ describe('scope process', () => {
     expect(events.slice(3).sort()).toEqual(['-Database', '-GreetWorker', '-Session']);
   });
 
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('will not close');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('will not close'))],
+  ])('a @preDestroy that %s is told with its class once all others have ended', async (_title, close) => {
+    @injectable()
+    class Stubborn {
+      @preDestroy()
+      close(): unknown {
+        return close();
+      }
+    }
+    @injectable()
+    class Slow {
+      @preDestroy()
+      async close(): Promise<void> {
+        await new Promise((resolve) => setImmediate(resolve));
+        events.push('-Slow');
+      }
+    }
+    const bindings = new ContainerModule(({ bind }) => {
+      for (const service of [Stubborn, Slow]) bind<object>(service).toSelf();
+    });
+    const container = containerWith(bindings);
+    await container.build(entryOf(functionWorker('f', () => 1, { inject: [Stubborn, Slow] })), 'process');
+    await expect(container.close()).rejects.toThrow('closing Stubborn failed: will not close');
+    expect(events).toEqual(['-Slow']);
+  });
+
   it('shares services between the workers of a process', async () => {
     @Worker('other')
     class OtherWorker {
@@ -346,6 +379,42 @@ describe('what cannot be built', () => {
       });
     },
   );
+
+  it('a @postConstruct that throws nothing is no configuration error either', async () => {
+    @injectable()
+    class Speechless {
+      @postConstruct()
+      open(): Promise<void> {
+        return Promise.reject();
+      }
+    }
+    const module = new ContainerModule(({ bind }) => void bind(Speechless).toSelf());
+    const worker = functionWorker('x', function add() {}, { inject: [Speechless] });
+    const error = await failure(worker, 'process', module);
+    expect(error).toMatchObject({
+      code: 'PROCESS_FAILED',
+      message: 'building worker add failed: undefined was thrown',
+    });
+  });
+
+  it('a circular dependency is shown', async () => {
+    @injectable()
+    class Hen {
+      constructor(@inject('egg') readonly egg: object) {}
+    }
+    @injectable()
+    class Egg {
+      constructor(readonly hen: Hen) {}
+    }
+    const module = new ContainerModule(({ bind }) => {
+      bind('egg').to(Egg);
+      bind(Hen).toSelf();
+    });
+    const worker = functionWorker('x', function add() {}, { inject: [Hen] });
+    const error = await failure(worker, 'process', module);
+    expect(error).toMatchObject({ code: 'DI_UNRESOLVED' });
+    expect((error as Error).message).toMatch(/circular dependency\.\nHen → Egg → Hen\nFixes: /);
+  });
 
   it('errors of the package itself are not wrapped: a missing library stays what it is', async () => {
     const missing = new ConfigurationError('NATIVE_LIBRARY_MISSING', 'no libsum.so');

@@ -290,5 +290,15 @@ describe('types that the compiler did not write', () => {
     expect(problemsOf(Derived, bindings)).toEqual([
       expect.stringMatching(/parameter 0 of Derived\(\?\).*class Base.*@injectFromBase/s),
     ]);
+
+    class Between extends Base {}
+    @Worker('far')
+    class Far extends Between {
+      execute(): void {}
+    }
+    const [problem, ...others] = problemsOf(Far, bindings);
+    expect(others).toEqual([]);
+    expect(problem).toContain('the constructor is that of class Base');
+    expect(problem).toContain('Fixes: (1) decorate class Between with @injectable() and @injectFromBase(');
   });
 });

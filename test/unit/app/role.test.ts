@@ -9,7 +9,11 @@ const MAIN: ProcessFacts = { argv1: '/app/main.js', env: {}, isClusterChild: fal
 
 describe('where worker processes could not run the right file', () => {
   test.each<[string, Partial<ProcessFacts>, RegExp]>([
-    ['vitest', { env: { VITEST: 'true' } }, /under the test runner vitest/],
+    [
+      'vitest',
+      { env: { VITEST: 'true' } },
+      /under the test runner vitest.*take VITEST out of the environment/,
+    ],
     ['jest', { env: { JEST_WORKER_ID: '1' } }, /under the test runner jest/],
     ['node --test', { env: { NODE_TEST_CONTEXT: 'child-v8' } }, /under the test runner node:test/],
     ['mocha', { argv1: '/app/node_modules/mocha/bin/_mocha' }, /under the test runner _mocha/],

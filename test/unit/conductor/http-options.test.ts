@@ -48,7 +48,9 @@ describe('resolveHttpOptions', () => {
   it.each([undefined, '', 'localhost:8080', 'ftp://x/api', 'http://', 42])(
     'refuses the address %s',
     (url) => {
-      expect(failure({ serverUrl: url })).toMatch(/expected `serverUrl` to be an http or https address/);
+      expect(failure({ serverUrl: url })).toMatch(
+        /expected `serverUrl` \(CONDUCTOR_SERVER_URL\) to be an http or https address/,
+      );
     },
   );
 

@@ -75,6 +75,10 @@ describe('throwProblems', () => {
     expect(thrown).toBeInstanceOf(ConfigurationError);
     expect(thrown).toMatchObject({ code: 'CONFIG_INVALID', message, details: { problems } });
   });
+
+  it('tells each once', () => {
+    expect(() => throwProblems(['one', 'two', 'one'])).toThrow(/^2 problems:\n- one\n- two$/);
+  });
 });
 
 test.each<[string, string[], string | undefined]>([

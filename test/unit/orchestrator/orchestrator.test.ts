@@ -446,6 +446,14 @@ describe('stop', () => {
     await expect(orchestrator.start()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
   });
 
+  it('after start(): start() is refused as well, and not answered as the one before', async () => {
+    const { orchestrator } = await running();
+    await orchestrator.start();
+    await settled(orchestrator.stop());
+    await expect(orchestrator.start()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
+    expect(orchestrator.state).toBe('stopped');
+  });
+
   it('comes to its end although the folder of the run cannot be put in order, and tells it', async () => {
     const { orchestrator, logger, state } = await running({ directory: await brokenDirectory() });
     await settled(orchestrator.stop());

@@ -222,6 +222,10 @@ describe('Delivery', () => {
     const { value } = await timed(delivery.deliver(resultOf({ outputData: outputData as never }), false));
     expect(value.end).toBe('FAILED_WITH_TERMINAL_ERROR');
     expect(client.results[0]!.reasonForIncompletion).toBe(`the output cannot be written as JSON: ${place}`);
+    expect(logger.at('error')).toEqual([
+      'the output of a task cannot be written as JSON; the task is failed',
+    ]);
+    expect(logger.text).toContain(place);
   });
 
   it('circular output does the same, also when the next task is asked for, which then comes', async () => {

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Container, injectable } from 'inversify';
+import { Container, inject, injectable, postConstruct } from 'inversify';
 import { describe, expect, it, test } from 'vitest';
 import { ConfigurationError } from '../../../src/core/errors.js';
 import { getWorkerMetadata } from '../../../src/worker/worker-metadata.js';
@@ -97,6 +97,40 @@ describe('@Worker', () => {
     expect(container.get(OwnWorker).execute()).toBe('Hello you');
   });
 
+  it('injects the properties of all base classes and calls their @postConstruct, whatever constructor there is', () => {
+    @injectable()
+    abstract class Base {
+      @inject('currency') readonly currency!: string;
+      isOpen = false;
+      @postConstruct()
+      open(): void {
+        this.isOpen = true;
+      }
+    }
+    abstract class Between extends Base {}
+    @Worker('own')
+    class OwnWorker extends Between {
+      constructor(readonly greeter: Greeter) {
+        super();
+      }
+      execute(): unknown {
+        return [this.greeter.greet('you'), this.currency, this.isOpen];
+      }
+    }
+    @Worker('plain')
+    class PlainWorker extends Between {
+      execute(): unknown {
+        return [this.currency, this.isOpen];
+      }
+    }
+    const container = new Container();
+    container.bind(Greeter).toSelf();
+    container.bind('currency').toConstantValue('EUR');
+    for (const worker of [OwnWorker, PlainWorker]) container.bind<object>(worker).toSelf();
+    expect(container.get(OwnWorker).execute()).toEqual(['Hello you', 'EUR', true]);
+    expect(container.get(PlainWorker).execute()).toEqual(['EUR', true]);
+  });
+
   it('cannot be applied twice', () => {
     const target = workerClass();
     decorate(target, 'one');
@@ -171,6 +205,21 @@ describe('mistakes are collected, not thrown: bootstrap() tells all of them toge
         /class Derived: its constructor is that of class Base.*class Base with @injectable\(\)/,
       ),
     ]);
+  });
+
+  it('a class above that tells nothing matters only to those that take its constructor', () => {
+    class Root {
+      constructor(readonly greeter: Greeter) {}
+    }
+    @injectable()
+    class Base extends Root {
+      constructor() {
+        super(new Greeter());
+      }
+      execute(): void {}
+    }
+    class Derived extends Base {}
+    expect(problemsOf(Derived, 'x')).toEqual([]);
   });
 
   it('inherited execute is enough', () => {
