@@ -1,5 +1,5 @@
 import { TuttiError, ConfigurationError, describeThrown, type ErrorCode } from '../core/errors.js';
-import { throwProblems } from '../core/options.js';
+import { show, throwProblems } from '../core/options.js';
 import type { NativeBackend } from './backend.js';
 import { backendFor } from './backend-selection.js';
 import { callbackProblems, freeingSymbols } from './declaration-check.js';
@@ -126,6 +126,10 @@ export function nativeCallback(
     : ['it is no pointer to a function like "int (*)(int)"'];
   if (!isFunction || problems.length > 0) {
     throw new TuttiError('NATIVE_SIGNATURE', `${library.className}: "${type}": ${problems.join('; ')}`);
+  }
+  if (typeof callback !== 'function') {
+    const message = `${library.className}: "${type}": expected the callback to be a function, got ${show(callback)}`;
+    throw new TuttiError('NATIVE_SIGNATURE', message);
   }
   const onError = (error: unknown): void => {
     queueMicrotask(() => {
