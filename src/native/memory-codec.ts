@@ -196,7 +196,7 @@ export function refuseDetached(memory: ArrayBufferView | ArrayBufferLike): void 
   const buffer = ArrayBuffer.isView(memory) ? memory.buffer : memory;
   if (buffer.byteLength > 0) return;
   try {
-    new Uint8Array(buffer);
+    void new Uint8Array(buffer);
   } catch {
     throw new ValueMismatch('memory that is still there', 'a detached buffer');
   }
