@@ -61,7 +61,10 @@ export function findCompiler({ env = process.env, platform = process.platform } 
   });
 }
 
-/** The libraries of a project: a folder of native/ with sources each. */
+/**
+ * The libraries of a project: a folder of native/ with sources each. All that is below the folder counts when its age is
+ * looked at, the folder itself too: it changes with each file that is added or removed. Hidden files are those of editors.
+ */
 export function findLibraries(root) {
   const native = join(root, 'native');
   const folders = readdirSync(native, { withFileTypes: true }).filter(
@@ -69,8 +72,15 @@ export function findLibraries(root) {
   );
   return folders
     .map(({ name }) => {
-      const files = readdirSync(join(native, name)).map((file) => join(native, name, file));
-      return { name, files, sources: files.filter((file) => SOURCE.test(file)).sort() };
+      const folder = join(native, name);
+      const isHidden = (path) => path.split(/[/\\]/).some((part) => part.startsWith('.'));
+      const below = readdirSync(folder, { recursive: true }).filter((path) => !isHidden(path));
+      const sources = below.filter((path) => SOURCE.test(path) && basename(path) === path);
+      return {
+        name,
+        files: [folder, ...below.map((path) => join(folder, path))],
+        sources: sources.map((path) => join(folder, path)).sort(),
+      };
     })
     .filter(({ sources }) => sources.length > 0);
 }
@@ -142,7 +152,9 @@ function readFlavour(file) {
 
 function isNewer(output, inputs) {
   const built = statSync(output, { throwIfNoEntry: false });
-  return built !== undefined && inputs.every((input) => statSync(input).mtimeMs < built.mtimeMs);
+  // What is not there, as the target of a link, is for the compiler to tell.
+  const age = (input) => statSync(input, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+  return built !== undefined && inputs.every((input) => age(input) < built.mtimeMs);
 }
 
 /** Compiles beside and renames: a process that has the old file loaded keeps it, and a failure leaves it in place. */

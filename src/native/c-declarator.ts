@@ -1,6 +1,6 @@
 import { didYouMean } from '../core/options.js';
 import type { NativeParameter, NativeType, TextEncodingName, TypeTable } from './native-types.js';
-import { C_KEYWORDS, KNOWN_TYPE_NAMES, scalarType, type DataModel } from './scalar-types.js';
+import { C_KEYWORDS, KNOWN_TYPE_NAMES, scalarType, TYPE_WORDS, type DataModel } from './scalar-types.js';
 
 /** What is wrong with a declaration, in words that follow the declaration's text. */
 export class PrototypeProblem extends Error {}
@@ -30,6 +30,7 @@ const QUALIFIERS = new Set([
   'volatile',
   'restrict',
   '__restrict',
+  '__restrict__',
   'register',
   'extern',
   'static',
@@ -189,14 +190,13 @@ function parseDeclarator(
   if (tokens[at] === '(')
     return functionPointer(tokens.slice(at), type, base.direction, whole, where, context);
   const name = IDENTIFIER.test(tokens[at] ?? '') ? tokens[at++] : undefined;
+  if (name !== undefined && TYPE_WORDS.has(name)) throw unknownType(whole, [name], undefined, where, context);
   const lengths: number[] = [];
   while (tokens[at] === '[') {
-    const length = tokens[at + 1] === ']' ? '0' : (tokens[at + 1] ?? '');
-    if (!/^\d+$/.test(length))
-      throw new PrototypeProblem(`${where}: the length "${length}" of an array is not a number`);
-    lengths.push(Number(length));
-    at = tokens.indexOf(']', at) + 1;
-    if (at === 0) throw new PrototypeProblem(`${where}: a "]" is missing in "${joinTokens(whole)}"`);
+    const end = tokens.indexOf(']', at);
+    if (end === -1) throw new PrototypeProblem(`${where}: a "]" is missing in "${joinTokens(whole)}"`);
+    lengths.push(arrayLength(tokens.slice(at + 1, end), where));
+    at = end + 1;
   }
   if (at < tokens.length) {
     const strange = tokens[at]!;
@@ -209,6 +209,21 @@ function parseDeclarator(
     text = undefined;
   }
   return { name, type, direction: base.direction };
+}
+
+function arrayLength(tokens: readonly string[], where: string): number {
+  const length = tokens.length === 0 ? 0 : integerLiteral(tokens);
+  if (length === undefined || length < 0)
+    throw new PrototypeProblem(`${where}: the length "${joinTokens(tokens)}" of an array is not a number`);
+  return length;
+}
+
+/** `5`, `-1`, `0x1F`, `010` (which is 8 in C), `16u`; nothing is computed. */
+export function integerLiteral(tokens: readonly string[]): number | undefined {
+  const [, sign, digits] = /^(-?)(0[xX][\da-fA-F]+|\d+)[uUlL]*$/.exec(tokens.join('')) ?? [];
+  if (digits === undefined) return undefined;
+  const value = Number(/^0\d/.test(digits) ? `0o${digits.slice(1)}` : digits);
+  return Number.isNaN(value) ? undefined : sign === '-' ? -value : value;
 }
 
 function pointerTo(to: NativeType, isConst: boolean, text: TextEncodingName | undefined): NativeType {
@@ -255,6 +270,11 @@ function unknownType(
   { types }: ParseContext,
 ): PrototypeProblem {
   const shown = joinTokens(tokens);
+  if (tag !== undefined && tokens.includes('{')) {
+    return new PrototypeProblem(
+      `${where}: "${shown}" declares a ${tag} where it is used; declare it by a name of its own before, in the option \`types\` of @NativeLibrary`,
+    );
+  }
   if (tag !== undefined) {
     return new PrototypeProblem(
       `${where}: the ${tag} "${words.join(' ')}" in "${shown}" is not declared; declare it in the option \`types\` of @NativeLibrary`,

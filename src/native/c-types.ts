@@ -1,4 +1,5 @@
 import {
+  integerLiteral,
   parseDeclaration,
   parseParameters,
   PrototypeProblem,
@@ -30,6 +31,8 @@ export function parseTypes(text: string, model?: DataModel): ParsedTypes {
         const known = types.get(name);
         if (known !== undefined && known !== type && !isOpaque(known))
           throw new PrototypeProblem(`"${name}" is declared twice`);
+        // What was a handle until now may have other names: typedef struct _Point Point; struct _Point { … };
+        for (const [alias, other] of types) if (known === other && isOpaque(other)) types.set(alias, type);
         types.set(name, type);
       }
     } catch (error) {
@@ -62,7 +65,7 @@ function declare(statement: readonly string[], context: ParseContext): [string, 
     const type: NativeType =
       kind === 'enum'
         ? parseEnum(name ?? 'enum', body)
-        : { kind, name: name!, fields: parseFields(body, context) };
+        : { kind, name: name!, fields: parseFields(body, withTag(context, tag, name!)) };
     return [...new Set([tag, alias])].filter((known) => known !== undefined).map((known) => [known, type]);
   }
   if (
@@ -77,6 +80,12 @@ function declare(statement: readonly string[], context: ParseContext): [string, 
   }
   if (!isTypedef) throw new PrototypeProblem('this declares no type; functions are declared with @native');
   return parseTypedef(tokens, context);
+}
+
+/** A struct may have pointers to its own kind. */
+function withTag(context: ParseContext, tag: string | undefined, name: string): ParseContext {
+  if (tag === undefined || context.types.has(tag)) return context;
+  return { ...context, types: new Map([...context.types, [tag, { kind: 'opaque', name }]]) };
 }
 
 function parseTypedef(tokens: readonly string[], context: ParseContext): [string, NativeType][] {
@@ -116,8 +125,8 @@ function parseEnum(name: string, body: readonly string[]): EnumType {
   for (const part of splitTokens(body, ',')) {
     const [member, equals, ...rest] = part;
     if (member === undefined) continue;
-    const value = equals === undefined ? next : Number(rest.join(''));
-    if ((equals !== undefined && equals !== '=') || !Number.isInteger(value)) {
+    const value = equals === undefined ? next : equals === '=' ? integerLiteral(rest) : undefined;
+    if (value === undefined || !/^[A-Za-z_]/.test(member)) {
       throw new PrototypeProblem(
         `"${joinTokens(part)}" in the enum: expected a name, or a name and an integer`,
       );
@@ -126,8 +135,12 @@ function parseEnum(name: string, body: readonly string[]): EnumType {
     next = value + 1;
   }
   if (values.size === 0) throw new PrototypeProblem('there are no names in the enum');
-  const storage =
-    [...values.values()].some((value) => value < 0) || process.platform === 'win32' ? 'int32_t' : 'uint32_t';
+  const numbers = [...values.values()];
+  const isSigned = process.platform === 'win32' || numbers.some((value) => value < 0);
+  const [least, most] = isSigned ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  if (numbers.some((value) => value < least || value > most))
+    throw new PrototypeProblem(`the numbers of the enum do not fit into 32 bits`);
+  const storage = isSigned ? 'int32_t' : 'uint32_t';
   return { kind: 'enum', name, values, storage };
 }
 

@@ -25,17 +25,25 @@ export type FfiFunctionTable = Readonly<
   >
 >;
 
+type LibraryArguments = [
+  file: string | null | undefined,
+  functions?: FfiFunctionTable,
+  target?: Record<string, unknown>,
+];
+
+/** `ffi.Library(…)`, and `new ffi.Library(…)` as many programs write it. */
+export interface FfiLibraryFactory {
+  (...args: LibraryArguments): Record<string, FfiLibraryFunction>;
+  new (...args: LibraryArguments): Record<string, FfiLibraryFunction>;
+}
+
 /** The interface of `ffi-napi`, as far as programs use it. */
 export interface Ffi {
   /**
    * @param file - as for `@NativeLibrary` where there is such a file, else as for `ffi-napi`; null for the process itself
    * @throws ConfigurationError `NATIVE_BACKEND_MISSING` when `ffi-napi` is not installed
    */
-  readonly Library: (
-    file: string | null,
-    functions: FfiFunctionTable,
-    target?: Record<string, unknown>,
-  ) => Record<string, FfiLibraryFunction>;
+  readonly Library: FfiLibraryFactory;
   readonly Callback: FfiNapi['Callback'];
   readonly errno: FfiNapi['errno'];
   readonly types: FfiNapi['types'];
@@ -43,25 +51,30 @@ export interface Ffi {
 
 /** @param backend - gives the package */
 export function ffiOn(backend: FfiNapiBackend): Ffi {
+  function Library(...[file, functions = {}, target = {}]: LibraryArguments): Record<string, unknown> {
+    const found = file === null || file === undefined ? null : locate(file);
+    const native = backend.packages.ffi.Library(found, functions) as Record<string, FfiFunction>;
+    const library = found === null ? 'the process' : basename(found);
+    for (const [symbol, [, parameters, options]] of Object.entries(functions)) {
+      const trace = callTrace();
+      const mark: CallMark = { cells: trace.cells, id: trace.idOf(library, symbol) };
+      const original = native[symbol]!;
+      target[symbol] =
+        options?.varargs === true
+          ? (...types: unknown[]) =>
+              wrap(
+                (original as unknown as (...types: unknown[]) => FfiFunction)(...types),
+                parameters.length + types.length,
+                mark,
+              )
+          : options?.async === true
+            ? queued(original, parameters.length, mark)
+            : wrap(original, parameters.length, mark);
+    }
+    return target;
+  }
   return {
-    Library: (file, functions, target = {}) => {
-      const found = file === null ? null : locate(file);
-      const native = backend.packages.ffi.Library(found, functions) as Record<string, FfiFunction>;
-      const library = found === null ? 'the process' : basename(found);
-      for (const [symbol, [, , options]] of Object.entries(functions)) {
-        const trace = callTrace();
-        const mark: CallMark = { cells: trace.cells, id: trace.idOf(library, symbol) };
-        const original = native[symbol]!;
-        target[symbol] =
-          options?.varargs === true
-            ? (...types: unknown[]) =>
-                wrap((original as unknown as (...types: unknown[]) => FfiFunction)(...types), mark)
-            : options?.async === true
-              ? queued(original, mark)
-              : wrap(original, mark);
-      }
-      return target as Record<string, FfiLibraryFunction>;
-    },
+    Library: Library as unknown as FfiLibraryFactory,
     get Callback() {
       return backend.packages.ffi.Callback;
     },
@@ -88,16 +101,22 @@ function locate(file: string): string {
   return plan.find(({ kind, location }) => kind === 'file' && isFile(location))?.location ?? file;
 }
 
-function wrap(original: FfiFunction, mark: CallMark): FfiLibraryFunction {
+function wrap(original: FfiFunction, count: number, mark: CallMark): FfiLibraryFunction {
   return Object.assign((...args: unknown[]) => marked(mark, () => original(...args)), {
-    async: queued((...args) => original.async(...args), mark),
+    async: queued((...args) => original.async(...args), count, mark),
   });
 }
 
-/** The last argument is the callback. */
-function queued(original: (...args: unknown[]) => unknown, mark: CallMark): (...args: unknown[]) => void {
+/** The last argument is the callback, behind `count` others. */
+function queued(
+  original: (...args: unknown[]) => unknown,
+  count: number,
+  mark: CallMark,
+): (...args: unknown[]) => void {
   return (...args) => {
     const callback = args.at(-1) as Callback;
+    // Wrong calls throw at once, with the words of the package.
+    if (args.length !== count + 1 || typeof callback !== 'function') return void original(...args);
     void nativeCallQueue.run(
       () =>
         new Promise<void>((resolve) => {

@@ -29,6 +29,7 @@ function loadKoffi(): Koffi {
 export class KoffiBackend extends NativeBackend {
   readonly name = 'koffi';
   readonly #copies = new Map<number, TypeObject>();
+  readonly #callbackTypes = new Map<string, TypeObject>();
 
   open(file: string): NativeHandle {
     return new KoffiHandle(loadKoffi(), loadKoffi().load(file));
@@ -36,12 +37,21 @@ export class KoffiBackend extends NativeBackend {
 
   callback({ result, parameters }: Omit<LoweredSignature, 'symbol'>, fn: NativeFunction): BackendCallback {
     const koffi = loadKoffi();
-    const prototype = koffi.proto(
-      koffiType(koffi, result),
-      parameters.map((type) => koffiType(koffi, type)),
-    );
-    const address = koffi.register(fn, koffi.pointer(prototype));
+    const pointer = this.#pointerTo(koffi, result, parameters);
+    const address = koffi.register(withUnsigned(parameters, fn), pointer);
     return { address, release: () => koffi.unregister(address) };
+  }
+
+  /** A type is made once and never freed: koffi keeps each for good. Callbacks take and give no records by value. */
+  #pointerTo(koffi: Koffi, result: LoweredType, parameters: readonly LoweredType[]): TypeObject {
+    const names = [result, ...parameters].map((type) => koffiType(koffi, type));
+    const key = names.join();
+    let type = this.#callbackTypes.get(key);
+    if (type === undefined) {
+      type = koffi.pointer(koffi.proto(names[0]!, names.slice(1)));
+      this.#callbackTypes.set(key, type);
+    }
+    return type;
   }
 
   errno(): number {
@@ -71,6 +81,17 @@ export class KoffiBackend extends NativeBackend {
     const { decode } = loadKoffi();
     return encoding === 'utf8' ? decode.string(address) : decode.string16(address);
   }
+}
+
+/** As an argument of a callback, koffi gives 64 bits that are unsigned with a sign. */
+function withUnsigned(parameters: readonly LoweredType[], fn: NativeFunction): NativeFunction {
+  if (!parameters.includes('uint64_t')) return fn;
+  return (...args) =>
+    fn(
+      ...args.map((value, i) =>
+        parameters[i] === 'uint64_t' ? BigInt.asUintN(64, BigInt(value as number | bigint)) : value,
+      ),
+    );
 }
 
 class KoffiHandle implements NativeHandle {

@@ -67,7 +67,7 @@ export function describe(read: Read): LibraryFile {
     const isLittle = head[5] !== 2;
     const machine = isLittle ? head.readUInt16LE(18) : head.readUInt16BE(18);
     const architectures = [ELF_MACHINES.get(machine) ?? `machine 0x${machine.toString(16)}`];
-    return { format: 'ELF', architectures, ...elfDependencies(read, head, isLittle) };
+    return { format: 'ELF', architectures, ...elfDependenciesIn(read, head, isLittle) };
   }
   if (head.length >= 8) {
     const magic = head.readUInt32BE(0);
@@ -102,6 +102,15 @@ const DT_STRTAB = 5;
 const DT_RPATH = 15;
 const DT_RUNPATH = 29;
 
+/** Of a damaged file nothing is known. */
+function elfDependenciesIn(...file: Parameters<typeof elfDependencies>): ReturnType<typeof elfDependencies> {
+  try {
+    return elfDependencies(...file);
+  } catch {
+    return { needed: [], searchFolders: [] };
+  }
+}
+
 /** The dynamic section names what is needed by offsets into a string table. Only 64-bit files are looked into. */
 function elfDependencies(
   read: Read,
@@ -117,7 +126,7 @@ function elfDependencies(
   const u16 = (bytes: Buffer, at: number): number =>
     isLittle ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at);
   const size = u16(head, 54);
-  const table = read(u64(head, 32), size * u16(head, 56));
+  const table = read(u64(head, 32), Math.min(size * u16(head, 56), 65_536));
   const segments = Array.from({ length: size === 0 ? 0 : Math.floor(table.length / size) }, (_, i) => {
     const at = i * size;
     return {

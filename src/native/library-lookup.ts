@@ -30,9 +30,13 @@ export function currentPlace(): LookupPlace {
   return { platform, arch, cwd: process.cwd(), mainFile: argv[1], searchPath: env['TUTTI_NATIVE_PATH'] };
 }
 
-/** Whether there is a regular file. */
+/** Whether there is a regular file; what cannot be asked for is none, links that go round in circles for example. */
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { describeThrown } from '../core/errors.js';
 import type { NativeBackend } from './backend.js';
 import { isFile, type LookupPlace } from './library-lookup.js';
 import { formatOf, inspectLibrary, type LibraryFile } from './library-file.js';
@@ -13,7 +14,12 @@ export interface LoadDiagnosis {
 
 /** Looks into a file that `backend` has refused to load. */
 export function diagnoseLoad(file: string, backend: NativeBackend, place: LookupPlace): LoadDiagnosis {
-  const library = inspectLibrary(file);
+  let library;
+  try {
+    library = inspectLibrary(file);
+  } catch (error) {
+    return { reason: 'refused', text: `cannot be read: ${describeThrown(error)}` };
+  }
   const { platform, arch } = place;
   const wanted = formatOf(platform);
   const { format, architectures } = library;

@@ -1,6 +1,6 @@
 import { ARGUMENT_CHECKS } from './argument-checks.js';
 import type { NativeMemory } from './backend.js';
-import type { Int64Mode, NativeType, RecordType } from './native-types.js';
+import type { EnumType, Int64Mode, NativeType, RecordType } from './native-types.js';
 import { NativePointer } from './native-pointer.js';
 import { readPointer, readScalar, ValueMismatch, writePointer, writeScalar } from './scalar-memory.js';
 import { layoutOf, recordLayout } from './type-layout.js';
@@ -32,7 +32,7 @@ export function encode(
   if (typeof type === 'string') return writeScalar(type, value, target, offset);
   switch (type.kind) {
     case 'enum':
-      return writeScalar(type.storage, enumNumber(type.values, value), target, offset);
+      return writeScalar(type.storage, enumNumber(type, value), target, offset);
     case 'struct':
     case 'union':
       return encodeRecord(type, value, target, offset, context, keep);
@@ -66,6 +66,7 @@ export function encode(
     case 'opaque': {
       if (value === null || value === undefined) return writePointer(target, offset, 0n);
       if (ArrayBuffer.isView(value)) {
+        refuseDetached(value);
         keep.push(value);
         return writePointer(target, offset, context.memory.addressOf(value));
       }
@@ -172,10 +173,12 @@ function hasPointer(type: NativeType): boolean {
   return type.kind !== 'enum';
 }
 
-export function enumNumber(values: ReadonlyMap<string, number>, value: unknown): unknown {
+export function enumNumber({ values, storage }: EnumType, value: unknown): unknown {
   const known = typeof value === 'string' ? values.get(value) : Number.isInteger(value) ? value : undefined;
   if (known === undefined)
     throw new ValueMismatch(`one of ${[...values.keys()].join(', ')}, or an integer`, value);
+  if (!ARGUMENT_CHECKS[storage].accepts(known))
+    throw new ValueMismatch(ARGUMENT_CHECKS[storage].expected, value);
   return known;
 }
 
@@ -186,6 +189,17 @@ export function enumName(values: ReadonlyMap<string, number>, value: number): st
 
 export function terminated(text: string, encoding: 'utf8' | 'utf16le'): Buffer {
   return Buffer.from(`${text}\0`, encoding);
+}
+
+/** Memory that was given to another thread has no address any more. */
+export function refuseDetached(memory: ArrayBufferView | ArrayBufferLike): void {
+  const buffer = ArrayBuffer.isView(memory) ? memory.buffer : memory;
+  if (buffer.byteLength > 0) return;
+  try {
+    void new Uint8Array(buffer);
+  } catch {
+    throw new ValueMismatch('memory that is still there', 'a detached buffer');
+  }
 }
 
 export function viewOf(bytes: ArrayBufferView): DataView {

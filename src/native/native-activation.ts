@@ -1,5 +1,5 @@
 import { TuttiError, ConfigurationError, describeThrown, type ErrorCode } from '../core/errors.js';
-import { throwProblems } from '../core/options.js';
+import { show, throwProblems } from '../core/options.js';
 import type { NativeBackend } from './backend.js';
 import { backendFor } from './backend-selection.js';
 import { callbackProblems, freeingSymbols } from './declaration-check.js';
@@ -63,7 +63,7 @@ export function openNativeLibrary(instance: object, options: OpenNativeLibraryOp
   const backend = options.backend ?? backendFor(definition, process.env);
   const found = find(definition, backend, options.place ?? currentPlace());
   if ('code' in found) throw allMistakes(definition, [...mistakes, found]);
-  mistakes.push(...missingSymbols(definition, found.shared));
+  mistakes.push(...missingSymbols(definition, found.shared, found.file));
   const { shared } = found;
   try {
     if (mistakes.length > 0) throw allMistakes(definition, mistakes);
@@ -126,6 +126,10 @@ export function nativeCallback(
     : ['it is no pointer to a function like "int (*)(int)"'];
   if (!isFunction || problems.length > 0) {
     throw new TuttiError('NATIVE_SIGNATURE', `${library.className}: "${type}": ${problems.join('; ')}`);
+  }
+  if (typeof callback !== 'function') {
+    const message = `${library.className}: "${type}": expected the callback to be a function, got ${show(callback)}`;
+    throw new TuttiError('NATIVE_SIGNATURE', message);
   }
   const onError = (error: unknown): void => {
     queueMicrotask(() => {
@@ -196,6 +200,7 @@ function libraryMissing(
 function missingSymbols(
   { className, functions, library, handles }: NativeDefinition,
   { native }: SharedHandle,
+  file: string,
 ): Mistake[] {
   const wanted = new Map<string, string[]>();
   const want = (symbol: string, user: string): void =>
@@ -211,7 +216,7 @@ function missingSymbols(
     users.map((user): Mistake => ({
       code: 'NATIVE_SYMBOL_MISSING',
       text: `${className}.${user}: the library "${library}" exports no "${symbol}"`,
-      details: { class: className, library, symbols },
+      details: { class: className, library, file, symbols },
     })),
   );
 }
@@ -243,7 +248,7 @@ function allMistakes({ className }: NativeDefinition, mistakes: readonly Mistake
       ? problems[0]!
       : `${problems.length} ${what} of ${className}:\n- ${problems.join('\n- ')}`;
   const hint = codes.has('NATIVE_SYMBOL_MISSING')
-    ? '\nIs it declared extern "C" and exported, and is the library built anew?'
+    ? `\nIs it declared extern "C" and exported, and is the library built anew? ${String(mistakes.at(-1)!.details?.['file'])} was looked into`
     : '';
   return new ConfigurationError(first.code, `${list}${hint}`, {
     cause: first.cause,

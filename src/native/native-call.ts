@@ -130,11 +130,12 @@ class MarshalledCall {
   }
 
   async #callAsync(args: readonly unknown[]): Promise<unknown> {
+    // Before a handle is taken from its owner.
+    if (!this.#isClosed) this.#library.requireOpen(this.#label);
     const { lowered, values, frame } = this.#prepare(args, true);
     const native = this.#async(lowered);
     try {
       return await this.#library.runAsync(
-        this.#label,
         this.#mark,
         () =>
           new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-import { TuttiError } from '../core/errors.js';
+import { describeThrown, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { ARGUMENT_CHECKS } from './argument-checks.js';
 import type { BackendCallback, LoweredType, NativeFunction } from './backend.js';
@@ -68,17 +68,30 @@ export function backendCallback(
   onError: (error: unknown) => void,
 ): BackendCallback {
   const raise = type.parameters.map((parameter) => raised(parameter.type, scope));
-  return scope.library.backend.callback(
-    { result: lowered(type.result), parameters: type.parameters.map((parameter) => lowered(parameter.type)) },
-    (...args) => {
-      try {
-        return lower(type, fn(...args.map((value, i) => raise[i]!(value))), scope);
-      } catch (error) {
-        onError(error);
-        return zero(type.result);
-      }
-    },
-  );
+  const signature = {
+    result: lowered(type.result),
+    parameters: type.parameters.map((parameter) => lowered(parameter.type)),
+  };
+  const callback: NativeFunction = (...args) => {
+    try {
+      return lower(type, fn(...args.map((value, i) => raise[i]!(value))), scope);
+    } catch (error) {
+      onError(error);
+      return zero(type.result);
+    }
+  };
+  const { backend, className } = scope.library;
+  try {
+    return backend.callback(signature, callback);
+  } catch (cause) {
+    const message =
+      `${className}: no callback can be made for ${type.name} (${describeThrown(cause)}): release those that are not ` +
+      'needed, and have fewer asynchronous calls with callbacks under way at a time';
+    throw new TuttiError('ILLEGAL_STATE', message, {
+      cause,
+      details: { subject: `callback ${type.name}`, from: 'refused', to: 'made' },
+    });
+  }
 }
 
 function lowered(type: NativeType): LoweredType {
@@ -103,7 +116,7 @@ function lower({ name, result }: FunctionType, value: unknown, scope: CallScope)
       if (!check.accepts(value)) throw new ValueMismatch(check.expected, value);
       return value;
     }
-    if (result.kind === 'enum') return enumNumber(result.values, value);
+    if (result.kind === 'enum') return enumNumber(result, value);
     if (value === null) return null;
     const { address } = (value ?? {}) as { address?: unknown };
     if (typeof address !== 'bigint') throw new ValueMismatch('a pointer of a library, or null', value);

@@ -1,4 +1,5 @@
 import { IllegalStateError, TuttiError } from '../core/errors.js';
+import { show } from '../core/options.js';
 import { describeType, type NativeType } from './native-types.js';
 
 /** Reads what a pointer points to; made by the library that gave the pointer out. */
@@ -54,12 +55,12 @@ export class NativePointer {
       const message = `a pointer to ${describeType(to)} cannot be read without a type: read('int32_t'), or bytes(length)`;
       throw new TuttiError('NATIVE_SIGNATURE', message, { details: { type: describeType(to) } });
     }
-    return this.#reader.read(this.address, to, count);
+    return this.#reader.read(this.address, to, count === undefined ? count : requireCount('count', count));
   }
 
   /** The memory itself, not a copy: valid as long as the library leaves it there. */
   bytes(length: number): Buffer {
-    return this.#reader.bytes(this.address, length);
+    return this.#reader.bytes(this.address, requireCount('length', length));
   }
 
   /** The UTF-8 text up to the first NUL. */
@@ -80,4 +81,12 @@ export class NativePointer {
     }
     this.#isClosed = true;
   }
+}
+
+function requireCount(name: string, value: unknown): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw new TuttiError(
+    'NATIVE_SIGNATURE',
+    `expected the ${name} to be an integer from 0, got ${show(value)}`,
+  );
 }

@@ -34,7 +34,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
   readonly #serial: AsyncQueue | undefined;
   readonly #freeFunctions = new Map<string, NativeFunction>();
   /** Handles that the library has given out, oldest first. */
-  readonly #handles = new Map<bigint, NativePointer>();
+  readonly #handles = new Map<string, NativePointer>();
   readonly #callbacks = new Set<NativeCallback>();
   #calls = 0;
   #onIdle: (() => void)[] = [];
@@ -88,13 +88,17 @@ export class OpenLibrary implements CodecContext, PointerReader {
     return { cells: this.#trace.cells, id: this.#trace.idOf(basename(this.#file), symbol) };
   }
 
-  /** Runs an asynchronous call when its turn has come. Closing waits for it. */
-  async runAsync<T>(label: string, mark: CallMark, start: () => Promise<T>): Promise<T> {
+  /** @throws TuttiError `ILLEGAL_STATE` from the beginning of closing on */
+  requireOpen(label: string): void {
     if (this.#state !== 'open') {
       throw new TuttiError('ILLEGAL_STATE', `${label} was called while its native library was being closed`, {
         details: { subject: label, from: this.#state, to: 'called' },
       });
     }
+  }
+
+  /** Runs an asynchronous call when its turn has come. Closing waits for it. */
+  async runAsync<T>(mark: CallMark, start: () => Promise<T>): Promise<T> {
     this.#calls++;
     const traced = async (): Promise<T> => {
       const done = traceAsync(mark);
@@ -116,10 +120,11 @@ export class OpenLibrary implements CodecContext, PointerReader {
   /** The object for an address; a handle that is closed by the library's own function is the same object each time. */
   pointer(address: bigint, to: NativeType): NativePointer {
     const isHandle = typeof to === 'object' && to.kind === 'opaque' && this.#definition.handles.has(to.name);
-    const known = isHandle ? this.#handles.get(address) : undefined;
-    if (known !== undefined) return known;
     const pointer = new NativePointer(address, to, this);
-    if (isHandle) this.#handles.set(address, pointer);
+    if (!isHandle) return pointer;
+    const known = this.#handles.get(handleKey(pointer));
+    if (known !== undefined) return known;
+    this.#handles.set(handleKey(pointer), pointer);
     return pointer;
   }
 
@@ -130,9 +135,9 @@ export class OpenLibrary implements CodecContext, PointerReader {
 
   /** A handle is about to be given to the function that closes it. */
   forget(pointer: NativePointer, pins: number): void {
-    const { address } = pointer;
+    const key = handleKey(pointer);
     pointer.close(pins);
-    this.#handles.delete(address);
+    this.#handles.delete(key);
   }
 
   /** Copies what a pointer in `view` points to, and has the library free it. */
@@ -232,4 +237,9 @@ export class OpenLibrary implements CodecContext, PointerReader {
     }
     return free;
   }
+}
+
+/** A struct and its first member are at one address. */
+function handleKey({ type, address }: NativePointer): string {
+  return `${type} ${address}`;
 }

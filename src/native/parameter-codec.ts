@@ -2,7 +2,7 @@ import { ARGUMENT_CHECKS } from './argument-checks.js';
 import type { LoweredType } from './backend.js';
 import type { CallFrame } from './call-frame.js';
 import { callbackAddress } from './native-callback.js';
-import { decode, encode, enumNumber, viewOf } from './memory-codec.js';
+import { decode, encode, enumNumber, refuseDetached, viewOf } from './memory-codec.js';
 import { NativePointer } from './native-pointer.js';
 import { describeType, type NativeParameter, type NativeType, type PointerType } from './native-types.js';
 import type { CallScope } from './open-library.js';
@@ -34,7 +34,7 @@ export function parameterCodec(
   }
   switch (type.kind) {
     case 'enum':
-      return { lowered: type.storage, lower: (value) => enumNumber(type.values, value) };
+      return { lowered: type.storage, lower: (value) => enumNumber(type, value) };
     case 'struct':
     case 'union':
       return {
@@ -100,6 +100,8 @@ function lowerOutput(
       value,
     );
   }
+  if (direction === 'inout' && value.length === 0)
+    throw new ValueMismatch('an array with the value that goes in, or null', value);
   const { size } = layoutOf(to);
   const count = Math.max(1, value.length);
   const bytes =
@@ -132,6 +134,7 @@ function asMemory(type: PointerType, value: unknown, frame: CallFrame): unknown 
     return value.address;
   }
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+    refuseDetached(value);
     const view = ArrayBuffer.isView(value) ? value : new Uint8Array(value);
     if (!holds(view, type)) throw new ValueMismatch(expectedInput(type), value);
     // Small typed arrays live in the heap, where they move, until somebody asks for their buffer.

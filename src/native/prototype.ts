@@ -24,12 +24,9 @@ export function parsePrototype(
   types: TypeTable = NO_TYPES,
 ): NativeSignature {
   const context: ParseContext = { types, model };
-  const tokens = tokenise(
-    text
-      .trim()
-      .replace(/^extern\s*"C"\s+/, '')
-      .replace(/;$/, ''),
-  );
+  const tokens = tokenise(text);
+  if (tokens.slice(0, 4).join(' ') === 'extern " C "') tokens.splice(0, 4);
+  if (tokens.at(-1) === ';') tokens.pop();
   const open = tokens.indexOf('(');
   const symbol = tokens[open - 1];
   const isPrototype =

@@ -50,6 +50,22 @@ export const C_KEYWORDS: ReadonlySet<string> = new Set([
   'long',
 ]);
 
+/** Words that name types and nothing else: what is left of `long double` behind `long` is no name. */
+export const TYPE_WORDS: ReadonlySet<string> = new Set([
+  ...C_KEYWORDS,
+  'void',
+  'bool',
+  'float',
+  'double',
+  '_Bool',
+  '_Complex',
+  '__int8',
+  '__int16',
+  '__int32',
+  '__int64',
+  '__int128',
+]);
+
 /** Type names that are known, to suggest the nearest of them. */
 export const KNOWN_TYPE_NAMES: readonly string[] = [
   ...Object.keys(FIXED),

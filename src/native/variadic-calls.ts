@@ -56,6 +56,9 @@ export class VariadicCalls {
     let codec = this.#codecs.get(type);
     if (codec === undefined) {
       const parsed = this.#scope.library.parseType(type);
+      const kind = typeof parsed === 'string' ? parsed : parsed.kind;
+      if (kind === 'void' || kind === 'opaque' || kind === 'array')
+        throw new ValueMismatch('of a type that can be passed', type);
       codec = parameterCodec({ name: undefined, type: parsed }, this.#scope, undefined);
       this.#codecs.set(type, codec);
     }

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { createRequire } from 'node:module';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { cancellationFlag } from '../../src/native/cancellation-flag.js';
 import type { NativeFunctionOptions } from '../../src/native/native-types.js';
 import type { NativeLibraryOptions } from '../../src/native/library-definition.js';
@@ -180,6 +181,7 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       expect(() => next!('PINK')).toThrow(
         'expected parameter 1 "c" to be one of RED, GREEN, BLUE, or an integer',
       );
+      expect(() => next!(2 ** 40)).toThrow('expected parameter 1 "c" to be an integer from ');
     });
   });
 
@@ -195,6 +197,9 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       expect([quotient, remainder, value]).toEqual([[3], [2], [42]]);
       expect(() => divide!(1, 1, 5, [])).toThrow(
         'expected parameter 3 "quotient" to be an array to put the value into',
+      );
+      expect(() => increment!([])).toThrow(
+        'expected parameter 1 "value" to be an array with the value that goes in, or null, got an array',
       );
     });
 
@@ -240,6 +245,20 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
         fill!(shared, 4, 9);
         expect([...shared]).toEqual([9, 9, 9, 9]);
       }
+    });
+
+    it('memory that was given away is refused', () => {
+      const { fill, total } = open({
+        fill: 'void fill(uint8_t *bytes, size_t n, uint8_t value)',
+        total: 'size_t total_length(const void *const *list)',
+      });
+      const bytes = new Uint8Array(4);
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+      const message = 'parameter 1 "bytes" to be memory that is still there, got "a detached buffer"';
+      for (const given of [bytes, bytes.buffer]) expect(() => fill!(given, 4, 9)).toThrow(message);
+      expect(() => total!([bytes])).toThrow(
+        'expected [0] of parameter 1 "list" to be memory that is still there',
+      );
     });
 
     it('lists of texts', () => {
@@ -340,6 +359,32 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       library['free']!(point);
     });
 
+    it('of two types at one address are two', () => {
+      const library = open(
+        { ...BOX, first: 'Lid *box_first(Box *box)' },
+        { types: `${ABI_TYPES} typedef struct Lid Lid;`, handles: { Box: 'box_close', Lid: 'noop' } },
+      );
+      const box = library['open']!(5) as NativePointer;
+      const lid = library['first']!(box) as NativePointer;
+      expect([lid.type, lid.address === box.address, library['first']!(box)]).toEqual(['Lid', true, lid]);
+      expect(library['value']!(box)).toBe(5);
+    });
+
+    it('that are to be closed asynchronously while the library is being closed are closed with it', async () => {
+      const library = open({
+        ...BOX,
+        wait: ['void wait_ms(int32_t ms)', { async: true }],
+        closeAsync: ['void box_close(Box *box)', { async: true }],
+      });
+      const before = library['count']!() as number;
+      const box = library['open']!(5);
+      const waiting = library['wait']!(5);
+      const closing = closeNativeLibrary(library);
+      await expect(library['closeAsync']!(box)).rejects.toThrow('while its native library was being closed');
+      await Promise.all([waiting, closing]);
+      expect(open(BOX)['count']!()).toBe(before);
+    });
+
     it('that are open when the library is closed are closed with it', async () => {
       const library = open(BOX);
       const before = library['count']!() as number;
@@ -360,6 +405,8 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       point.bytes(8).writeDoubleLE(4);
       expect(point.read()).toEqual({ x: 4, y: 1.5 });
       expect(() => point.read('itn32_t')).toThrow('unknown type');
+      expect(() => point.read('double', -1)).toThrow('expected the count to be an integer from 0, got -1');
+      expect(() => point.bytes(1.5)).toThrow('expected the length to be an integer from 0, got 1.5');
       expect(() => (library['open']!(1) as NativePointer).read()).toThrow('cannot be read without a type');
       library['free']!(point);
     });
@@ -421,6 +468,39 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       callback.release();
       expect(() => library['keep']!(callback)).toThrow('a native callback was used after it was released');
       expect(() => nativeCallback(library, 'int32_t', () => 1)).toThrow('it is no pointer to a function');
+      expect(() => nativeCallback(library, 'map_fn', undefined as never)).toThrow(
+        'Abi: "map_fn": expected the callback to be a function, got undefined',
+      );
+    });
+
+    it('64 bits without a sign come as they are', () => {
+      const { echo } = open({ echo: 'uint64_t echo_big(uint64_t (*f)(uint64_t))' });
+      const seen: unknown[] = [];
+      expect(echo!((n: unknown) => (seen.push(n), n))).toBe(2n ** 64n - 1n);
+      expect(seen).toEqual([2n ** 64n - 1n]);
+    });
+
+    it.skipIf(name === 'ffi-napi')('cost no type each, which koffi would keep for good', () => {
+      const { apply } = open(CALLBACKS);
+      apply!((n: number) => n, 1);
+      const proto = vi.spyOn(createRequire(import.meta.url)('koffi') as typeof import('koffi'), 'proto');
+      for (let i = 0; i < 3; i++) apply!((n: number) => n, 1);
+      expect(proto).not.toHaveBeenCalled();
+      proto.mockRestore();
+    });
+
+    it.skipIf(name === 'ffi-napi')('more than there is room for are refused by name', () => {
+      const library = open(CALLBACKS);
+      const all: { release(): void }[] = [];
+      try {
+        const make = () => {
+          for (let i = 0; i < 10_000; i++) all.push(nativeCallback(library, 'map_fn', () => 1));
+        };
+        expect(make).toThrow('Abi: no callback can be made for map_fn (');
+      } finally {
+        for (const callback of all) callback.release();
+      }
+      expect(library['apply']!((n: number) => n * 10, 4)).toBe(60);
     });
 
     it('are called from the thread pool', async () => {
@@ -470,6 +550,10 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
         "expected parameter 3 to be a type and a value, e.g. ['int', 5]",
       );
       expect(() => addAll!(1, ['itn', 1])).toThrow('unknown type "itn"');
+      for (const type of ['void', 'Box', 'int[3]'])
+        expect(() => addAll!(1, [type, 1])).toThrow(
+          `expected parameter 2 to be of a type that can be passed, got "${type}"`,
+        );
       expect(() => addAll!()).toThrow('takes at least 1 argument, got 0');
     });
   });

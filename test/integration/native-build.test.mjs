@@ -77,6 +77,26 @@ describe('with a compiler', () => {
     expect(statSync(output('other')).mtimeMs).toBeGreaterThan(built.other);
   });
 
+  it.skipIf(!hasCompiler)(
+    'a header in a folder below and a source that is gone count, hidden files do not',
+    () => {
+      source('sum/add.cpp', '#include "include/add.h"\n' + SUM);
+      const header = source('sum/include/add.h', '#define VALUE 1\n');
+      source('sum/.#add.cpp', 'of an editor\n');
+      const more = source('sum/more.c', 'int more(void) { return 1; }\n');
+      run();
+      expect(run().stdout).toMatch(/^up to date/);
+      const later = new Date(statSync(output('sum')).mtimeMs + 1000);
+      utimesSync(header, later, later);
+      expect(run().stdout).toMatch(/^built /);
+      const now = new Date();
+      utimesSync(header, now, now);
+      run();
+      rmSync(more);
+      expect(run().stdout).toMatch(/^built /);
+    },
+  );
+
   it.skipIf(!hasCompiler)("fails with the compiler's words, and leaves the last library as it was", () => {
     const file = source('sum/add.cpp', SUM);
     run();

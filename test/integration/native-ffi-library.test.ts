@@ -79,6 +79,20 @@ function skipped(name: string): void {
     expect(errno()).toBe(13);
   });
 
+  it('work with new, without a file and without functions, as they did', () => {
+    const functions = { atoi: ['int', ['string']] } as const;
+    expect(new Library(null, functions)['atoi']!('42')).toBe(42);
+    expect(Library(undefined, functions)['atoi']!('43')).toBe(43);
+    expect(Library(file)).toEqual({});
+  });
+
+  it('wrong asynchronous calls throw at once', () => {
+    const { fail_with: failWith } = Library(file, { fail_with: ['int', ['int']] });
+    const calls = [() => failWith!.async(() => undefined), () => failWith!.async(1), () => failWith!.async()];
+    for (const call of calls) expect(call).toThrow('Expected 2 arguments, got ');
+    expect(() => failWith!.async(1, 2)).toThrow(TypeError);
+  });
+
   it('find libraries as ffi-napi does, and in the usual places', () => {
     const libm = Library(process.platform === 'darwin' ? 'libm' : 'libm.so.6', {
       cos: ['double', ['double']],

@@ -119,6 +119,8 @@ describe('mistakes', () => {
     expect(error.details['symbols']).toEqual(['get_difference', 'get_product']);
     expect(error.message).toContain('Library.getDifference: the library "types" exports no "get_difference"');
     expect(error.message).toContain('extern "C"');
+    expect(error.message).toContain(`${error.details['file'] as string} was looked into`);
+    expect(error.details['file']).toContain(project.built);
   });
 
   const invalid = (file: string) => {

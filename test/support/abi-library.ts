@@ -93,6 +93,9 @@ API double add_all(int32_t n, ...) {
 static int32_t inside = 0, most = 0;
 API int32_t enter() { const int32_t now = __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST); int32_t seen = most; while (now > seen && !__atomic_compare_exchange_n(&most, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {} std::this_thread::sleep_for(std::chrono::milliseconds(3)); __atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST); return now; }
 API int32_t most_inside() { const int32_t m = most; most = 0; return m; }
+API uint64_t echo_big(uint64_t (*f)(uint64_t)) { return f(UINT64_MAX); }
+API Box *box_first(Box *box) { return box; }
+API void noop(void *) {}
 `;
 
 /** The same types as a user writes them. */

@@ -70,6 +70,18 @@ describe('what a file is', () => {
     expect(of(bytes)).toEqual({ format, architectures, needed: [], searchFolders: [] });
   });
 
+  it('a damaged ELF file is still one', () => {
+    const bytes = elf(0x3e);
+    bytes.fill(0xff, 32, 40);
+    bytes.writeUInt16LE(56, 54);
+    bytes.writeUInt16LE(1, 56);
+    const strict = describeFile((offset, length) => {
+      if (!Number.isSafeInteger(offset)) throw new RangeError('no such place in a file');
+      return bytes.subarray(offset, Math.min(bytes.length, offset + length));
+    });
+    expect(strict).toEqual({ format: 'ELF', architectures: ['x64'], needed: [], searchFolders: [] });
+  });
+
   it('and what a platform loads', () => {
     expect(['linux', 'freebsd', 'darwin', 'win32'].map(formatOf)).toEqual(['ELF', 'ELF', 'Mach-O', 'PE']);
   });

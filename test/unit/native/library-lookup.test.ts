@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { findProjects, planLookup, type LookupPlace } from '../../../src/native/library-lookup.js';
+import { findProjects, isFile, planLookup, type LookupPlace } from '../../../src/native/library-lookup.js';
 
 const LINUX: LookupPlace = {
   platform: 'linux',
@@ -127,6 +131,20 @@ describe('planLookup', () => {
     expect(files('libSystem.dylib', MAC, ['/app']).at(-1)).toBe('system: libSystem.dylib');
     expect(files('kernel32.dll', WINDOWS, ['C:\\app']).at(-1)).toBe('system: kernel32.dll');
     expect(files('libm.so.6', LINUX, ['/app'], '/opt')).toEqual(['/opt/libm.so.6']);
+  });
+});
+
+describe('isFile', () => {
+  it('is false for what cannot be asked for', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tutti-lookup-'));
+    const loop = join(folder, 'loop.so');
+    symlinkSync('loop.so', loop);
+    const file = fileURLToPath(import.meta.url);
+    expect([file, folder, loop, join(file, 'inside'), 'x'.repeat(5_000), 'a\0b'].map(isFile)).toEqual([
+      true,
+      ...Array.from({ length: 5 }, () => false),
+    ]);
+    rmSync(folder, { recursive: true });
   });
 });
 

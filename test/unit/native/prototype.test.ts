@@ -92,6 +92,14 @@ describe('parsePrototype', () => {
       'parameter 1: unknown type "HANDLE h"; structs, enums and handles are declared in the option',
     ],
     ['int f(long double a)', 'parameter 1: unknown type "long double a"'],
+    ['int f(long double)', 'parameter 1: unknown type "long double"'],
+    ['int f(unsigned __int128)', 'parameter 1: unknown type "unsigned __int128"'],
+    ['int f(size_t int)', 'parameter 1: unknown type "size_t int"'],
+    ['int f(int a[2 * 3])', 'the length "2 *3" of an array is not a number'],
+    [
+      'int f(struct { int x; } p)',
+      'declares a struct where it is used; declare it by a name of its own before',
+    ],
     ['int f(signed unsigned a)', 'parameter 1: unknown type'],
     ['int f(long long long a)', 'parameter 1: unknown type'],
   ])('refuses %j: %s', (text, message) => {
@@ -151,6 +159,9 @@ describe('parsePrototype', () => {
 
   it('leaves comments out', () => {
     expect(parsePrototype('int f(int a /* first */, int b) // done').parameters).toHaveLength(2);
+    expect(parsePrototype('/* it adds */ extern "C" int f(int a, int b); // done').parameters).toHaveLength(
+      2,
+    );
   });
 });
 
@@ -226,8 +237,38 @@ describe('parseTypes', () => {
     });
   });
 
+  it('reads structs with pointers to their own kind, and those that are known by name before', () => {
+    const table = types(`
+      typedef struct node { int value; struct node *next; } Node;
+      typedef struct _Point Point; struct _Point { double x, y; };
+    `);
+    const { fields } = table.get('Node') as RecordType;
+    expect(fields.map(({ type }) => describeType(type))).toEqual(['int32_t', 'Node *']);
+    expect(table.get('Point')).toBe(table.get('_Point'));
+    expect(recordLayout(table.get('Point') as RecordType).size).toBe(16);
+  });
+
+  it('reads integers as C does', () => {
+    const table = types(
+      'struct text { char a[0x10], b[010], c[4u]; }; enum e { A = 010, B = 0x10u, C = -1 };',
+    );
+    expect(recordLayout(table.get('text') as RecordType).offsets).toEqual([0, 16, 24]);
+    expect(table.get('e')).toMatchObject({
+      values: new Map([
+        ['A', 8],
+        ['B', 16],
+        ['C', -1],
+      ]),
+    });
+  });
+
   it.each([
     ['struct { int a; };', 'the struct has no name'],
+    ['struct p { int a[2 * 3]; };', 'the length "2 *3" of an array is not a number'],
+    ['struct p { struct { int a; } inner; };', 'declares a struct where it is used'],
+    ['struct p { struct p inner; };', 'the size of the member "inner" is not known'],
+    ['enum e { A = 0x100000000 };', 'the numbers of the enum do not fit into 32 bits'],
+    ['enum e { 5 };', 'expected a name, or a name and an integer'],
     ['struct p { };', 'there are no members'],
     ['struct p { int; };', 'a member has no name'],
     ['struct p { float12 a; };', 'unknown type "float12 a"'],
