@@ -8,7 +8,7 @@ import type { ExclusiveGate } from './exclusive-gate.js';
 import { delayAfterPollError, idlePollGap } from './poll-backoff.js';
 import type { TaskReporter } from './task-reporter.js';
 import type { TaskRunner } from './task-runner.js';
-import { TaskSlots } from './task-slots.js';
+import { isNew, TaskSlots } from './task-slots.js';
 import { TurnWatch } from './turn-watch.js';
 
 /** The longest wait that the server allows (conductor: `ExecutionService`, "cannot be more than 5 seconds"). */
@@ -76,6 +76,8 @@ export class PollLoop {
   #nap: AbortController | undefined;
   #mode: 'short' | 'long' = 'short';
   #earlyEmpty = 0;
+  /** Of the last poll. */
+  #startedAt = 0;
   #isAbortable = false;
 
   constructor(options: PollLoopOptions) {
@@ -88,7 +90,8 @@ export class PollLoop {
   async run(): Promise<void> {
     await this.#sleep(Math.random() * Math.min(START_SPREAD_MS, this.#pollIntervalMs));
     while (!this.#stop.signal.aborted) {
-      if (this.#slots.free === 0) await this.#slotFreed();
+      if (this.#slots.hasRefusedCopies) await this.#pauseAfterCopies();
+      else if (this.#slots.free === 0) await this.#slotFreed();
       else if (this.#options.gate.isClosed) await this.#sleep(GATE_CHECK_MS);
       else if (this.#options.isPaused()) await this.#sleep(this.#pollIntervalMs);
       else await this.#pollOnce();
@@ -168,7 +171,7 @@ export class PollLoop {
   async #pollOnce(): Promise<void> {
     const isLong = this.#mode === 'long';
     const count = isLong ? 1 : this.#slots.free;
-    const startedAt = Date.now();
+    const startedAt = (this.#startedAt = Date.now());
     this.#slots.reserve(count);
     const waitMs = isLong ? LONG_POLL_MS : SHORT_POLL_MS;
     this.#turns.turn(waitMs + (this.#options.requestLimitMs ?? REQUEST_LIMIT_MS));
@@ -216,7 +219,8 @@ export class PollLoop {
   async #hit(tasks: readonly Task[], count: number, isLong: boolean): Promise<void> {
     this.#slots.isBusy = !isLong && tasks.length >= count;
     this.#mode = 'short';
-    this.#earlyEmpty = 0;
+    // Whether the others are copies of what runs is not known yet.
+    if (tasks.some(isNew)) this.#earlyEmpty = 0;
     // A server that gives more than was asked for must not bring the process above its capacity.
     for (const extra of tasks.slice(count)) this.#handBack(extra);
     this.#turns.turn(BEGIN_LIMIT_MS * tasks.length);
@@ -233,6 +237,12 @@ export class PollLoop {
     this.#earlyEmpty = Date.now() - startedAt < LONG_POLL_MS / 2 ? this.#earlyEmpty + 1 : 0;
     const gapMs = idlePollGap(this.#pollIntervalMs, this.#earlyEmpty);
     await this.#sleep(startedAt + gapMs - Date.now());
+  }
+
+  /** Asking again at once would bring the same copies. */
+  async #pauseAfterCopies(): Promise<void> {
+    this.#slots.hasRefusedCopies = false;
+    await this.#waitIdle(this.#startedAt);
   }
 
   async #failed(error: unknown): Promise<void> {
