@@ -156,6 +156,7 @@ export class ApiClient {
     }
     if (response.status === 401) return 'the token was refused: does the access key belong to this server?';
     if (response.status === 403) return 'the access key may lack a permission';
+    if (response.status === 407) return 'the proxy wants credentials: give them in its address';
     if (response.status === 404 && isHtml(response))
       return 'is the server URL right? It usually ends in /api';
     return '';

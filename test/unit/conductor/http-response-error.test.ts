@@ -97,6 +97,14 @@ describe('statusError', () => {
   it('has Retry-After in milliseconds', () => {
     expect(statusError(request, answer(429, '', { 'retry-after': '7' })).retryAfterMs).toBe(7000);
   });
+
+  it('takes a date in Retry-After by the clock of the server', () => {
+    const headers = {
+      date: 'Tue, 24 Nov 2037 08:00:00 GMT',
+      'retry-after': 'Tue, 24 Nov 2037 08:00:30 GMT',
+    };
+    expect(statusError(request, answer(503, '', headers)).retryAfterMs).toBe(30_000);
+  });
 });
 
 describe('bodyError', () => {
@@ -127,5 +135,8 @@ describe('parseRetryAfter', () => {
     ['', undefined],
     [undefined, undefined],
     [['3', '9'], 3000],
+    ['86400', 600_000],
+    ['99999999999999999999', 600_000],
+    ['Wed, 21 Oct 2099 07:28:00 GMT', 600_000],
   ])('%s → %s', (header, expected) => expect(parseRetryAfter(header, now)).toBe(expected));
 });
