@@ -86,7 +86,8 @@ export class ApiClient {
   parse<T>(request: ApiRequest, response: TransportResponse): T | undefined {
     if (response.body === '') return undefined;
     try {
-      return JSON.parse(response.body) as T;
+      // Some servers begin with a byte order mark.
+      return JSON.parse(response.body.replace(/^\uFEFF/, '')) as T;
     } catch {
       if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
       if (response.body.trim() === '') return undefined;
