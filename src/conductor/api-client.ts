@@ -54,7 +54,9 @@ export class ApiClient {
     const body = request.json === undefined ? request.text : JSON.stringify(request.json);
     const response = await this.#transport.request(this.#prepare(request, body, token));
     if (response.status >= 200 && response.status < 300) return response;
-    if (!isTokenRefused(response)) throw this.#error(request, response);
+    // A server that seemed to have no authentication, as it was not there yet when it was asked for a token.
+    const wantsToken = response.status === 403 && token === undefined && this.#authentication.hasCredentials;
+    if (!wantsToken && !isTokenRefused(response)) throw this.#error(request, response);
     const renewed = await untilAborted(this.#authentication.replace(token), unsentSignal);
     // A server that turned out to have no authentication gives none: nothing would be different then.
     if (renewed === undefined) throw this.#error(request, response);
@@ -78,7 +80,7 @@ export class ApiClient {
   /** The text of the answer, possibly empty. @throws HttpError HTTP_BODY for an HTML page */
   async text(request: ApiRequest): Promise<string> {
     const response = await this.send(request);
-    if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
+    if (isHtml(response)) throw bodyError(request, response, this.#describe(response));
     return response.body;
   }
 
@@ -89,7 +91,7 @@ export class ApiClient {
       // Some servers begin with a byte order mark.
       return JSON.parse(response.body.replace(/^\uFEFF/, '')) as T;
     } catch {
-      if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
+      if (isHtml(response)) throw bodyError(request, response, this.#describe(response));
       if (response.body.trim() === '') return undefined;
       // The body itself is payload of users and stays out of the message.
       throw bodyError(
@@ -149,6 +151,10 @@ export class ApiClient {
 
   #error(request: ApiRequest, response: TransportResponse): Error {
     return statusError(request, response, this.#hint(response), (text) => this.#authentication.redact(text));
+  }
+
+  #describe(response: TransportResponse): string {
+    return describeAnswer(response, (text) => this.#authentication.redact(text)) ?? 'HTML';
   }
 
   #hint(response: TransportResponse): string {

@@ -24,8 +24,7 @@ export function statusError(
   redact: (text: string) => string = (text) => text,
 ): HttpError {
   const { status } = response;
-  const described = describeAnswer(response);
-  const serverMessage = described === undefined ? undefined : redact(described);
+  const serverMessage = describeAnswer(response, redact);
   const message = `${request.method} ${request.path}: the server answered ${status}`;
   return new HttpError(
     status === 401 || status === 403 ? 'HTTP_AUTH' : 'HTTP_STATUS',
@@ -65,8 +64,21 @@ export function isHtml(response: TransportResponse): boolean {
   );
 }
 
-/** The answer in one line: the message of a JSON error body, the title of a page, or the text itself. */
-export function describeAnswer(response: TransportResponse): string | undefined {
+/**
+ * The answer in one line: the message of a JSON error body, the title of a page, or the text itself.
+ *
+ * @param redact - takes credentials out of what the server wrote
+ */
+export function describeAnswer(
+  response: TransportResponse,
+  redact: (text: string) => string = (text) => text,
+): string | undefined {
+  // Before anything is cut or joined, as half a secret is not recognised; and after escapes were undone.
+  const described = describe({ ...response, body: redact(response.body) });
+  return described === undefined ? undefined : redact(described);
+}
+
+function describe(response: TransportResponse): string | undefined {
   if (response.status >= 300 && response.status < 400) return describeRedirect(response);
   if (isHtml(response)) return `HTML: ${oneLine(htmlTitle(response.body))}`;
   if (response.body.trim() === '') return undefined;

@@ -81,6 +81,14 @@ describe('statusError', () => {
     expect(JSON.stringify(error)).not.toContain('hunter2');
   });
 
+  it('takes it out before the text is cut and its spaces are joined', () => {
+    const redact = (text: string): string => text.replaceAll('hunter2  hunter3', '***');
+    const long = JSON.stringify({ message: `${'x'.repeat(490)} hunter2  hunter3` });
+    for (const body of [long, '<html><title>hunter2  hunter3</title></html>', 'hunter2  hunter3']) {
+      expect(statusError(request, answer(401, body), '', redact).message).not.toContain('hunter');
+    }
+  });
+
   it.each([
     [408, true],
     [425, true],
