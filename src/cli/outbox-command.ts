@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { describeThrown } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS } from '../conductor/http-options.js';
 import { stateRoots } from '../app/state-folders.js';
 import { formatTable } from '../app/table.js';
 import { findRuns, RunDirectory, type FoundRun } from '../orchestrator/run-directory.js';
@@ -153,7 +154,13 @@ async function replayOne(
   const directory = await RunDirectory.open([folder], logger);
   if (directory === undefined) throw new Error(`${folder} cannot be written`);
   const client = createTaskClient(
-    { serverUrl, keyId: env['CONDUCTOR_AUTH_KEY'], keySecret: env['CONDUCTOR_AUTH_SECRET'] },
+    {
+      serverUrl,
+      keyId: env['CONDUCTOR_AUTH_KEY'],
+      keySecret: env['CONDUCTOR_AUTH_SECRET'],
+      // What is on its way at the end is waited for.
+      requestTimeoutMs: Math.ceil(Math.min(timeoutMs, DEFAULT_REQUEST_TIMEOUT_MS)),
+    },
     { logger },
   );
   let refused = 0;

@@ -54,7 +54,9 @@ export class ApiClient {
     const body = request.json === undefined ? request.text : JSON.stringify(request.json);
     const response = await this.#transport.request(this.#prepare(request, body, token));
     if (response.status >= 200 && response.status < 300) return response;
-    if (!isTokenRefused(response)) throw this.#error(request, response);
+    // A server that seemed to have no authentication, as it was not there yet when it was asked for a token.
+    const wantsToken = response.status === 403 && token === undefined && this.#authentication.hasCredentials;
+    if (!wantsToken && !isTokenRefused(response)) throw this.#error(request, response);
     const renewed = await untilAborted(this.#authentication.replace(token), unsentSignal);
     // A server that turned out to have no authentication gives none: nothing would be different then.
     if (renewed === undefined) throw this.#error(request, response);
@@ -78,7 +80,7 @@ export class ApiClient {
   /** The text of the answer, possibly empty. @throws HttpError HTTP_BODY for an HTML page */
   async text(request: ApiRequest): Promise<string> {
     const response = await this.send(request);
-    if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
+    if (isHtml(response)) throw bodyError(request, response, this.#describe(response));
     return response.body;
   }
 
@@ -86,9 +88,10 @@ export class ApiClient {
   parse<T>(request: ApiRequest, response: TransportResponse): T | undefined {
     if (response.body === '') return undefined;
     try {
-      return JSON.parse(response.body) as T;
+      // Some servers begin with a byte order mark.
+      return JSON.parse(response.body.replace(/^\uFEFF/, '')) as T;
     } catch {
-      if (isHtml(response)) throw bodyError(request, response, describeAnswer(response) ?? 'HTML');
+      if (isHtml(response)) throw bodyError(request, response, this.#describe(response));
       if (response.body.trim() === '') return undefined;
       // The body itself is payload of users and stays out of the message.
       throw bodyError(
@@ -150,12 +153,17 @@ export class ApiClient {
     return statusError(request, response, this.#hint(response), (text) => this.#authentication.redact(text));
   }
 
+  #describe(response: TransportResponse): string {
+    return describeAnswer(response, (text) => this.#authentication.redact(text)) ?? 'HTML';
+  }
+
   #hint(response: TransportResponse): string {
     if (response.status === 401 && !this.#authentication.hasCredentials) {
       return 'the server wants an access key: set CONDUCTOR_AUTH_KEY and CONDUCTOR_AUTH_SECRET';
     }
     if (response.status === 401) return 'the token was refused: does the access key belong to this server?';
     if (response.status === 403) return 'the access key may lack a permission';
+    if (response.status === 407) return 'the proxy wants credentials: give them in its address';
     if (response.status === 404 && isHtml(response))
       return 'is the server URL right? It usually ends in /api';
     return '';

@@ -96,7 +96,8 @@ export class Authentication {
     const { keyId, keySecret } = this.#options.credentials ?? {};
     let clean = text;
     for (const secret of [keySecret, this.#token, this.#oldToken, keyId]) {
-      if (secret !== undefined) clean = clean.replaceAll(secret, '***');
+      for (const form of secret === undefined ? [] : writtenForms(secret))
+        clean = clean.replaceAll(form, '***');
     }
     return clean;
   }
@@ -171,6 +172,15 @@ export class Authentication {
       pauseMs,
     });
   }
+}
+
+/** As it is, in JSON, and in a query or form. */
+function writtenForms(secret: string): string[] {
+  return [
+    secret,
+    JSON.stringify(secret).slice(1, -1),
+    new URLSearchParams({ s: secret }).toString().slice(2),
+  ];
 }
 
 function readToken(response: TransportResponse): string {

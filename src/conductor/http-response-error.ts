@@ -8,6 +8,8 @@ interface Asked {
 }
 
 const LIMIT = 500;
+/** However long a server, or what stands in its place, wants to be left alone: then it is asked again. */
+const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
 /**
  * The error for an answer with a status that is not 2xx. `details.serverMessage` is the server's own text.
@@ -22,8 +24,7 @@ export function statusError(
   redact: (text: string) => string = (text) => text,
 ): HttpError {
   const { status } = response;
-  const described = describeAnswer(response);
-  const serverMessage = described === undefined ? undefined : redact(described);
+  const serverMessage = describeAnswer(response, redact);
   const message = `${request.method} ${request.path}: the server answered ${status}`;
   return new HttpError(
     status === 401 || status === 403 ? 'HTTP_AUTH' : 'HTTP_STATUS',
@@ -34,7 +35,7 @@ export function statusError(
       method: request.method,
       path: request.path,
       status,
-      retryAfterMs: parseRetryAfter(response.headers['retry-after']),
+      retryAfterMs: parseRetryAfter(response.headers['retry-after'], clockOf(response)),
     },
     { details: { serverMessage } },
   );
@@ -63,25 +64,48 @@ export function isHtml(response: TransportResponse): boolean {
   );
 }
 
-/** The answer in one line: the message of a JSON error body, the title of a page, or the text itself. */
-export function describeAnswer(response: TransportResponse): string | undefined {
+/**
+ * The answer in one line: the message of a JSON error body, the title of a page, or the text itself.
+ *
+ * @param redact - takes credentials out of what the server wrote
+ */
+export function describeAnswer(
+  response: TransportResponse,
+  redact: (text: string) => string = (text) => text,
+): string | undefined {
+  // Before anything is cut or joined, as half a secret is not recognised; and after escapes were undone.
+  const described = describe({ ...response, body: redact(response.body) });
+  return described === undefined ? undefined : redact(described);
+}
+
+function describe(response: TransportResponse): string | undefined {
   if (response.status >= 300 && response.status < 400) return describeRedirect(response);
   if (isHtml(response)) return `HTML: ${oneLine(htmlTitle(response.body))}`;
   if (response.body.trim() === '') return undefined;
   return oneLine(messageOf(response.body) ?? response.body);
 }
 
-/** `Retry-After` in milliseconds: seconds or an HTTP date; undefined when absent or not readable. */
+/** `Retry-After` in milliseconds, 10 minutes at most: seconds or a date; undefined when absent or not readable. */
 export function parseRetryAfter(
   header: string | string[] | undefined,
   now: number = Date.now(),
 ): number | undefined {
   const value = (Array.isArray(header) ? header[0] : header)?.trim();
   if (value === undefined || value === '') return undefined;
-  if (/^\d+(\.\d+)?$/.test(value)) return Math.round(Number(value) * 1000);
+  if (/^\d+(\.\d+)?$/.test(value)) return bounded(Math.round(Number(value) * 1000));
   // Date.parse takes things like "-5" as well; an HTTP date starts with the day of the week.
   const date = /^[a-z]{3,9},? /i.test(value) ? Date.parse(value) : NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  return Number.isNaN(date) ? undefined : bounded(date - now);
+}
+
+function bounded(ms: number): number {
+  return Math.min(Math.max(0, ms), MAX_RETRY_AFTER_MS);
+}
+
+/** The server's time, for dates that it names; this machine's where it tells none. */
+function clockOf({ headers }: TransportResponse): number {
+  const date = Date.parse(String(headers['date']));
+  return Number.isNaN(date) ? Date.now() : date;
 }
 
 function messageOf(body: string): string | undefined {

@@ -1,4 +1,6 @@
 import { Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { describeThrown } from '../core/errors.js';
+import { decodeContent } from './content-encoding.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import type { HttpOptions } from './http-options.js';
 import { bodyError } from './http-response-error.js';
@@ -135,8 +137,12 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
   onResponseEnd(): void {
     if (!this.#settle()) return;
     const bytes = Array.isArray(this.#body) ? Buffer.concat(this.#body) : this.#body;
-    const body = bytes === undefined ? '' : bytes.toString();
-    this.#resolve({ status: this.#status, headers: this.#headers, body });
+    const answer = { status: this.#status, headers: this.#headers, body: '' };
+    try {
+      this.#resolve(bytes === undefined ? answer : { ...answer, body: this.#decode(bytes).toString() });
+    } catch (error) {
+      this.#reject(bodyError(this.#request, answer, describeThrown(error), error));
+    }
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -148,6 +154,14 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
     } else if (this.#settle()) {
       this.#reject(networkError(this.#request, this.#options.baseUrl, error));
     }
+  }
+
+  #decode(bytes: Buffer): Buffer {
+    const header = this.#headers['content-encoding'];
+    if (header === undefined) return bytes;
+    const encoding = String(header).trim().toLowerCase();
+    if (encoding === '' || encoding === 'identity') return bytes;
+    return decodeContent(bytes, encoding, this.#limits.maxBytes);
   }
 
   #dispatch(): void {

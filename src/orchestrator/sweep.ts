@@ -174,11 +174,13 @@ export class Sweeper {
   }
 }
 
-/** 501 and 500 are what servers without an index answer: asking again changes nothing. */
+/** What servers without an index, or without the endpoint, answer: asking again changes nothing. */
+const NO_INDEX: readonly (number | undefined)[] = [404, 405, 500, 501];
+
 function isAway(error: unknown): boolean {
-  if (!(error instanceof HttpError) || error.status === 500 || error.status === 501) return false;
+  if (!(error instanceof HttpError) || NO_INDEX.includes(error.status)) return false;
   const verdict = deliveryVerdict(error);
-  return error.status !== 404 && (verdict === 'retry' || verdict === 'retry-auth');
+  return verdict === 'retry' || verdict === 'retry-auth';
 }
 
 const NO_SEARCH =

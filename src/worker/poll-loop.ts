@@ -8,7 +8,7 @@ import type { ExclusiveGate } from './exclusive-gate.js';
 import { delayAfterPollError, idlePollGap } from './poll-backoff.js';
 import type { TaskReporter } from './task-reporter.js';
 import type { TaskRunner } from './task-runner.js';
-import { TaskSlots } from './task-slots.js';
+import { isNew, TaskSlots } from './task-slots.js';
 import { TurnWatch } from './turn-watch.js';
 
 /** The longest wait that the server allows (conductor: `ExecutionService`, "cannot be more than 5 seconds"). */
@@ -76,6 +76,8 @@ export class PollLoop {
   #nap: AbortController | undefined;
   #mode: 'short' | 'long' = 'short';
   #earlyEmpty = 0;
+  /** When the last poll began, by `performance.now()`. */
+  #startedTick = 0;
   #isAbortable = false;
 
   constructor(options: PollLoopOptions) {
@@ -88,7 +90,8 @@ export class PollLoop {
   async run(): Promise<void> {
     await this.#sleep(Math.random() * Math.min(START_SPREAD_MS, this.#pollIntervalMs));
     while (!this.#stop.signal.aborted) {
-      if (this.#slots.free === 0) await this.#slotFreed();
+      if (this.#slots.hasRefusedCopies) await this.#pauseAfterCopies();
+      else if (this.#slots.free === 0) await this.#slotFreed();
       else if (this.#options.gate.isClosed) await this.#sleep(GATE_CHECK_MS);
       else if (this.#options.isPaused()) await this.#sleep(this.#pollIntervalMs);
       else await this.#pollOnce();
@@ -170,7 +173,7 @@ export class PollLoop {
     const count = isLong ? 1 : this.#slots.free;
     const startedAt = Date.now();
     // Somebody may set the clock meanwhile.
-    const startedTick = performance.now();
+    this.#startedTick = performance.now();
     this.#slots.reserve(count);
     const waitMs = isLong ? LONG_POLL_MS : SHORT_POLL_MS;
     this.#turns.turn(waitMs + (this.#options.requestLimitMs ?? REQUEST_LIMIT_MS));
@@ -180,7 +183,7 @@ export class PollLoop {
     if (answer.error !== undefined) await this.#failed(answer.error);
     else if (tasks.length > 0) await this.#hit(tasks, count, isLong);
     // Nothing but copies of what is here is no reason to ask again at once.
-    else if (isLong || answer.tasks.length > 0) await this.#waitIdle(startedTick);
+    else if (isLong || answer.tasks.length > 0) await this.#waitIdle();
     else {
       this.#slots.isBusy = false;
       this.#mode = 'long';
@@ -218,7 +221,8 @@ export class PollLoop {
   async #hit(tasks: readonly Task[], count: number, isLong: boolean): Promise<void> {
     this.#slots.isBusy = !isLong && tasks.length >= count;
     this.#mode = 'short';
-    this.#earlyEmpty = 0;
+    // Whether the others are copies of what runs is not known yet.
+    if (tasks.some(isNew)) this.#earlyEmpty = 0;
     // A server that gives more than was asked for must not bring the process above its capacity.
     for (const extra of tasks.slice(count)) this.#handBack(extra);
     this.#turns.turn(BEGIN_LIMIT_MS * tasks.length);
@@ -231,10 +235,16 @@ export class PollLoop {
     this.#surplus.add(underWay);
   }
 
-  async #waitIdle(startedTick: number): Promise<void> {
-    this.#earlyEmpty = performance.now() - startedTick < LONG_POLL_MS / 2 ? this.#earlyEmpty + 1 : 0;
+  async #waitIdle(): Promise<void> {
+    this.#earlyEmpty = performance.now() - this.#startedTick < LONG_POLL_MS / 2 ? this.#earlyEmpty + 1 : 0;
     const gapMs = idlePollGap(this.#pollIntervalMs, this.#earlyEmpty);
-    await this.#sleep(startedTick + gapMs - performance.now());
+    await this.#sleep(this.#startedTick + gapMs - performance.now());
+  }
+
+  /** Asking again at once would bring the same copies. */
+  async #pauseAfterCopies(): Promise<void> {
+    this.#slots.hasRefusedCopies = false;
+    await this.#waitIdle();
   }
 
   async #failed(error: unknown): Promise<void> {

@@ -8,6 +8,12 @@ import { unserialisablePath } from './lost-payload.js';
 const RETRY: BackoffOptions = { initialMs: 100, maxMs: 10_000 };
 const AUTH_RETRY: BackoffOptions = { initialMs: 1_000, maxMs: 60_000 };
 
+/**
+ * Answers about the result itself. Every other status speaks of the way to the server: a page in its place (405), a proxy
+ * without credentials (407), one that gave up (499).
+ */
+const ABOUT_THE_RESULT: readonly (number | undefined)[] = [400, 409, 413, 415, 422];
+
 /** What to do about a failed update. */
 export type DeliveryVerdict = 'retry' | 'retry-auth' | 'refused' | 'unknown-task';
 
@@ -17,7 +23,7 @@ export function deliveryVerdict(error: unknown): DeliveryVerdict {
   if (error.code === 'HTTP_AUTH') return 'retry-auth';
   // HTML or cut-off JSON with status 200: a proxy or load balancer speaks in place of the server.
   if (error.code === 'HTTP_BODY' || error.isRetryable) return 'retry';
-  if (error.status !== 404) return 'refused';
+  if (error.status !== 404) return ABOUT_THE_RESULT.includes(error.status) ? 'refused' : 'retry';
   // A 404 that does not speak of the task comes from something between: an ingress whose server is just starting, say.
   return /no such (task|workflow)|task not found/i.test(error.message) ? 'unknown-task' : 'retry';
 }

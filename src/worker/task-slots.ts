@@ -55,6 +55,8 @@ export class TaskSlots {
   #isStopping = false;
   /** The queue is probably not empty: then it pays to ask for the next task with each update. */
   isBusy = false;
+  /** Tasks came that run already, here or elsewhere, and may come again at once. */
+  hasRefusedCopies = false;
   /** When it is lowered, what runs may end, and nothing begins in its place. */
   concurrency: number;
 
@@ -109,8 +111,9 @@ export class TaskSlots {
   }
 
   async #beginClaimed(task: Task, receivedAt: number): Promise<void> {
-    if (await this.#mayRun(task)) await this.#beginAll([task], receivedAt);
-    else this.#freeOne();
+    if (await this.#mayRun(task)) return await this.#beginAll([task], receivedAt);
+    this.hasRefusedCopies = true;
+    this.#freeOne();
   }
 
   async #beginAll(tasks: Task[], receivedAt: number): Promise<void> {
@@ -190,9 +193,10 @@ export class TaskSlots {
         responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
         pollCount: arrival.task.pollCount,
       });
-      this.#here.delete(arrival.task.taskId);
       cameAt = Date.now();
+      // The task that has just been told is still here: an answer that brings it once more brings a copy.
       const isNext = next !== undefined && (isNew(next) ? !this.#isCopy(next) : await this.#mayRun(next));
+      this.#here.delete(arrival.task.taskId);
       arrival = isNext ? this.#admit(next) : undefined;
       if (arrival !== undefined) await this.#options.reporter.started([this.#toReport(arrival)]);
     }
@@ -282,7 +286,7 @@ export class TaskSlots {
 }
 
 /** Only a task that was handed out before can be running already; every other is spared the question. */
-function isNew(task: Task): boolean {
+export function isNew(task: Task): boolean {
   return task.pollCount <= 1 && task.retryCount === 0;
 }
 

@@ -79,6 +79,33 @@ describe.each(TRANSPORTS)('requests on $name', ({ Kind }) => {
       expect(use.server.of('POST /token')).toHaveLength(2);
     });
 
+    it('shows nothing of a page that echoes the token, nor of a key that was written as JSON or in a query', async () => {
+      use.server.on('POST /token', token(1)).on('POST /tasks', (request) => ({
+        headers: { 'content-type': 'text/html' },
+        body: `<html><title>for ${String(request.headers['x-authorization'])}</title></html>`,
+      }));
+      await use.open(keys);
+      expect((await use.failure(use.clients.tasks.update(result))).message).toContain('HTML: for ***');
+      const odd = 'hunter2+"\\/=';
+      for (const echo of [JSON.stringify({ keySecret: odd }), `secret=${encodeURIComponent(odd)}`]) {
+        await use.clients.close();
+        use.server.on('POST /token', { status: 401, body: `bad request: ${echo}` });
+        await use.open({ ...keys, keySecret: odd });
+        expect((await use.failure(use.clients.tasks.update(result))).message).toContain('bad request: ');
+      }
+    });
+
+    it('asks for a token again when a server that seemed open refuses what has none', async () => {
+      use.server
+        .on('POST /token', { status: 404, body: 'no server yet' }, token(1))
+        .on('POST /tasks', ({ headers }) =>
+          headers['x-authorization'] === undefined ? { status: 403, body: 'Forbidden' } : { body: 't-1' },
+        );
+      await use.open(keys);
+      await use.clients.tasks.update(result);
+      expect(use.server.of('POST /token')).toHaveLength(2);
+    });
+
     it('knows an open server', async () => {
       use.server.on('POST /tasks', { body: 't-1' });
       await use.open(keys);

@@ -169,6 +169,17 @@ describe('answers to polls', () => {
   });
 });
 
+it('a workflow may have the name of something that every object has', async () => {
+  const { client } = await start();
+  const tasks = [{ name: 'x', taskReferenceName: 'a' }];
+  for (const name of ['__proto__', 'flow'])
+    await client.request('POST', '/metadata/workflow', { name, tasks });
+  const path = (name: string): string => `/metadata/workflow/${name}/versions`;
+  expect((await client.expectOk('GET', path('__proto__'))).body).toMatchObject([{ name: '__proto__' }]);
+  expect((await client.expectOk('GET', path('flow'))).body).toMatchObject([{ name: 'flow' }]);
+  expect((await client.expectOk('GET', path('constructor'))).body).toEqual([]);
+});
+
 describe('what is not there yet', () => {
   it.each([
     ['POST', '/workflow/execute/flow/1'],

@@ -94,6 +94,15 @@ describe('tutti outbox replay', () => {
     expect((await run('list')).text).toContain('t3');
   });
 
+  test('does not wait longer for a server that never answers', async () => {
+    await application('shop-1', ['t1'], true);
+    server.on('POST /tasks', 'hang');
+    const startedAt = performance.now();
+    expect((await run('replay', '--timeout', '0.5')).code).toBe(1);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect((await run('list')).text).toMatch(/shop-1 +ended +t1/);
+  });
+
   test('a server that takes nothing: exit code 1, and everything is still there', async () => {
     await application('shop-1', ['t1'], true);
     server.on('POST /tasks', { status: 503 });

@@ -46,6 +46,12 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     expect(use.logger.text).not.toContain(SECRET);
   });
 
+  it('reads an answer that begins with a byte order mark', async () => {
+    use.server.on(POLL, { body: '\uFEFF[{"taskId":"t-1","workflowInstanceId":"w-1"}]' });
+    await use.open();
+    expect((await use.clients.tasks.poll(poll)).tasks).toMatchObject([{ taskId: 't-1' }]);
+  });
+
   it('does not send again in silence what gives a task back: somebody may have polled it meanwhile', async () => {
     use.server.on('POST /tasks', { body: 't-1' }, 'drop', { body: 't-1' });
     await use.open({ updateConnections: 1 });

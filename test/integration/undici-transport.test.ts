@@ -1,4 +1,6 @@
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { resolveHttpOptions } from '../../src/conductor/http-options.js';
 import type { TransportRequest } from '../../src/conductor/transport.js';
@@ -58,6 +60,49 @@ describe('a kept-alive connection that the server closes', () => {
     expect((await transport.request({ ...post, idempotent: true })).body).toBe('ok');
     expect(requests.at(-1)).toMatch(/body$/);
     expect(requests).toHaveLength(5);
+  });
+});
+
+describe('an answer that a gateway has compressed unasked', () => {
+  let transport: UndiciTransport;
+  let server: HttpServer;
+  const answering = async (encoding: string, body: Buffer, maxBytes?: number): Promise<void> => {
+    server = createHttpServer((_, response) => {
+      response.writeHead(200, { 'content-encoding': encoding }).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    transport = new UndiciTransport(
+      resolveHttpOptions({ serverUrl: `http://127.0.0.1:${port}` }, {}),
+      maxBytes,
+    );
+  };
+  afterEach(async () => {
+    await transport.close();
+    server.close();
+  });
+
+  it.each([
+    ['gzip', gzipSync('größer')],
+    ['GZIP', gzipSync('größer')],
+    ['br', brotliCompressSync('größer')],
+    ['deflate', deflateSync('größer')],
+    ['identity', Buffer.from('größer')],
+    ['gzip', Buffer.alloc(0)],
+  ])('is read: %s', async (encoding, body) => {
+    await answering(encoding, body);
+    expect((await transport.request(get)).body).toBe(body.length === 0 ? '' : 'größer');
+  });
+
+  it.each([
+    ['zstd', Buffer.from('x'), /answered 200 with a body encoded as "zstd", which is not known/],
+    ['gzip', Buffer.from('plain'), /a body that is not "gzip" as it says/],
+    ['gzip', gzipSync('x'.repeat(10_000)), /more than 1000 bytes/],
+  ])('or refused, with an error that says why: %s', async (encoding, body, message) => {
+    await answering(encoding, body, 1_000);
+    const asked = transport.request(get);
+    await expect(asked).rejects.toMatchObject({ code: 'HTTP_BODY', isRetryable: true });
+    await expect(asked).rejects.toThrow(message);
   });
 });
 

@@ -81,6 +81,14 @@ describe('statusError', () => {
     expect(JSON.stringify(error)).not.toContain('hunter2');
   });
 
+  it('takes it out before the text is cut and its spaces are joined', () => {
+    const redact = (text: string): string => text.replaceAll('hunter2  hunter3', '***');
+    const long = JSON.stringify({ message: `${'x'.repeat(490)} hunter2  hunter3` });
+    for (const body of [long, '<html><title>hunter2  hunter3</title></html>', 'hunter2  hunter3']) {
+      expect(statusError(request, answer(401, body), '', redact).message).not.toContain('hunter');
+    }
+  });
+
   it.each([
     [408, true],
     [425, true],
@@ -96,6 +104,14 @@ describe('statusError', () => {
 
   it('has Retry-After in milliseconds', () => {
     expect(statusError(request, answer(429, '', { 'retry-after': '7' })).retryAfterMs).toBe(7000);
+  });
+
+  it('takes a date in Retry-After by the clock of the server', () => {
+    const headers = {
+      date: 'Tue, 24 Nov 2037 08:00:00 GMT',
+      'retry-after': 'Tue, 24 Nov 2037 08:00:30 GMT',
+    };
+    expect(statusError(request, answer(503, '', headers)).retryAfterMs).toBe(30_000);
   });
 });
 
@@ -127,5 +143,8 @@ describe('parseRetryAfter', () => {
     ['', undefined],
     [undefined, undefined],
     [['3', '9'], 3000],
+    ['86400', 600_000],
+    ['99999999999999999999', 600_000],
+    ['Wed, 21 Oct 2099 07:28:00 GMT', 600_000],
   ])('%s → %s', (header, expected) => expect(parseRetryAfter(header, now)).toBe(expected));
 });

@@ -672,6 +672,35 @@ describe('a task that runs already', () => {
     await bench.stopped();
   });
 
+  it.each([1, 3])(
+    'does not make the loop ask without a pause when it was handed out before, with %i places',
+    async (places) => {
+      const bench = new Bench(places);
+      bench.reporter.runningElsewhere.add('a');
+      bench.client.answers.poll = () => Promise.resolve([makeTask('a', { pollCount: 2 })]);
+      bench.start();
+      await bench.pass(60_000);
+      expect(bench.begun).toEqual([]);
+      expect(bench.client.polls.length).toBeLessThan(200);
+      delete bench.client.answers.poll;
+      bench.client.push(...tasks('b'));
+      await bench.pass(LONG_MS);
+      expect(bench.begun).toEqual(['b']);
+      await bench.stopped();
+    },
+  );
+
+  it('is not run a second time when the answer to its own result brings it once more', async () => {
+    const bench = new Bench(1, { instantly: true });
+    bench.client.push(...tasks('a', 'b'));
+    bench.client.answers.updateAndPoll = ({ taskId }) => Promise.resolve(makeTask(taskId));
+    bench.start();
+    await bench.pass(1_000);
+    expect(bench.begun).toEqual(['a', 'b']);
+    expect(bench.statuses).toEqual({ a: 'COMPLETED', b: 'COMPLETED' });
+    await bench.stopped();
+  });
+
   it('is not given back as surplus when an answer has it twice', async () => {
     const bench = await new Bench(1).startIdle();
     bench.client.answers.poll = () => {

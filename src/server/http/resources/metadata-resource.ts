@@ -77,7 +77,8 @@ function latest(defs: readonly FullWorkflowDef[]): FullWorkflowDef[] {
 }
 
 function versionsByName(defs: readonly FullWorkflowDef[]): Record<string, unknown[]> {
-  const result: Record<string, unknown[]> = {};
+  // Without a prototype: a workflow may be called `constructor`.
+  const result = Object.create(null) as Record<string, unknown[]>;
   for (const { name, version, createTime, updateTime } of defs) {
     const summary = { name, version, createTime, ...(updateTime === 0 ? {} : { updateTime }) };
     (result[name] ??= []).push(summary);
