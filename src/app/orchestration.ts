@@ -120,11 +120,12 @@ async function connect(config: Config, entry: string, env: Environment): Promise
   const url = server?.url ?? config.connection.serverUrl;
   const { logger, transport } = config;
   const connection = { ...config.connection, serverUrl: url };
-  const client = createTaskClient(connection, { logger, transport });
+  let client: TaskClient | undefined;
   try {
+    client = createTaskClient(connection, { logger, transport });
     await checkKey(client, config);
   } catch (error) {
-    await client.close();
+    await client?.close();
     await server?.close();
     throw error;
   }

@@ -10,6 +10,7 @@ import type { HostedWorkers } from './hosted-worker.js';
 import type { OrchestratorMessage } from './messages.js';
 import { errorReport, OrchestratorChannel } from './orchestrator-channel.js';
 import type { ProcessMarker } from './process-launcher.js';
+import { killCompanions } from './process-tree.js';
 import { Pulse } from './pulse.js';
 import { WORKER_PROCESS_TRANSITIONS, type WorkerProcessState } from './states.js';
 import { WorkerLoops } from './worker-loops.js';
@@ -159,6 +160,8 @@ export class WorkerHost {
   }
 
   #guardProcess(): void {
+    // However it leaves: programs that a task has started and left to themselves are nobody's any more.
+    process.once('exit', killCompanions);
     // Signals reach the whole group (terminal, systemd); what they mean is the orchestrator's to decide.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
     // Asks the orchestrator for its status; by default it would end a process of the group.

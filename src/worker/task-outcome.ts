@@ -108,6 +108,9 @@ function badSeconds(seconds: unknown): TaskOutcome {
 
 function toOutput(value: unknown): JsonObject {
   if (value === undefined || value === null) return {};
+  if (typeof value === 'function' || typeof value === 'symbol') {
+    throw new TypeError(`a ${typeof value} cannot be written as JSON; return a plain object or an array`);
+  }
   if (typeof value !== 'object') return { result: value };
   if (Array.isArray(value)) return { result: value };
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
@@ -120,6 +123,11 @@ function toOutput(value: unknown): JsonObject {
   if (value instanceof Map || value instanceof Set) {
     throw new TypeError(
       `a ${value.constructor.name} cannot be written as JSON; return a plain object or an array`,
+    );
+  }
+  if (types.isNativeError(value)) {
+    throw new TypeError(
+      `it is an error, which fails a task only when it is thrown: ${describeThrown(value)}`,
     );
   }
   if (types.isGeneratorObject(value)) {

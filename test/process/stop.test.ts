@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
+import { isAlive } from '../support/processes.js';
 import { serverOfEachTest } from '../support/task-server.js';
 
 const server = serverOfEachTest('act', 'other', 'hangs');
@@ -46,6 +47,19 @@ describe('a signal', () => {
     app.signal('SIGTERM');
     expect(await app.ended()).toEqual({ code: 0, signal: null });
     expect((await server().task(taskId)).status).toBe('COMPLETED');
+  });
+
+  test('leaves no program behind that a task has started, but for those that are detached', async () => {
+    const app = start('app', { serverUrl: server().url });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'leavePrograms' });
+    const { own, heir } = (await server().has(taskId, 'COMPLETED')).outputData as Record<string, number>;
+    expect(isAlive(own!)).toBe(true);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+    await app.until(() => !isAlive(own!), 'the program to be gone');
+    expect(isAlive(heir!)).toBe(true);
+    process.kill(heir!, 'SIGKILL');
   });
 
   test('a worker process that gets one directly goes on', async () => {

@@ -267,6 +267,13 @@ describe('returned values that cannot be read', () => {
   test.each<[string, unknown, RegExp]>([
     ['a Map', new Map([['a', 1]]), /Map cannot be written as JSON/],
     ['a Set', new Set([1]), /Set cannot be written as JSON/],
+    [
+      'an error',
+      new RangeError('too far'),
+      /is an error, which fails a task only when it is thrown: .*too far/,
+    ],
+    ['a function', () => 1, /a function cannot be written as JSON/],
+    ['a symbol', Symbol('s'), /a symbol cannot be written as JSON/],
     ['a generator', generate(), /generator.*has not run/],
     ['an async generator', generateLater(), /generator.*has not run/],
     ['a proxy that throws', angryProxy(), /cannot be read: proxy trap/],
