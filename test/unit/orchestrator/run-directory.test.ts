@@ -50,11 +50,8 @@ const host = async (): Promise<string> => {
   return name;
 };
 
-async function deadPid(): Promise<number> {
-  const child = spawn(process.execPath, ['-e', '']);
-  await once(child, 'exit');
-  return child.pid!;
-}
+/** Above the largest id that Linux gives: the id of a process that has ended may be given to another one. */
+const DEAD_PID = 2 ** 22 + 1;
 
 describe('RunDirectory', () => {
   it('is for its owner only, and goes when nothing is left', async () => {
@@ -77,9 +74,9 @@ describe('RunDirectory', () => {
   });
 
   it('takes over what dead runs have left, with the ids of their workers', async () => {
-    const gone = { pid: await deadPid(), host: await host() };
+    const gone = { pid: DEAD_PID, host: await host() };
     const left = leave('run-1-x', gone, [
-      { taskType: 'a', workerId: 'w-1', pid: await deadPid() },
+      { taskType: 'a', workerId: 'w-1', pid: DEAD_PID },
       { taskType: 'b', workerId: 'w-2' },
     ]);
     writeFileSync(join(left, 'outbox', 'a.result.json'), '{}');
@@ -128,7 +125,7 @@ describe('RunDirectory', () => {
 
   it('leaves a dead run alone whose processes are still finishing their tasks', async () => {
     const worker = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-    const left = leave('run-1-x', { pid: await deadPid(), host: await host() }, [
+    const left = leave('run-1-x', { pid: DEAD_PID, host: await host() }, [
       { taskType: 'a', workerId: 'w-1', pid: worker.pid },
     ]);
     const run = await open();
@@ -142,7 +139,7 @@ describe('RunDirectory', () => {
   });
 
   it('several that start together take over each run once', async () => {
-    const gone = { pid: await deadPid(), host: await host() };
+    const gone = { pid: DEAD_PID, host: await host() };
     for (let number = 0; number < 10; number++)
       leave(`run-${number}-x`, gone, [{ taskType: 'a', workerId: `w-${number}` }]);
     const runs = [await open([join(root, 'app')])];
@@ -159,7 +156,7 @@ describe('RunDirectory', () => {
   });
 
   it('hands on what it had taken over itself and could not finish', async () => {
-    const gone = { pid: await deadPid(), host: await host() };
+    const gone = { pid: DEAD_PID, host: await host() };
     leave('run-1-x', gone, [{ taskType: 'a', workerId: 'w-1' }]);
     const first = await open();
     await first.takeOverDeadRuns();
