@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/errors.js';
+import { ownLocation, ownRequire } from '../core/own-location.js';
 import { isClusterChild } from '../orchestrator/cluster-child.js';
 import type { Environment } from './config.js';
 
@@ -13,7 +13,7 @@ export interface ProcessFacts {
 }
 
 /** The main file of the process in which `discover` imports unknown files. */
-export const DISCOVERY_PROCESS = fileURLToPath(new URL('discovery-process.js', import.meta.url));
+export const DISCOVERY_PROCESS = fileURLToPath(new URL('../app/discovery-process.js', ownLocation()));
 
 export function currentProcess(): ProcessFacts {
   return { argv1: process.argv[1], env: process.env, isClusterChild: isClusterChild() };
@@ -80,7 +80,7 @@ function testRunner({ env, argv1 }: ProcessFacts): { name: string; variable?: st
 /** Through npm's links, without an extension, a folder: the way Node itself finds the file that it starts. */
 function realPath(file: string): string {
   try {
-    return createRequire(import.meta.url).resolve(file);
+    return ownRequire().resolve(file);
   } catch {
     return file;
   }

@@ -28,7 +28,7 @@ export const ERROR_CODES = {
   NATIVE_LIBRARY_MISSING: 'A shared library was not found in any of the places that were tried.',
   NATIVE_LIBRARY_INVALID: 'A shared library was found but cannot be loaded.',
   NATIVE_SYMBOL_MISSING: 'A shared library does not export a function that was declared.',
-  NATIVE_BACKEND_MISSING: 'The package that was asked for to call native code is not installed.',
+  NATIVE_BACKEND_MISSING: 'The package that calls native code is not installed, or cannot be loaded.',
   NATIVE_SIGNATURE: 'A native function is declared or called with a wrong signature.',
   PROCESS_FAILED: 'A worker process failed to start, or died.',
   PROCESS_NOT_READY: 'A worker process did not get ready in time.',

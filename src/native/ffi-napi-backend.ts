@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { ConfigurationError, describeThrown } from '../core/errors.js';
+import { ownRequire } from '../core/own-location.js';
 import {
   NativeBackend,
   type AsyncNativeFunction,
@@ -29,12 +30,12 @@ export const FFI_NAPI_HINT =
 /** Calls native code by ffi-napi, for declarations that were written for it. A call takes some 20 µs. */
 export class FfiNapiBackend extends NativeBackend {
   readonly name = 'ffi-napi';
-  readonly #from: string | URL;
+  readonly #from: string | undefined;
   readonly #callbacks = new Set<Buffer>();
   #packages: Packages | undefined;
 
-  /** @param from - a file from where the packages are resolved */
-  constructor(from: string | URL = import.meta.url) {
+  /** @param from - a file from where the packages are resolved, instead of this one */
+  constructor(from?: string) {
     super();
     this.#from = from;
   }
@@ -239,9 +240,9 @@ function bufferOf(view: ArrayBufferView): Buffer {
 }
 
 /** The packages, with ffi-napi's own copy of ref. */
-function load(from: string | URL): Packages {
+function load(from: string | undefined): Packages {
   try {
-    const require = createRequire(from);
+    const require = from === undefined ? ownRequire() : createRequire(from);
     const ffi = require('ffi-napi') as FfiNapi;
     const own = createRequire(require.resolve('ffi-napi'));
     const ref = requireFirst<RefNapi>(own, ['@2060.io/ref-napi', 'ref-napi']);

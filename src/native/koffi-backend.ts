@@ -1,5 +1,7 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { ConfigurationError, describeThrown } from '../core/errors.js';
+import { ownRequire } from '../core/own-location.js';
 import type { LibraryHandle, TypeObject } from 'koffi';
 import {
   NativeBackend,
@@ -16,27 +18,56 @@ import { recordLayout } from './type-layout.js';
 type Koffi = typeof import('koffi');
 type AsyncFunction = NativeFunction & { async: (...args: unknown[]) => void };
 
-const require = createRequire(import.meta.url);
-let loaded: Koffi | undefined;
-
-/** The package is loaded with the first library and not before: some 13 ms and 3 MB. */
-function loadKoffi(): Koffi {
-  // By `require`: a container that activates libraries can then stay synchronous.
-  return (loaded ??= require('koffi') as Koffi);
+/**
+ * The package is optional, and takes some 13 ms and 3 MB: it is loaded with the first library and not before.
+ *
+ * @param from - a file from where the package is resolved, instead of this one
+ * @throws ConfigurationError `NATIVE_BACKEND_MISSING`
+ */
+function loadKoffi(from?: string): Koffi {
+  try {
+    // By `require`: a container that activates libraries can then stay synchronous.
+    const require = from === undefined ? ownRequire() : createRequire(from);
+    return require('koffi') as Koffi;
+  } catch (cause) {
+    const [reason = ''] = describeThrown(cause).split('\n');
+    const isInstalled = !reason.includes("'koffi'");
+    throw new ConfigurationError(
+      'NATIVE_BACKEND_MISSING',
+      isInstalled
+        ? `The native backend koffi is installed but cannot be loaded (${reason}). Install it anew on this machine ` +
+            `(${process.platform}, ${process.arch}), with its optional dependencies: npm install koffi`
+        : `Native code is called by the package koffi, which is not installed (${reason}). Install it: npm install koffi ` +
+            '(with pnpm: pnpm add koffi --allow-build=koffi)',
+      { cause, details: { backend: 'koffi' } },
+    );
+  }
 }
 
 /** Calls native code by koffi. */
 export class KoffiBackend extends NativeBackend {
   readonly name = 'koffi';
+  readonly #from: string | undefined;
+  #package: Koffi | undefined;
   readonly #copies = new Map<number, TypeObject>();
   readonly #callbackTypes = new Map<string, TypeObject>();
 
+  /** @param from - a file from where the package is resolved, instead of this one */
+  constructor(from?: string) {
+    super();
+    this.#from = from;
+  }
+
+  get #koffi(): Koffi {
+    return (this.#package ??= loadKoffi(this.#from));
+  }
+
   open(file: string): NativeHandle {
-    return new KoffiHandle(loadKoffi(), loadKoffi().load(file));
+    return new KoffiHandle(this.#koffi, this.#koffi.load(file));
   }
 
   callback({ result, parameters }: Omit<LoweredSignature, 'symbol'>, fn: NativeFunction): BackendCallback {
-    const koffi = loadKoffi();
+    const koffi = this.#koffi;
     const pointer = this.#pointerTo(koffi, result, parameters);
     const address = koffi.register(withUnsigned(parameters, fn), pointer);
     return { address, release: () => koffi.unregister(address) };
@@ -55,18 +86,18 @@ export class KoffiBackend extends NativeBackend {
   }
 
   errno(): number {
-    return loadKoffi().errno();
+    return this.#koffi.errno();
   }
 
   addressOf(bytes: ArrayBufferView): bigint {
     // Small typed arrays live in the heap, where they move, until somebody asks for their buffer.
     void bytes.buffer;
-    return loadKoffi().address(bytes);
+    return this.#koffi.address(bytes);
   }
 
   read(address: bigint, length: number): Buffer {
     if (length === 0) return Buffer.alloc(0);
-    const koffi = loadKoffi();
+    const koffi = this.#koffi;
     let type = this.#copies.get(length);
     if (type === undefined) this.#copies.set(length, (type = koffi.array('uint8_t', length, 'Typed')));
     const { buffer, byteOffset, byteLength } = koffi.decode(address, type) as Uint8Array<ArrayBuffer>;
@@ -74,11 +105,11 @@ export class KoffiBackend extends NativeBackend {
   }
 
   bytes(address: bigint, length: number): Buffer {
-    return Buffer.from(loadKoffi().view(address, length));
+    return Buffer.from(this.#koffi.view(address, length));
   }
 
   text(address: bigint, encoding: 'utf8' | 'utf16'): string {
-    const { decode } = loadKoffi();
+    const { decode } = this.#koffi;
     return encoding === 'utf8' ? decode.string(address) : decode.string16(address);
   }
 }
