@@ -1,13 +1,15 @@
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/errors.js';
+import { mainFile } from '../core/main-file.js';
 import { ownLocation, ownRequire } from '../core/own-location.js';
 import { isClusterChild } from '../orchestrator/cluster-child.js';
 import type { Environment } from './config.js';
 
 /** What the role is judged by. */
 export interface ProcessFacts {
-  readonly argv1: string | undefined;
+  /** The file that the program was started with. */
+  readonly mainFile: string | undefined;
   readonly env: Environment;
   readonly isClusterChild: boolean;
 }
@@ -16,7 +18,7 @@ export interface ProcessFacts {
 export const DISCOVERY_PROCESS = fileURLToPath(new URL('../app/discovery-process.js', ownLocation()));
 
 export function currentProcess(): ProcessFacts {
-  return { argv1: process.argv[1], env: process.env, isClusterChild: isClusterChild() };
+  return { mainFile: mainFile(), env: process.env, isClusterChild: isClusterChild() };
 }
 
 /**
@@ -29,10 +31,10 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
   if (facts.isClusterChild) {
     throw unclear(
       "this process is a cluster child of another program (PM2's cluster mode, for example), which cannot fork worker processes",
-      'start the program in fork mode; Tutti makes the processes',
+      "start the program in fork mode (PM2: `exec_mode: 'fork'`, without `instances` and `-i`); the option `processes` of a worker sets how many processes it has",
     );
   }
-  if (facts.argv1 === DISCOVERY_PROCESS) {
+  if (facts.mainFile === DISCOVERY_PROCESS) {
     throw unclear(
       'a file that `discover` matches calls bootstrap() while it is imported',
       'let the patterns match the files with workers only, not the main file',
@@ -52,13 +54,13 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
       `${fix}${ofTest}`,
     );
   }
-  if (facts.argv1 === undefined || facts.argv1 === '-') {
+  if (facts.mainFile === undefined || facts.mainFile === '-') {
     throw unclear(
       'there is no main file that the worker processes could run (REPL, --eval or standard input)',
       fix,
     );
   }
-  return realPath(facts.argv1);
+  return realPath(facts.mainFile);
 }
 
 /** `node --test` sets its variable in the process of each test file, which runs as its own main file. */
@@ -68,12 +70,12 @@ const RUNNER_VARIABLES = {
   NODE_TEST_CONTEXT: 'node:test',
 } as const;
 
-function testRunner({ env, argv1 }: ProcessFacts): { name: string; variable?: string } | undefined {
+function testRunner({ env, mainFile: file }: ProcessFacts): { name: string; variable?: string } | undefined {
   for (const [variable, name] of Object.entries(RUNNER_VARIABLES)) {
     if (env[variable] !== undefined) return { name, variable };
   }
-  if (argv1 !== undefined && /^(_?mocha|ava|tap|jasmine)(\.[cm]?js)?$/.test(basename(argv1)))
-    return { name: basename(argv1) };
+  if (file !== undefined && /^(_?mocha|ava|tap|jasmine)(\.[cm]?js)?$/.test(basename(file)))
+    return { name: basename(file) };
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { posix, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mainFile } from '../core/main-file.js';
 
 /** Which library is looked for. */
 export interface LookupRequest {
@@ -26,8 +27,8 @@ export interface LibraryCandidate {
 }
 
 export function currentPlace(): LookupPlace {
-  const { platform, arch, env, argv } = process;
-  return { platform, arch, cwd: process.cwd(), mainFile: argv[1], searchPath: env['TUTTI_NATIVE_PATH'] };
+  const { platform, arch, env } = process;
+  return { platform, arch, cwd: process.cwd(), mainFile: mainFile(), searchPath: env['TUTTI_NATIVE_PATH'] };
 }
 
 /** Whether there is a regular file; what cannot be asked for is none, links that go round in circles for example. */

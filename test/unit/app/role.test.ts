@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { ConfigurationError } from '../../../src/core/errors.js';
 import { currentProcess, DISCOVERY_PROCESS, entryFile, type ProcessFacts } from '../../../src/app/role.js';
 
-const MAIN: ProcessFacts = { argv1: '/app/main.js', env: {}, isClusterChild: false };
+const MAIN: ProcessFacts = { mainFile: '/app/main.js', env: {}, isClusterChild: false };
 
 describe('where worker processes could not run the right file', () => {
   test.each<[string, Partial<ProcessFacts>, RegExp]>([
@@ -16,14 +16,14 @@ describe('where worker processes could not run the right file', () => {
     ],
     ['jest', { env: { JEST_WORKER_ID: '1' } }, /under the test runner jest/],
     ['node --test', { env: { NODE_TEST_CONTEXT: 'child-v8' } }, /under the test runner node:test/],
-    ['mocha', { argv1: '/app/node_modules/mocha/bin/_mocha' }, /under the test runner _mocha/],
+    ['mocha', { mainFile: '/app/node_modules/mocha/bin/_mocha' }, /under the test runner _mocha/],
     [
       'mocha by its file',
-      { argv1: '/app/node_modules/mocha/bin/mocha.js' },
+      { mainFile: '/app/node_modules/mocha/bin/mocha.js' },
       /under the test runner mocha\.js/,
     ],
-    ['a REPL', { argv1: undefined }, /no main file.*REPL/],
-    ['standard input', { argv1: '-' }, /no main file.*standard input/],
+    ['a REPL', { mainFile: undefined }, /no main file.*REPL/],
+    ['standard input', { mainFile: '-' }, /no main file.*standard input/],
   ])('%s: an error that tells to pass `entry`', (_title, facts, pattern) => {
     const call = (): string => entryFile(undefined, { ...MAIN, ...facts });
     expect(call).toThrow(ConfigurationError);
@@ -33,7 +33,7 @@ describe('where worker processes could not run the right file', () => {
     expect(call).toThrow(/pass `entry: new URL\('\.\/main\.js', import\.meta\.url\)`/);
   });
 
-  test.each<Partial<ProcessFacts>>([{ env: { VITEST: 'true' } }, { argv1: undefined }, {}])(
+  test.each<Partial<ProcessFacts>>([{ env: { VITEST: 'true' } }, { mainFile: undefined }, {}])(
     'with `entry` it does not matter: %j',
     (facts) => {
       expect(entryFile('/app/other.js', { ...MAIN, ...facts })).toBe('/app/other.js');
@@ -50,7 +50,7 @@ describe('where worker processes could not run the right file', () => {
   );
 
   test.each([undefined, '/app/main.js'])('the process that imports discovered files, entry %s', (entry) => {
-    const call = (): string => entryFile(entry, { ...MAIN, argv1: DISCOVERY_PROCESS });
+    const call = (): string => entryFile(entry, { ...MAIN, mainFile: DISCOVERY_PROCESS });
     expect(call).toThrow(/`discover` matches calls bootstrap\(\).*not the main file/);
   });
 
@@ -80,7 +80,7 @@ describe('the file that was started', () => {
     ['a folder', 'app', 'app/index.js'],
     ['a folder with package.json', 'packaged', 'packaged/lib/start.js'],
     ['a file that is gone', 'gone.mjs', 'gone.mjs'],
-  ])('%s', (_title, argv1, expected) => {
-    expect(entryFile(undefined, { ...MAIN, argv1: join(folder, argv1) })).toBe(join(folder, expected));
+  ])('%s', (_title, mainFile, expected) => {
+    expect(entryFile(undefined, { ...MAIN, mainFile: join(folder, mainFile) })).toBe(join(folder, expected));
   });
 });
