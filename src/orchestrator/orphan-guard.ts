@@ -8,7 +8,7 @@ import type { ProcessWatch } from './cluster-launcher.js';
  * time, so that a reused id is never killed (without /proc by id alone).
  */
 const GUARD_SCRIPT = `
-trap '' INT TERM HUP
+trap '' INT TERM HUP QUIT USR1 USR2
 known=''
 while read -r sign pid; do
   case $sign in

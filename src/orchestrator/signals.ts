@@ -1,8 +1,16 @@
 import type { Logger } from '../core/logger.js';
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** Asks for the status; Windows has no such signal. */
-const STATUS_SIGNAL = 'SIGUSR2';
+/** Ask for a stop; a second one for an end at once. */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Asks for a stop when nodemon restarts the program. Windows has no such signal. */
+const RESTART_SIGNAL = 'SIGUSR2';
+/** Asks for the status, as in a JVM. Windows has no such signal. */
+const STATUS_SIGNAL = 'SIGQUIT';
+/** Also reach the worker processes, through their group or one by one. What they mean is for the orchestrator to decide. */
+export const ORCHESTRATOR_SIGNALS: readonly NodeJS.Signals[] = [
+  ...STOP_SIGNALS,
+  ...(process.platform === 'win32' ? [] : ([RESTART_SIGNAL, STATUS_SIGNAL] as const)),
+];
 /** A terminal and npm each deliver one Ctrl-C; two signals this close are one. */
 const SAME_SIGNAL_MS = 200;
 /** How long the program may go on by itself after a stop that a signal has asked for. */
@@ -17,7 +25,10 @@ export interface SignalTarget {
   status(): object;
 }
 
-/** First signal: stop and finish. Second: at once. SIGUSR2: the status, to standard error. */
+/**
+ * First signal: stop and finish. Second: at once. SIGUSR2 stops too, however often it comes. SIGQUIT prints the status
+ * to standard error.
+ */
 export class SignalHandler {
   readonly #target: SignalTarget;
   readonly #logger: Logger;
@@ -32,13 +43,16 @@ export class SignalHandler {
   install(): void {
     if (this.#isInstalled) return;
     this.#isInstalled = true;
-    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
-    if (process.platform !== 'win32') process.on(STATUS_SIGNAL, this.#onStatusSignal);
+    for (const signal of STOP_SIGNALS) process.on(signal, this.#onSignal);
+    if (process.platform === 'win32') return;
+    process.on(RESTART_SIGNAL, this.#onRestartSignal);
+    process.on(STATUS_SIGNAL, this.#onStatusSignal);
   }
 
   uninstall(): void {
     this.#isInstalled = false;
-    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    for (const signal of STOP_SIGNALS) process.off(signal, this.#onSignal);
+    process.off(RESTART_SIGNAL, this.#onRestartSignal);
     process.off(STATUS_SIGNAL, this.#onStatusSignal);
   }
 
@@ -65,15 +79,26 @@ export class SignalHandler {
     process.stderr.write(`${JSON.stringify(this.#target.status(), undefined, 2)}\n`);
   };
 
+  readonly #onRestartSignal = (signal: NodeJS.Signals): void => {
+    // A listener of the program's, or of Node's (--heapsnapshot-signal, --report-signal), means something else by it.
+    if (process.listenerCount(signal) > 1) return;
+    // nodemon sends it again once the worker processes have gone: that is no wish to cut off what is left to report.
+    if (this.#firstAt === undefined) this.#stop(signal);
+  };
+
+  #stop(signal: NodeJS.Signals): void {
+    this.#firstAt = performance.now();
+    this.#logger.info(
+      `${signal}: stopping; running tasks may finish. A second signal ends everything at once`,
+    );
+    // The outcome of the stop is join()'s to tell.
+    this.#target.stop().catch(() => undefined);
+  }
+
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     const now = performance.now();
     if (this.#firstAt === undefined) {
-      this.#firstAt = now;
-      this.#logger.info(
-        `${signal}: stopping; running tasks may finish. A second signal ends everything at once`,
-      );
-      // The outcome of the stop is join()'s to tell.
-      this.#target.stop().catch(() => undefined);
+      this.#stop(signal);
     } else if (now - this.#firstAt > SAME_SIGNAL_MS) {
       this.#logger.warn(`${signal} again: ending everything at once`);
       this.#target.kill(`a second signal (${signal}) asked for it`);

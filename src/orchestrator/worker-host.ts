@@ -11,6 +11,7 @@ import type { OrchestratorMessage } from './messages.js';
 import { errorReport, OrchestratorChannel } from './orchestrator-channel.js';
 import type { ProcessMarker } from './process-launcher.js';
 import { killCompanions } from './process-tree.js';
+import { ORCHESTRATOR_SIGNALS } from './signals.js';
 import { Pulse } from './pulse.js';
 import { WORKER_PROCESS_TRANSITIONS, type WorkerProcessState } from './states.js';
 import { WorkerLoops } from './worker-loops.js';
@@ -163,9 +164,7 @@ export class WorkerHost {
     // However it leaves: programs that a task has started and left to themselves are nobody's any more.
     process.once('exit', killCompanions);
     // Signals reach the whole group (terminal, systemd); what they mean is the orchestrator's to decide.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-    // Asks the orchestrator for its status; by default it would end a process of the group.
-    if (process.platform !== 'win32') process.on('SIGUSR2', () => undefined);
+    for (const signal of ORCHESTRATOR_SIGNALS) process.on(signal, () => undefined);
     // Once the orchestrator is gone, writing to the pipe that it held must not end the process.
     process.stdout.on('error', () => undefined);
     process.stderr.on('error', () => undefined);

@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
 import { isAlive } from '../support/processes.js';
 import { serverOfEachTest } from '../support/task-server.js';
@@ -7,6 +11,10 @@ const server = serverOfEachTest('act', 'other', 'hangs');
 const start = appProcesses();
 
 describe('a signal', () => {
+  let reports = '';
+  beforeAll(() => void (reports = mkdtempSync(join(tmpdir(), 'tutti-reports-'))));
+  afterAll(() => rmSync(reports, { recursive: true }));
+
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     '%s lets tasks finish that wait or compute, and ends with code 0',
     async (signal) => {
@@ -66,9 +74,42 @@ describe('a signal', () => {
     const app = start('app', { serverUrl: server().url });
     await app.ready();
     const pid = await app.workerPid('act');
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGQUIT'] as const) {
+      process.kill(pid, signal);
+    }
     const taskId = await server().run('act', { action: 'echo' });
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
+  test('SIGUSR2 to every process, again and again, stops as SIGTERM does: nodemon restarts with it', async () => {
+    const app = start('app', { serverUrl: server().url, detached: true });
+    await app.ready();
+    const taskId = await server().run('act', { action: 'sleep', ms: 1_500 });
+    await app.began(taskId);
+    app.signalGroup('SIGUSR2');
+    await app.wrote('SIGUSR2: stopping');
+    for (let i = 0; i < 3; i++) {
+      // Two signals within a moment would count as one.
+      await sleep(250);
+      if ((await server().task(taskId)).status === 'IN_PROGRESS') app.signalGroup('SIGUSR2');
+    }
+    expect(await app.ended()).toEqual({ code: 0, signal: null });
+    expect((await server().task(taskId)).status).toBe('COMPLETED');
+  });
+
+  test('SIGUSR2 is left to a flag of Node or a listener of the program', async () => {
+    const app = start('app', {
+      serverUrl: server().url,
+      execArgv: ['--report-on-signal', `--report-directory=${reports}`],
+    });
+    await app.ready();
+    app.signal('SIGUSR2');
+    await app.until(() => readdirSync(reports).length > 0, 'the report of Node to be written');
+    const taskId = await server().run('act', { action: 'echo' });
+    await server().has(taskId, 'COMPLETED');
+    expect(app.stderr).not.toContain('SIGUSR2');
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(0);
   });

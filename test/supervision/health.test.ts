@@ -275,12 +275,12 @@ describe('commands', () => {
 });
 
 describe('what is shown', () => {
-  test('SIGUSR2 prints the status; figures of the processes are in it', async () => {
+  test('SIGQUIT prints the status; figures of the processes are in it', async () => {
     const app = healthy();
     await app.ready();
     const taskId = await server().run('act', { action: 'busy', ms: 12_000 });
     await app.slot('act', ({ processes: [one] }) => (one?.cpuPercent ?? 0) > 20);
-    app.signal('SIGUSR2');
+    app.signal('SIGQUIT');
     const printed = await app.until(
       () => /^\{\n {2}"state"[^]*?^\}$/m.exec(app.stderr)?.[0],
       'the status to be printed',
