@@ -112,9 +112,22 @@ export const NUMBER_VARIABLES = {
 } as const;
 
 /**
- * @returns the configuration, and every mistake in it as a sentence
+ * The configuration, with every mistake in it as a sentence. Reads the files that the connection names.
  */
 export function resolveConfig(
+  options: BootstrapOptions,
+  env: Environment,
+): { config: Config; problems: string[] } {
+  const { config, problems } = readConfig(options, env);
+  problems.push(...connectionProblems(config.connection, env));
+  return { config, problems };
+}
+
+/**
+ * The same without the check of the connection: a worker process starts only after the orchestrator has made it, and
+ * its own client reads the files once more anyway.
+ */
+export function readConfig(
   options: BootstrapOptions,
   env: Environment,
 ): { config: Config; problems: string[] } {
@@ -144,7 +157,6 @@ export function resolveConfig(
     health: healthFrom(options.health, env, problems),
     restart: { ...RESTART_DEFAULTS, ...withoutUndefined(options.restart) },
   };
-  problems.push(...connectionProblems(config.connection, env));
   return { config: Object.freeze(config), problems };
 }
 

@@ -1,5 +1,6 @@
 import type { Logger } from '../core/logger.js';
 import { show } from '../core/options.js';
+import type { Task } from '../conductor/types.js';
 import { IdempotentExecutable, ResultCache, type IdempotencyKey } from '../worker/idempotency.js';
 import { isFunctionWorker } from '../worker/function-worker.js';
 import { NonRetryableError } from '../worker/non-retryable-error.js';
@@ -29,7 +30,7 @@ export function idempotentSource(
   const { source } = built;
   const { key } = entry.description;
   // Two workers may use the same keys for different things.
-  const ownKeyOf: IdempotencyKey = (task) => {
+  const ownKeyOf = (task: Task): string | undefined => {
     const own = checkedKey(keyOf(task));
     return own === undefined ? undefined : `${key}\n${own}`;
   };
@@ -46,9 +47,9 @@ export function idempotentSource(
 /** Inputs of tasks may hold anything, and a key of another kind, an object say, would as text be that of all tasks. */
 function checkedKey(own: unknown): string | undefined {
   if (own === undefined || own === null) return undefined;
-  if (typeof own === 'string' || typeof own === 'number') return String(own);
+  if (typeof own === 'string' || Number.isFinite(own)) return String(own);
   if (own instanceof Promise) own.catch(() => undefined);
-  throw new NonRetryableError(`idempotencyKey of a worker: expected a string, got ${show(own)}`);
+  throw new NonRetryableError(`idempotencyKey of a worker: expected a string or a number, got ${show(own)}`);
 }
 
 function idempotencyKeyOf(entry: CatalogEntry, { instance }: BuiltWorker): IdempotencyKey | undefined {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { ConfigurationError, TuttiError } from '../core/errors.js';
+import { TuttiError, type ErrorCode } from '../core/errors.js';
 import { throwProblems } from '../core/options.js';
 import { SteadyLogger } from '../core/logger.js';
 import { within } from '../core/sleep.js';
@@ -64,7 +64,6 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   const config = { ...given, logger: new SteadyLogger(given.logger) };
   const entry = entryFile(config.entry, currentProcess());
   const workers = await configuredWorkers(options, config, entry, env, problems);
-  throwProblems(problems);
   for (const warning of unknownVariables(
     workers.map((worker) => worker.description.taskDefName),
     env,
@@ -88,6 +87,12 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   });
 }
 
+/**
+ * The workers that were given and found, with their settings.
+ *
+ * @param problems - what was found wrong before
+ * @throws ConfigurationError with that and everything that is wrong with the workers
+ */
 async function configuredWorkers(
   options: BootstrapOptions,
   config: Config,
@@ -96,22 +101,30 @@ async function configuredWorkers(
   problems: string[],
 ): Promise<ConfiguredWorker[]> {
   const listed = listedWorkers(Array.isArray(options.workers) ? options.workers : []);
-  problems.push(...listed.problems);
   const discovered = await discoverWorkers(config.discover, discoveryRoot(entry), config.logger);
   const descriptions = [...listed.entries.map((one) => one.description), ...discovered];
-  problems.push(...descriptions.flatMap((description) => description.problems));
-  if (descriptions.length === 0 && problems.length === 0) {
+  const unusable = [...listed.problems, ...descriptions.flatMap((description) => description.problems)];
+  const twice = duplicates(descriptions);
+  if (descriptions.length + problems.length + unusable.length === 0) {
     problems.push('bootstrap(): there are no workers; give `workers` or `discover`');
   }
-  const twice = duplicates(descriptions);
-  if (twice.length > 0 && problems.length === 0) {
-    throw new ConfigurationError('WORKER_DUPLICATE', twice.join('\n'), { details: { problems: twice } });
-  }
-  problems.push(...twice);
   // Options that are wrong in the code have been told already, with the name of the class.
-  return descriptions
+  const workers = descriptions
     .filter((description) => description.problems.length === 0)
     .map((description) => ({ description, settings: workerSettings(description, env, problems) }));
+  const isByCompiler =
+    listed.problems.length === 0 &&
+    descriptions.every((one) => one.problems.length === 0 || one.hasStandardDecorator === true);
+  // One error for everything: it has the code of its mistakes where that is the same for all.
+  const kinds: ErrorCode[] = [
+    ...(problems.length > 0 ? (['CONFIG_INVALID'] as const) : []),
+    ...(unusable.length > 0
+      ? [isByCompiler ? ('DECORATOR_MODE' as const) : ('WORKER_INVALID' as const)]
+      : []),
+    ...(twice.length > 0 ? (['WORKER_DUPLICATE'] as const) : []),
+  ];
+  throwProblems([...problems, ...unusable, ...twice], kinds.length === 1 ? kinds[0] : 'CONFIG_INVALID');
+  return workers;
 }
 
 /** Starts the embedded server where there is one, and makes the orchestrator's own client. */

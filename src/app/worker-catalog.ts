@@ -2,14 +2,14 @@ import { ConfigurationError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker.js';
 import type { WorkerClass, WorkerOptions } from '../worker/task-worker.js';
-import { getWorkerMetadata } from '../worker/worker-metadata.js';
+import { getWorkerMetadata, type WorkerMetadata } from '../worker/worker-metadata.js';
 
 /** What can be said of a worker without running it; plain data. */
 export interface WorkerDescription {
-  /** `<task type>:<class or function name>`: the same in every process. */
+  /** `<task type>:<name>`: the same in every process. */
   readonly key: string;
   readonly taskDefName: string;
-  /** Name of the class or function. */
+  /** The option `name`, else the name of the class or function. */
   readonly name: string;
   readonly options: WorkerOptions;
   /** Absolute path of the file that declares it, where it is known. */
@@ -17,6 +17,8 @@ export interface WorkerDescription {
   /** Whether its file was found by `discover`, so that only its own processes load it. */
   readonly isDiscovered: boolean;
   readonly problems: readonly string[];
+  /** Its class was compiled with standard (TC39) decorators, which `problems` says. */
+  readonly hasStandardDecorator?: boolean;
 }
 
 /** A worker as it was given or exported, with its description. */
@@ -30,16 +32,26 @@ export function catalogEntry(value: unknown, discoveredIn?: string): CatalogEntr
   const metadata = getWorkerMetadata(value);
   if (metadata !== undefined) {
     const worker = value as WorkerClass;
-    return { worker, description: describe(worker.name, metadata, discoveredIn) };
+    return {
+      worker,
+      description: describe(classWorkerName(worker, metadata.options), metadata, discoveredIn),
+    };
   }
   if (isFunctionWorker(value))
     return { worker: value, description: describe(value.name, value, discoveredIn) };
   return undefined;
 }
 
+/** What is wrong with the options is told elsewhere; here they may be anything. */
+function classWorkerName(worker: WorkerClass, options: unknown): string {
+  const { name } = (options ?? {}) as { name?: unknown };
+  if (typeof name === 'string' && name !== '') return name;
+  return worker.name === '' ? '(anonymous class)' : worker.name;
+}
+
 function describe(
   name: string,
-  source: Pick<FunctionWorker, 'taskDefName' | 'options' | 'file' | 'problems'>,
+  source: Pick<WorkerMetadata, 'taskDefName' | 'options' | 'file' | 'problems' | 'hasStandardDecorator'>,
   discoveredIn: string | undefined,
 ): WorkerDescription {
   return {
@@ -50,6 +62,7 @@ function describe(
     file: discoveredIn ?? source.file,
     isDiscovered: discoveredIn !== undefined,
     problems: source.problems,
+    ...(source.hasStandardDecorator === true ? { hasStandardDecorator: true } : {}),
   };
 }
 
@@ -89,9 +102,9 @@ export function duplicates(descriptions: readonly WorkerDescription[]): string[]
       continue;
     }
     problems.push(
-      `worker ${description.name} for task type '${description.taskDefName}' is there twice (${origin(other)}, ` +
-        `${origin(description)}). List it once; for more processes set \`processes\`; for another worker of the same ` +
-        'task type give it another class name, or functionWorker(…, { name })',
+      `two workers for task type '${description.taskDefName}' have the name ${description.name} (${origin(other)}; ` +
+        `${origin(description)}). If it is one worker, list it once, and set \`processes\` for more processes. ` +
+        "If there are two, give one of them another name: @Worker('…', { name: '…' })",
     );
   }
   return problems;

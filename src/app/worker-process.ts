@@ -13,7 +13,7 @@ import { pauseCheck } from '../worker/pause-check.js';
 import type { TaskWorker } from '../worker/task-worker.js';
 import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
-import { resolveConfig, type Environment } from './config.js';
+import { readConfig, type Environment } from './config.js';
 import { WorkerContainer, type BuiltWorker } from './container.js';
 import { idempotentSource } from './idempotent-source.js';
 import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
@@ -28,7 +28,7 @@ export async function runWorkerProcess(
   options: BootstrapOptions,
   env: Environment,
 ): Promise<never> {
-  const { config } = resolveConfig(options, env);
+  const { config } = readConfig(options, env);
   recordNativeCalls(nativeCallFile(marker.incarnation));
   const logger = new SteadyLogger(config.logger).child({ slot: marker.slot, pid: process.pid });
   const connection = { ...config.connection, serverUrl: marker.serverUrl };
@@ -88,7 +88,7 @@ function hosted(
   logger: Logger,
 ): HostedWorker {
   const { instance } = built;
-  throwProblems(memberProblems(entry.description.name, instance));
+  throwProblems(memberProblems(entry.description.name, instance), 'WORKER_INVALID');
   const isFromEnvironment = (option: 'pollInterval' | 'workerId'): boolean =>
     sources[option].startsWith('env ');
   return {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeThrown } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
+import { didYouMean } from '../core/options.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../conductor/http-options.js';
 import { stateRoots } from '../app/state-folders.js';
@@ -80,6 +81,11 @@ export async function outboxCommand(
     if (action === 'list') return await list(applications, context);
     if (action === 'replay') return await replay(applications, values, context);
     if (action === 'drop') return await drop(applications, values, context);
+    if (action !== undefined) {
+      const nearest = didYouMean(action, ['list', 'replay', 'drop']);
+      const hint = nearest === undefined ? '' : `. Did you mean "tutti outbox ${nearest}"?`;
+      context.print(`There is no command "tutti outbox ${action}"${hint}\n`);
+    }
     return help(context, 1);
   } catch (error) {
     context.print(`${describeThrown(error)}\n\n${USAGE}`);

@@ -1,4 +1,4 @@
-import { ConfigurationError } from './errors.js';
+import { ConfigurationError, type ErrorCode } from './errors.js';
 
 /** A rule for one option: what it must be in words, and the test. */
 export interface OptionRule {
@@ -64,13 +64,13 @@ export function findProblems(
 }
 
 /** @throws ConfigurationError with all problems in its message, each once, when there are any */
-export function throwProblems(found: readonly string[]): void {
+export function throwProblems(found: readonly string[], code: ErrorCode = 'CONFIG_INVALID'): void {
   if (found.length === 0) return;
   // A variable for all workers that is wrong is found once for each of them.
   const problems = [...new Set(found)];
   const message =
     problems.length === 1 ? problems[0]! : `${problems.length} problems:\n- ${problems.join('\n- ')}`;
-  throw new ConfigurationError('CONFIG_INVALID', message, { details: { problems } });
+  throw new ConfigurationError(code, message, { details: { problems } });
 }
 
 /** The candidate that differs least from `word`, when it is near enough to be a slip of the fingers. */

@@ -9,7 +9,7 @@ import { workerOptionProblems } from './worker-options.js';
 
 const FUNCTION_WORKER = Symbol.for('tutti:function-worker');
 
-/** Options of a function worker: those of any worker, and what is injected. */
+/** Options of a function worker: those of any worker, and what is injected. Without `name` it has that of its function. */
 export interface FunctionWorkerOptions<
   S extends readonly ServiceIdentifier[] = readonly ServiceIdentifier[],
 > extends WorkerOptions {
@@ -17,13 +17,18 @@ export interface FunctionWorkerOptions<
   readonly inject?: S;
   /** See {@link TaskWorker.idempotencyKey}. */
   readonly idempotencyKey?: IdempotencyKey;
-  /** Tells apart two function workers of one task type. @defaultValue the name of the function */
-  readonly name?: string;
 }
 
-/** The instances that belong to a list of service identifiers. */
+/**
+ * The instances that belong to a list of service identifiers. A string or symbol says nothing about its service:
+ * annotate that parameter, with whatever type the service has.
+ */
 export type Injected<S extends readonly ServiceIdentifier[]> = {
-  -readonly [K in keyof S]: S[K] extends ServiceIdentifier<infer T> ? T : never;
+  -readonly [K in keyof S]: S[K] extends string | symbol
+    ? never
+    : S[K] extends ServiceIdentifier<infer T>
+      ? T
+      : never;
 };
 
 /** A worker made of a function; give it to `bootstrap({ workers })` or export it from a discovered file. */
@@ -69,19 +74,20 @@ export function functionWorker<
   const areOptions = rules.object.test(options);
   const {
     inject = [],
-    name,
     idempotencyKey,
     ...workerOptions
   } = areOptions ? options : ({} as FunctionWorkerOptions<S>);
+  const { name = typeof execute === 'function' && execute.name !== '' ? execute.name : 'function' } =
+    workerOptions;
   const worker = {
     taskDefName,
-    name: name ?? (typeof execute === 'function' && execute.name !== '' ? execute.name : 'function'),
+    name,
     execute: execute as unknown as FunctionWorker['execute'],
     inject,
     idempotencyKey,
     options: workerOptions,
     file: callerFile(functionWorker),
-    problems: findMistakes(taskDefName, execute, inject, name, areOptions ? workerOptions : options),
+    problems: findMistakes(taskDefName, execute, inject, areOptions ? workerOptions : options),
   };
   Object.defineProperty(worker, FUNCTION_WORKER, { value: true });
   return worker;
@@ -96,22 +102,13 @@ export function isFunctionWorker(value: unknown): value is FunctionWorker {
   );
 }
 
-function findMistakes(
-  taskDefName: unknown,
-  execute: unknown,
-  inject: unknown,
-  name: unknown,
-  options: unknown,
-): string[] {
+function findMistakes(taskDefName: unknown, execute: unknown, inject: unknown, options: unknown): string[] {
   const where = `functionWorker(${typeof taskDefName === 'string' ? `'${taskDefName}'` : '…'})`;
   const problems = workerOptionProblems(where, options);
   if (typeof taskDefName !== 'string' || taskDefName === '') {
     problems.push(
       `${where}: expected the task definition name to be a non-empty string, got ${show(taskDefName)}`,
     );
-  }
-  if (name !== undefined && !rules.string.test(name)) {
-    problems.push(`${where}: expected \`name\` to be ${rules.string.expected}, got ${show(name)}`);
   }
   if (typeof execute !== 'function') problems.push(`${where}: expected a function, got ${show(execute)}`);
   if (!Array.isArray(inject)) {

@@ -14,8 +14,11 @@ const MAX_RESULTS = 10_000;
 /** The folder is looked through once in so many writes. */
 const PRUNE_EVERY = 500;
 
-/** Gives the key of a task: two tasks with the same key have the same effect. `undefined`: no key, always executed. */
-export type IdempotencyKey = (task: Task) => string | undefined;
+/**
+ * Gives the key of a task: two tasks with the same key have the same effect. `undefined` or `null`: no key, always
+ * executed. A number counts as its text.
+ */
+export type IdempotencyKey = (task: Task) => string | number | null | undefined;
 
 /** Completed results by key, in files that all processes of the application share and that survive a restart. */
 export class ResultCache {
@@ -76,13 +79,13 @@ export class ResultCache {
  */
 export class IdempotentExecutable implements Executable {
   readonly #inner: Executable;
-  readonly #keyOf: IdempotencyKey;
+  readonly #keyOf: (task: Task) => string | undefined;
   readonly #cache: ResultCache;
   readonly #underWay: Map<string, Promise<unknown>>;
 
   constructor(
     inner: Executable,
-    keyOf: IdempotencyKey,
+    keyOf: (task: Task) => string | undefined,
     cache: ResultCache,
     underWay: Map<string, Promise<unknown>>,
   ) {

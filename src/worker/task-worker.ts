@@ -27,9 +27,10 @@ export interface TaskWorker<I = JsonObject, O = JsonObject> {
   readonly workerId?: string;
   /**
    * A key for tasks that have the same effect: a task whose key has a completed result is not executed again, it gets
-   * that result. Kept for a day, shared by all processes of the application on this machine. `undefined`: no key.
+   * that result. Kept for a day, shared by all processes of the application on this machine. `undefined` or `null`: no
+   * key. A number counts as its text: 7 and '7' are the same key.
    */
-  idempotencyKey?(task: Task<I>): string | undefined;
+  idempotencyKey?(task: Task<I>): string | number | null | undefined;
   /** While it returns true nothing is polled; asked again after each poll interval. */
   isPaused?(): boolean;
 }
@@ -39,8 +40,14 @@ export type WorkerClass = abstract new (...args: never[]) => {
   execute(task: never, context: never): unknown;
 };
 
-/** How a worker runs. Every value can be overridden by the environment: `CONDUCTOR_WORKER_<NAME>_<PROPERTY>`. */
+/** How a worker runs. The environment overrides all but `name` and `scope`: `CONDUCTOR_WORKER_<TASK TYPE>_<PROPERTY>`. */
 export interface WorkerOptions {
+  /**
+   * Name of the worker in logs and in `status()`; its key is `<task type>:<name>`. Workers of one task type need different
+   * names. Set it where a bundler renames classes, so that the key stays the same from build to build.
+   * @defaultValue the name of the class or function
+   */
+  readonly name?: string;
   /**
    * Least time in milliseconds from the start of a poll that brought nothing to the start of the next. Idle polls
    * wait at the server, so a long interval costs no blind gap. @defaultValue 100

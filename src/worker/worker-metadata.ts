@@ -8,6 +8,8 @@ export interface WorkerMetadata {
   readonly file: string | undefined;
   /** Mistakes found while decorating; reported together at start. */
   readonly problems: readonly string[];
+  /** The class was compiled with standard (TC39) decorators, which `problems` says. */
+  readonly hasStandardDecorator?: boolean;
 }
 
 const WORKER_METADATA = Symbol.for('tutti:worker');

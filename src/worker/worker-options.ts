@@ -1,7 +1,7 @@
 import { either, findProblems, integer, oneOf, rules, type OptionRule } from '../core/options.js';
 import type { WorkerOptions } from './task-worker.js';
 
-/** {@link WorkerOptions} with every default filled in; what all code behind the configuration works with. */
+/** {@link WorkerOptions} without the name, with every default filled in; what all code behind the configuration works with. */
 export interface ResolvedWorkerOptions {
   readonly pollInterval: number;
   readonly concurrency: number;
@@ -41,6 +41,7 @@ export const WORKER_DEFAULTS: ResolvedWorkerOptions = {
 };
 
 export const WORKER_OPTION_RULES: Readonly<Record<keyof WorkerOptions, OptionRule>> = {
+  name: rules.string,
   pollInterval: integer(1, 3_600_000),
   concurrency: integer(1, 10_000),
   processes: either(integer(1, 256), oneOf('auto')),

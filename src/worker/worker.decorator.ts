@@ -1,6 +1,5 @@
 import 'reflect-metadata';
 import { injectable, injectFromBase, injectFromHierarchy } from 'inversify';
-import { ConfigurationError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { callerFile } from './declaration-site.js';
 import type { WorkerClass, WorkerOptions } from './task-worker.js';
@@ -13,8 +12,8 @@ import { workerOptionProblems } from './worker-options.js';
  *
  * @param taskDefName - name of the task definition, which is also the name of its queue
  * @param pollInterval - least milliseconds between two polls that bring nothing; or all {@link WorkerOptions}
- * @throws ConfigurationError `DECORATOR_MODE` when compiled without `experimentalDecorators`,
- *   `WORKER_INVALID` when applied twice. Wrong option values are reported by `bootstrap()`, all together.
+ * Never throws: mistakes are reported by `bootstrap()`, all together, with the code `WORKER_INVALID`; `DECORATOR_MODE` when
+ * the class was compiled without `experimentalDecorators`.
  *
  * @example
  * ```ts
@@ -39,20 +38,19 @@ export function Worker(taskDefName: string, pollIntervalOrOptions: number | Work
   const file = callerFile(Worker);
   // The second argument is there when the compiler used standard (TC39) decorators.
   return (target: WorkerClass, ...standardContext: unknown[]): void => {
-    if (standardContext.length > 0) throw standardDecoratorError(target.name, taskDefName);
-    if (getWorkerMetadata(target) !== undefined) {
-      throw new ConfigurationError(
-        'WORKER_INVALID',
-        `@Worker is applied twice to class ${target.name}; keep one`,
-        {
-          details: { class: target.name },
-        },
-      );
-    }
     const options =
       typeof pollIntervalOrOptions === 'number'
         ? { pollInterval: pollIntervalOrOptions }
         : pollIntervalOrOptions;
+    if (standardContext.length > 0) {
+      const problems = [standardDecoratorProblem(target.name, taskDefName)];
+      return setWorkerMetadata(target, { taskDefName, options, file, problems, hasStandardDecorator: true });
+    }
+    const first = getWorkerMetadata(target);
+    if (first !== undefined) {
+      const problem = `@Worker is applied twice to class ${target.name}; keep one`;
+      return setWorkerMetadata(target, { ...first, problems: [...first.problems, problem] });
+    }
     const problems = [...findMistakes(target, taskDefName, options), ...makeInjectable(target)];
     setWorkerMetadata(target, { taskDefName, options, file, problems });
   };
@@ -102,12 +100,10 @@ function applies(decorator: ClassDecorator, target: WorkerClass): boolean {
   }
 }
 
-function standardDecoratorError(className: string, taskDefName: string): ConfigurationError {
-  return new ConfigurationError(
-    'DECORATOR_MODE',
+function standardDecoratorProblem(className: string, taskDefName: string): string {
+  return (
     `@Worker('${taskDefName}') on class ${className} was compiled as a standard (TC39) decorator, which carries no ` +
-      'types for injection. Set "experimentalDecorators": true and "emitDecoratorMetadata": true in tsconfig.json, and ' +
-      'compile with tsc, swc or @oxc-node/core (esbuild and tsx emit no decorator metadata)',
-    { details: { class: className } },
+    'types for injection. Set "experimentalDecorators": true and "emitDecoratorMetadata": true in tsconfig.json, and ' +
+    'compile with tsc, swc or @oxc-node/core (esbuild and tsx emit no decorator metadata)'
   );
 }

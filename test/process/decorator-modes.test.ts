@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
@@ -39,18 +39,22 @@ describe('the compiler', () => {
   });
 });
 
-test('what was compiled with standard decorators says so when it is loaded, and what to do', async () => {
+test('what was compiled with standard decorators says so at start, what to do, and ends with 78', async () => {
   const outDir = `${root}build/test/standard-decorators/`;
   await complaints('tsconfig.standard.json', '--noEmit', 'false', '--outDir', outDir, '--rootDir', root);
-  const program = `await import(${JSON.stringify(`${outDir}test/fixtures/broken/right.js`)}).catch((error) => {
-    console.log(JSON.stringify(error));
-  });`;
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', program], { cwd: root });
-  expect(JSON.parse(stdout)).toMatchObject({
-    name: 'ConfigurationError',
-    code: 'DECORATOR_MODE',
-    message: expect.stringMatching(
-      /class GreetWorker .*"experimentalDecorators": true.*"emitDecoratorMetadata": true/s,
+  const main = `${outDir}main.js`;
+  writeFileSync(
+    main,
+    `import { bootstrap } from 'tutti';
+    import * as workers from './test/fixtures/broken/right.js';
+    await bootstrap({ workers: Object.values(workers) });`,
+  );
+  const env = { PATH: process.env['PATH'] };
+  const end = run(process.execPath, [main], { cwd: root, env });
+  await expect(end).rejects.toMatchObject({
+    code: 78,
+    stderr: expect.stringMatching(
+      /DECORATOR_MODE.*class GreetWorker .*"experimentalDecorators": true.*"emitDecoratorMetadata": true/s,
     ) as string,
   });
 });

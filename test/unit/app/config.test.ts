@@ -3,7 +3,13 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 import { ConfigurationError } from '../../../src/core/errors.js';
 import { ConsoleLogger } from '../../../src/core/logger.js';
-import { DEFAULT_SERVER_URL, resolveConfig, type Config, type Environment } from '../../../src/app/config.js';
+import {
+  DEFAULT_SERVER_URL,
+  readConfig,
+  resolveConfig,
+  type Config,
+  type Environment,
+} from '../../../src/app/config.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 const logger = new RecordingLogger();
@@ -185,6 +191,12 @@ describe('mistakes', () => {
       { TUTTI_STOP_GRACE: 'x', TUTTI_READY_TIMEOUT: 'y', CONDUCTOR_SERVER_URL: 'z' },
     );
     expect(problems).toHaveLength(7);
+  });
+
+  it('are not looked for in the connection by a worker process, which reads the files of TLS for itself', () => {
+    const options = { http: { tls: { caPath: '/nowhere/ca.pem' } }, stopGrace: -1 };
+    expect(readConfig(options, {}).problems).toEqual([expect.stringContaining('`stopGrace`')]);
+    expect(problemsOf(options)).toHaveLength(2);
   });
 
   it('never show a secret', () => {

@@ -26,7 +26,7 @@ async function runTwo(idempotencyKey: () => unknown) {
   const source = { shared, acquire: () => Promise.reject(new Error('not used')) };
   const worker = functionWorker('greet', shared.execute, {
     name: 'greet',
-    idempotencyKey: idempotencyKey as () => string,
+    idempotencyKey: idempotencyKey as () => string | number,
   });
   const runner = new TaskRunner({
     source: idempotentSource(catalogEntry(worker)!, { source, instance: undefined }, folder, logger),
@@ -60,11 +60,14 @@ test.each<[string, unknown]>([
   ['an object', { order: 5 }],
   ['a list', [5]],
   ['a promise', new Promise(() => undefined)],
+  ['a number that is none', Number.NaN],
 ])('%s as key fails the task for good, and nothing is executed', async (_what, key) => {
   const { executed, results } = await runTwo(() => key);
   expect(executed).toEqual([]);
   for (const result of results) {
     expect(result.status).toBe('FAILED_WITH_TERMINAL_ERROR');
-    expect(result.reasonForIncompletion).toMatch(/idempotencyKey.*expected a string, got an (object|array)/);
+    expect(result.reasonForIncompletion).toMatch(
+      /idempotencyKey.*expected a string or a number, got (an object|an array|NaN)/,
+    );
   }
 });

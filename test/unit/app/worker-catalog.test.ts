@@ -40,6 +40,30 @@ describe('catalogEntry', () => {
     });
   });
 
+  it('calls a worker by its `name`, so that a bundler that renames classes does not change its key', () => {
+    const Renamed = class GreetWorker2 {
+      execute(): void {}
+    };
+    Worker('greet', { name: 'GreetWorker' })(Renamed);
+    expect(catalogEntry(Renamed)?.description).toMatchObject({
+      key: 'greet:GreetWorker',
+      name: 'GreetWorker',
+    });
+    const named = functionWorker('add', () => 1, { name: 'sum' });
+    expect(catalogEntry(named)?.description).toMatchObject({ key: 'add:sum', name: 'sum' });
+  });
+
+  test.each([null, 5, { name: 5 }, { name: '' }])(
+    'keeps the name of the class for the options %j',
+    (options) => {
+      const Wrong = class Wrong {
+        execute(): void {}
+      };
+      Worker('greet', options as unknown as number)(Wrong);
+      expect(catalogEntry(Wrong)?.description.name).toBe('Wrong');
+    },
+  );
+
   test.each([undefined, null, 'x', 5, {}, () => 1, Undecorated, DerivedWorker])(
     'has nothing for %o',
     (value) => {
@@ -91,8 +115,18 @@ describe('duplicates', () => {
     ]);
     expect(twice).toHaveLength(1);
     expect(twice[0]).toMatch(
-      /GreetWorker for task type 'greet' is there twice \(listed, from \/app\/greet\.worker\.js, discovered in .*`processes`/,
+      /two workers for task type 'greet' have the name GreetWorker \(listed, from \/app\/greet\.worker\.js; discovered in .*`processes`.*name: '…'/,
     );
+  });
+
+  it('are two workers that were given the same name', () => {
+    const descriptions = [
+      functionWorker('greet', () => 1, { name: 'hi' }),
+      functionWorker('greet', () => 2, { name: 'hi' }),
+    ].map((worker) => catalogEntry(worker)!.description);
+    expect(duplicates(descriptions)).toEqual([
+      expect.stringContaining("two workers for task type 'greet' have the name hi"),
+    ]);
   });
 
   it('are not two workers that share a task type', () => {

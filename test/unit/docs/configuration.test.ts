@@ -74,6 +74,7 @@ describe('the options of a worker in the README', () => {
   test('have the defaults that the code has', () => {
     const defaults = {
       ...WORKER_DEFAULTS,
+      name: 'the name of the class or function',
       workerId: 'the host name',
       executionTimeout: '`timeoutSeconds` of the task definition',
     };

@@ -1,4 +1,5 @@
-import { describe, expect, it, test } from 'vitest';
+import type { ServiceIdentifier } from 'inversify';
+import { describe, expect, expectTypeOf, it, test } from 'vitest';
 import {
   functionWorker,
   isFunctionWorker,
@@ -33,6 +34,21 @@ describe('functionWorker', () => {
     });
     worker.execute('task' as never, 'context' as never, 'greeter');
     expect(seen).toEqual(['task', 'context', 'greeter']);
+  });
+
+  it('takes the types of injected classes, and yours for tokens', () => {
+    const LIMIT: unique symbol = Symbol('limit');
+    const CLOCK = 'clock' as ServiceIdentifier<Date>;
+    const worker = functionWorker(
+      'x',
+      (_task, _context, greeter, limit: number, name: string, clock) => {
+        expectTypeOf(greeter).toEqualTypeOf<Greeter>();
+        expectTypeOf(clock).toEqualTypeOf<Date>();
+        return { text: `${name} ${limit.toFixed(1)}` };
+      },
+      { inject: [Greeter, LIMIT, 'name', CLOCK] },
+    );
+    expect(worker.inject).toEqual([Greeter, LIMIT, 'name', CLOCK]);
   });
 
   test.each<[string, FunctionWorker, string]>([

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { Container, inject, injectable, postConstruct } from 'inversify';
 import { describe, expect, it, test } from 'vitest';
-import { ConfigurationError } from '../../../src/core/errors.js';
 import { getWorkerMetadata } from '../../../src/worker/worker-metadata.js';
 import { Worker } from '../../../src/worker/worker.decorator.js';
 import type { WorkerClass } from '../../../src/worker/task-worker.js';
@@ -131,27 +130,28 @@ describe('@Worker', () => {
     expect(container.get(PlainWorker).execute()).toEqual(['EUR', true]);
   });
 
-  it('cannot be applied twice', () => {
+  it('cannot be applied twice: bootstrap() reports it', () => {
     const target = workerClass();
-    decorate(target, 'one');
-    expect(() => decorate(target, 'two')).toThrow(
-      expect.objectContaining({
-        code: 'WORKER_INVALID',
-        message: expect.stringContaining('twice to class Sample'),
-      }),
-    );
+    decorate(target, 'one', { concurrency: 0 });
+    expect(problemsOf(target, 'two')).toEqual([
+      expect.stringContaining('`concurrency`'),
+      '@Worker is applied twice to class Sample; keep one',
+    ]);
+    expect(getWorkerMetadata(target)!.taskDefName).toBe('one');
   });
 
   it('says what to do when it was compiled as a standard decorator', () => {
     const standard = Worker('greet') as unknown as (target: unknown, context: object) => void;
-    const call = (): void => standard(workerClass(), { kind: 'class', name: 'Sample' });
-    expect(call).toThrow(ConfigurationError);
-    expect(call).toThrow(
-      expect.objectContaining({
-        code: 'DECORATOR_MODE',
-        message: expect.stringMatching(/class Sample.*"experimentalDecorators".*"emitDecoratorMetadata"/),
-      }),
-    );
+    const target = workerClass();
+    standard(target, { kind: 'class', name: 'Sample' });
+    expect(getWorkerMetadata(target)).toMatchObject({
+      hasStandardDecorator: true,
+      problems: [
+        expect.stringMatching(
+          /class Sample .*"experimentalDecorators": true.*"emitDecoratorMetadata": true.*tsc, swc/s,
+        ),
+      ],
+    });
   });
 });
 
