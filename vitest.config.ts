@@ -13,7 +13,14 @@ const built = [
   { find: /^tutti\/server$/, replacement: path('./dist/server/index.js') },
 ];
 
-function project(name: string, groupOrder: number, options: { onBuild: boolean; isSequential: boolean }) {
+interface ProjectOptions {
+  readonly onBuild: boolean;
+  readonly isSequential: boolean;
+  /** Files share their modules, which saves most of the time; for suites that change nothing global. */
+  readonly sharesModules?: boolean;
+}
+
+function project(name: string, groupOrder: number, options: ProjectOptions) {
   return {
     resolve: { alias: options.onBuild ? built : sources },
     test: {
@@ -23,6 +30,7 @@ function project(name: string, groupOrder: number, options: { onBuild: boolean; 
       hookTimeout: 120_000,
       // Groups run one after the other, so that suites that start processes have the machine to themselves.
       sequence: { groupOrder },
+      isolate: options.sharesModules !== true,
       ...(options.isSequential ? { fileParallelism: false } : {}),
       ...(options.onBuild ? { globalSetup: ['test/support/build-once.ts'] } : {}),
     },
@@ -32,7 +40,7 @@ function project(name: string, groupOrder: number, options: { onBuild: boolean; 
 export default defineConfig({
   test: {
     projects: [
-      project('unit', 0, { onBuild: false, isSequential: false }),
+      project('unit', 0, { onBuild: false, isSequential: false, sharesModules: true }),
       project('integration', 1, { onBuild: false, isSequential: false }),
       project('conformance', 2, { onBuild: true, isSequential: true }),
       project('process', 3, { onBuild: true, isSequential: true }),
