@@ -30,7 +30,6 @@ export interface Config {
   readonly server: ServerDescription | undefined;
   readonly discover: readonly string[];
   readonly logger: Logger;
-  readonly autoStart: boolean;
   readonly handlesSignals: boolean;
   readonly onStartupFailure: 'stop' | 'continue';
   readonly entry: string | undefined;
@@ -146,7 +145,6 @@ export function readConfig(
     server: present(env['CONDUCTOR_SERVER_URL']) === undefined ? options.server : undefined,
     discover: discoverPatterns(options.discover),
     logger: options.logger ?? new ConsoleLogger(logLevelFrom(options, env, problems)),
-    autoStart: options.autoStart ?? true,
     handlesSignals: options.signals ?? true,
     onStartupFailure: options.onStartupFailure ?? 'stop',
     entry: entryPath(options.entry),

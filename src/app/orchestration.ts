@@ -33,7 +33,6 @@ const KEY_CHECK_MS = 5_000;
 
 let current: Orchestrator | undefined;
 let isBeingMade = false;
-let needsNoReader = false;
 
 /** The orchestrator of this program, checked and ready to start. */
 export async function createOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
@@ -44,7 +43,7 @@ export async function createOrchestrator(options: BootstrapOptions, env: Environ
     );
   }
   isBeingMade = true;
-  goOnWithoutReader();
+  surviveClosedStderr();
   try {
     current = await makeOrchestrator(options, env);
     return current;
@@ -53,11 +52,12 @@ export async function createOrchestrator(options: BootstrapOptions, env: Environ
   }
 }
 
-/** Whoever reads the standard error may die, a log shipper say: that is no reason to end the application. */
-function goOnWithoutReader(): void {
-  if (!needsNoReader) process.stderr.on('error', () => undefined);
-  needsNoReader = true;
+/** Whoever reads standard error may die, a log shipper for example: that is no reason to end the application. */
+function surviveClosedStderr(): void {
+  if (!process.stderr.listeners('error').includes(ignoreError)) process.stderr.on('error', ignoreError);
 }
+
+function ignoreError(): void {}
 
 async function makeOrchestrator(options: BootstrapOptions, env: Environment): Promise<Orchestrator> {
   const { config: given, problems } = resolveConfig(options, env);

@@ -59,40 +59,33 @@ export class SteadyLogger extends Logger {
   }
 
   override log(level: Level, message: string, fields?: LogFields): void {
-    try {
-      this.#inner.log(level, message, fields);
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.#guarded(() => this.#inner.log(level, message, fields));
   }
 
   override error(message: string, fields?: LogFields): void {
-    this.#tell('error', message, fields);
+    this.#guarded(() => this.#inner.error(message, fields));
   }
   override warn(message: string, fields?: LogFields): void {
-    this.#tell('warn', message, fields);
+    this.#guarded(() => this.#inner.warn(message, fields));
   }
   override info(message: string, fields?: LogFields): void {
-    this.#tell('info', message, fields);
+    this.#guarded(() => this.#inner.info(message, fields));
   }
   override debug(message: string, fields?: LogFields): void {
-    this.#tell('debug', message, fields);
+    this.#guarded(() => this.#inner.debug(message, fields));
   }
 
   override child(fields: LogFields): Logger {
-    try {
-      return new SteadyLogger(this.#inner.child(fields), this.#failed);
-    } catch (error) {
-      this.#failed(error);
-      return new ChildLogger(this, fields);
-    }
+    const own = this.#guarded(() => this.#inner.child(fields));
+    return own === undefined ? new ChildLogger(this, fields) : new SteadyLogger(own, this.#failed);
   }
 
-  #tell(level: Level, message: string, fields: LogFields | undefined): void {
+  #guarded<T>(call: () => T): T | undefined {
     try {
-      this.#inner[level](message, fields);
+      return call();
     } catch (error) {
       this.#failed(error);
+      return undefined;
     }
   }
 }

@@ -19,7 +19,6 @@ export interface RunningServer {
 
 /** A server that is wanted. Making one has no effect; nothing is loaded or opened before {@link start}. */
 export interface EmbeddedServerDescription {
-  readonly kind: 'embedded-server';
   readonly options: Readonly<Required<EmbeddedServerOptions>>;
   /**
    * Starts a new, empty server.
@@ -49,7 +48,6 @@ export function embeddedServer(options: EmbeddedServerOptions = {}): EmbeddedSer
   throwProblems(findProblems('embeddedServer()', { ...options }, KNOWN));
   const resolved = { port: options.port ?? 0, host: options.host ?? '127.0.0.1' };
   return {
-    kind: 'embedded-server',
     options: resolved,
     start: async (logger = new ConsoleLogger()) => {
       // Worker processes hold this description too, and must not pay for a server that they never start.

@@ -6,7 +6,7 @@ import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
 import { didResultCount } from './late-result.js';
-import { lostPayload, tellOfReplaced } from './lost-payload.js';
+import { lostPayload, logReplaced } from './lost-payload.js';
 import type { Outbox } from './outbox.js';
 import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
 import { reasonInProgress } from './poison.js';
@@ -55,8 +55,8 @@ export class Delivery {
     const written = durableStore && (await this.#writeDown(durableStore, { body: result, ...receipt }));
     let body = result;
     for (let failures = 1; ; failures++) {
-      const outcome = await sendResult(this.#options.client, body, chain, (lost, error) =>
-        tellOfReplaced(this.#options.logger, lost, error),
+      const outcome = await sendResult(this.#options.client, body, chain, (lost, error, path) =>
+        logReplaced(this.#options.logger, lost, error, path),
       );
       const wasWell = this.#isServerWell;
       this.#isServerWell = outcome.kind === 'accepted';

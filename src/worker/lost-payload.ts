@@ -1,7 +1,6 @@
-import { describeThrown, HttpError } from '../core/errors.js';
+import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
-import { findUnserialisable } from './unserialisable.js';
 
 /** How much of a payload that is lost goes into the log, in characters. */
 const LOGGED_PAYLOAD_LENGTH = 10_000;
@@ -16,9 +15,17 @@ export function lostPayload(result: TaskResultBody, error: unknown): Record<stri
   };
 }
 
-/** Tells of a result that can never be delivered, in whose place a failure is sent. */
-export function tellOfReplaced(logger: Logger, result: TaskResultBody, error: unknown): void {
-  const path = unserialisablePath(result, error);
+/**
+ * Logs a result that can never be delivered, in whose place a failure is sent.
+ *
+ * @param path - where its output cannot be written as JSON, when that is why
+ */
+export function logReplaced(
+  logger: Logger,
+  result: TaskResultBody,
+  error: unknown,
+  path: string | undefined,
+): void {
   if (path === undefined) {
     logger.error('the server refuses a result; the task is failed instead', lostPayload(result, error));
     return;
@@ -28,11 +35,6 @@ export function tellOfReplaced(logger: Logger, result: TaskResultBody, error: un
     status: result.status,
     error: path,
   });
-}
-
-/** Where the output cannot be written as JSON, when that is why it was not sent. */
-export function unserialisablePath(result: TaskResultBody, error: unknown): string | undefined {
-  return error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
 }
 
 function payloadOf(result: TaskResultBody): string {

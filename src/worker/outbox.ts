@@ -5,7 +5,7 @@ import type { Logger } from '../core/logger.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus } from '../conductor/task-result.js';
-import { lostPayload, tellOfReplaced } from './lost-payload.js';
+import { lostPayload, logReplaced } from './lost-payload.js';
 import { didResultCount, releaseState } from './late-result.js';
 import type { OutboxEntry, OutboxStore, StoredEntry } from './outbox-store.js';
 import { retryDelay, sendResult } from './result-sender.js';
@@ -197,8 +197,8 @@ export class Outbox {
     const state = await releaseState(client, entry);
     if (state === 'done' || state === 'void') return await this.#settleUnsent(waiting, state);
     if (state !== 'open') return this.#sendLater(waiting, state.error);
-    const outcome = await sendResult(client, entry.body, false, (result, error) =>
-      tellOfReplaced(logger, result, error),
+    const outcome = await sendResult(client, entry.body, false, (result, error, path) =>
+      logReplaced(logger, result, error, path),
     );
     if (outcome.kind === 'retry') return this.#sendLater(waiting, outcome.error);
     this.#failuresInARow = 0;

@@ -3,7 +3,7 @@ import { describeThrown, HttpError } from '../core/errors.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
-import { unserialisablePath } from './lost-payload.js';
+import { findUnserialisable } from './unserialisable.js';
 
 const RETRY: BackoffOptions = { initialMs: 100, maxMs: 10_000 };
 const AUTH_RETRY: BackoffOptions = { initialMs: 1_000, maxMs: 60_000 };
@@ -43,8 +43,11 @@ export type SendOutcome =
   /** Will never succeed. */
   | { readonly kind: 'refused'; readonly error: unknown };
 
-/** Told of a result whose payload is lost, so that it can be logged. */
-export type OnPayloadLost = (result: TaskResultBody, error: unknown) => void;
+/**
+ * Called with a result whose payload is lost, so that it can be logged; `path`: where its output cannot be written as
+ * JSON, when that is why.
+ */
+export type OnPayloadLost = (result: TaskResultBody, error: unknown, path: string | undefined) => void;
 
 /**
  * One try to bring a result to the server. A result that the server can never take is replaced, in the same try, by a
@@ -68,14 +71,15 @@ export async function sendResult(
       const verdict = deliveryVerdict(error);
       if (verdict === 'retry' || verdict === 'retry-auth') return { kind: 'retry', body, error };
       if (verdict === 'unknown-task' || body !== result) return { kind: 'refused', error };
-      onPayloadLost(result, error);
-      body = substitute(result, error);
+      const path =
+        error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
+      onPayloadLost(result, error, path);
+      body = substitute(result, error, path);
     }
   }
 }
 
-function substitute(result: TaskResultBody, error: unknown): TaskResultBody {
-  const path = unserialisablePath(result, error);
+function substitute(result: TaskResultBody, error: unknown, path: string | undefined): TaskResultBody {
   const what = error instanceof HttpError ? 'the server refused the result' : 'the result cannot be sent';
   const reason =
     path === undefined

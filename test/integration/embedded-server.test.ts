@@ -23,7 +23,6 @@ describe('embeddedServer()', () => {
   it('only describes a server', () => {
     const description = embeddedServer({ port: 4711 });
     expect(description).toMatchObject({
-      kind: 'embedded-server',
       options: { port: 4711, host: '127.0.0.1' },
     });
   });

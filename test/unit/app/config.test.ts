@@ -74,7 +74,6 @@ describe('the environment wins over code, code over defaults', () => {
     ['grace: environment', (c) => c.stopGraceMs, { stopGrace: 5 }, { TUTTI_STOP_GRACE: '0' }, 0],
     ['orphan grace: default', (c) => c.orphanGraceMs, {}, {}, 5_000],
     ['orphan grace: environment', (c) => c.orphanGraceMs, {}, { TUTTI_ORPHAN_GRACE: '1000' }, 1_000],
-    ['start: default', (c) => c.autoStart, {}, {}, true],
     ['signals: code', (c) => c.handlesSignals, { signals: false }, {}, false],
     ['failed start: default', (c) => c.onStartupFailure, {}, {}, 'stop'],
     [
