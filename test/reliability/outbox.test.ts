@@ -42,19 +42,21 @@ async function stop(app: AppProcess): Promise<void> {
 }
 
 describe('a result that the server refuses', () => {
-  test('goes to disk at the first refusal, its place is free at once, and it is sent when the server takes it', async () => {
+  test('is sent once more to a server that took the one before, then goes to disk; its place is free, and it is sent until it is taken', async () => {
+    // One place only: the second task could not run while the first one kept it.
+    const app = startApp('step', { CONDUCTOR_WORKER_STEP_CONCURRENCY: '1' });
+    await app.ready();
+    await faulty().server.has(await faulty().server.run('step', { text: 'well' }), 'COMPLETED');
     const refusal = faulty().on(
       { method: 'POST', path: /^\/tasks(\/update-v2)?$/ },
       { answer: answers.unavailable },
     );
-    // One place only: the second task could not run while the first one kept it.
-    const app = startApp('step', { CONDUCTOR_WORKER_STEP_CONCURRENCY: '1' });
-    await app.ready();
     const taskIds: string[] = [];
     for (let number = 0; number < 5; number++)
       taskIds.push(await faulty().server.run('step', { text: `no ${number}` }));
     for (const taskId of taskIds) await app.began(taskId);
     await app.until(() => stored().length === 5, 'five results on disk');
+    expect(faulty().resultsOf(taskIds[0]!).length).toBeGreaterThanOrEqual(2);
     refusal.end();
     for (const [number, taskId] of taskIds.entries()) {
       expect((await faulty().server.has(taskId, 'COMPLETED')).outputData).toMatchObject({
@@ -62,7 +64,7 @@ describe('a result that the server refuses', () => {
       });
     }
     await app.until(() => stored().length === 0, 'the outbox to be empty');
-    expect([...executions(join(folder(), 'executions')).values()]).toEqual([1, 1, 1, 1, 1]);
+    expect([...executions(join(folder(), 'executions')).values()]).toEqual([1, 1, 1, 1, 1, 1]);
     await stop(app);
     // Nothing is left that the next start would need.
     expect(files()).toEqual([]);
