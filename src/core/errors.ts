@@ -1,3 +1,5 @@
+import { inspect, types } from 'node:util';
+
 /**
  * Every error code that the package can raise, with what it means in one line.
  * `docs/reference/errors.md` lists the same codes; a test keeps the two in step.
@@ -133,11 +135,21 @@ export class HttpError extends TuttiError {
 
 /** A message may hold a whole payload, and goes into reasons, logs, `status()` and messages between processes. */
 const MAX_MESSAGE_LENGTH = 10_000;
+/** Of the message itself, and of each cause. */
+const MAX_OWN_LENGTH = 8_000;
+const MAX_CAUSE_LENGTH = 1_000;
 const MAX_STACK_LENGTH = 20_000;
+/** How many causes, and how many errors of an `AggregateError`, are described. */
+const MAX_PARTS = 5;
 
-/** A readable text for anything that can be thrown, `undefined` included, of limited length. Never throws. */
+/**
+ * A readable text for anything that can be thrown, `undefined` included, of limited length. Never throws.
+ *
+ * An error is described by its message, followed by the errors that an `AggregateError` holds and by its causes, unless
+ * the message says the same already. The message of a {@link TuttiError} is complete.
+ */
 export function describeThrown(thrown: unknown): string {
-  return shortened(wordsFor(thrown), MAX_MESSAGE_LENGTH);
+  return shortened(described(thrown, 0), MAX_MESSAGE_LENGTH);
 }
 
 /** Beginning and end of a very long text. */
@@ -147,32 +159,94 @@ function shortened(text: string, maxLength: number): string {
   return `${text.slice(0, maxLength - endLength)} … (${text.length} characters) … ${text.slice(-endLength)}`;
 }
 
+function described(thrown: unknown, depth: number): string {
+  let text = shortened(wordsFor(thrown), depth === 0 ? MAX_OWN_LENGTH : MAX_CAUSE_LENGTH);
+  if (depth >= MAX_PARTS || TuttiError.is(thrown)) return text;
+  const inner = errorsOf(thrown).map((error) => described(error, depth + 1));
+  const more = inner.length > MAX_PARTS ? `; and ${inner.length - MAX_PARTS} more` : '';
+  const news = inner.slice(0, MAX_PARTS).filter((part) => !text.includes(part));
+  if (news.length > 0) text += `: ${news.join('; ')}${more}`;
+  const cause = causeOf(thrown);
+  if (cause === undefined || cause === null) return text;
+  const why = described(cause, depth + 1);
+  return text.includes(why) ? text : `${text}; caused by: ${why}`;
+}
+
 function wordsFor(thrown: unknown): string {
   try {
-    if (typeof thrown === 'string') return thrown === '' ? 'an empty string was thrown' : thrown;
-    if (thrown === undefined || thrown === null) return `${String(thrown)} was thrown`;
-    if (typeof thrown !== 'object') return String(thrown);
-    const { message, name } = thrown as { message?: unknown; name?: unknown };
-    if (typeof message === 'string' && message !== '') return message;
-    if (!(thrown instanceof Error)) return JSON.stringify(thrown) ?? 'an object was thrown';
-    if (typeof message === 'object' && message !== null) return JSON.stringify(message);
-    return typeof name === 'string' && name !== '' ? name : 'an error without a message was thrown';
+    if (typeof thrown === 'string') return thrown.trim() === '' ? 'an empty string was thrown' : thrown;
+    if (typeof thrown === 'function') return `${nameOf(thrown, 'a function')} was thrown`;
+    if (typeof thrown !== 'object' || thrown === null) return `${String(thrown)} was thrown`;
+    const { message, name, code } = thrown as { message?: unknown; name?: unknown; code?: unknown };
+    // Not only `instanceof`: an error may come from another realm (node:vm).
+    const isError = types.isNativeError(thrown) || thrown instanceof Error;
+    if (isText(message)) return isError || !isCode(code) ? message : `${message} (code ${code})`;
+    if (!isError) return wordsForObject(thrown);
+    if (typeof message === 'object' && message !== null) return wordsForObject(message);
+    const words = isText(name) ? name : 'an error without a message was thrown';
+    return isCode(code) ? `${words} (code ${code})` : words;
   } catch {
     return 'a value that cannot be described was thrown';
   }
 }
 
-/** Stack with the stacks of the causes, or the description where there is none. Never throws. */
+/** As JSON, which is shortest; what JSON cannot show, or shows as nothing, as Node.js prints it. */
+function wordsForObject(thrown: object): string {
+  const json = jsonOf(thrown);
+  if (json !== undefined && json !== '{}' && json !== '[]') return json;
+  const text = inspect(thrown, { depth: 3, breakLength: Infinity, compact: true });
+  return /^(\[Object: null prototype\] )?(\{\}|\[\])$/.test(text)
+    ? `an empty ${Array.isArray(thrown) ? 'array' : 'object'} was thrown`
+    : text;
+}
+
+function jsonOf(value: object): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== '';
+}
+
+function isCode(value: unknown): value is string | number {
+  return isText(value) || typeof value === 'number';
+}
+
+function nameOf({ name }: { readonly name: string }, otherwise: string): string {
+  return name === '' ? otherwise : `the function ${name}`;
+}
+
+/** Those of an `AggregateError`, or of another realm's. */
+function errorsOf(thrown: unknown): readonly unknown[] {
+  try {
+    const errors: unknown = types.isNativeError(thrown) ? (thrown as { errors?: unknown }).errors : undefined;
+    return Array.isArray(errors) ? errors : [];
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Stack with the stacks of the causes and of the errors that an `AggregateError` holds, or the description where there
+ * is none. Never throws.
+ */
 export function stackOf(thrown: unknown): string {
   const parts: string[] = [];
   const seen = new Set<unknown>();
-  let current: unknown = thrown;
-  while (current !== undefined && current !== null && !seen.has(current) && parts.length < 5) {
+  const add = (prefix: string, current: unknown): void => {
+    if (seen.has(current) || parts.length >= MAX_PARTS) return;
     seen.add(current);
-    parts.push(stackOrDescription(current));
-    current = causeOf(current);
-  }
-  return parts.length === 0 ? describeThrown(thrown) : parts.join('\ncaused by: ');
+    parts.push(`${prefix}${stackOrDescription(current)}`);
+    for (const error of errorsOf(current)) add('one of its errors: ', error);
+    const cause = causeOf(current);
+    if (cause !== undefined && cause !== null) add('caused by: ', cause);
+  };
+  add('', thrown);
+  return parts.join('\n');
 }
 
 function stackOrDescription(thrown: unknown): string {

@@ -27,7 +27,9 @@ test('an abort of the worker itself keeps its own text', async () => {
   const own = AbortSignal.abort(new Error('the user pressed cancel'));
   const thrown = await thrownBy(() => sleep(60_000, undefined, { signal: own }));
 
-  expect(taskOutcome({ kind: 'threw', thrown }).reasonForIncompletion).toBe('The operation was aborted');
+  expect(taskOutcome({ kind: 'threw', thrown }).reasonForIncompletion).toBe(
+    'The operation was aborted; caused by: the user pressed cancel',
+  );
 });
 
 test('something thrown that cannot even be looked at is a failure like any other', () => {
