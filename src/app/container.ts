@@ -1,7 +1,6 @@
 import { Container, type ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ConfigurationError, describeThrown, TuttiError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
-import { Logger as LoggerPort } from '../core/logger.js';
+import { loggerClasses, type Logger } from '../core/logger.js';
 import { WorkerSource, type Executable } from '../worker/task-runner.js';
 import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker.js';
 import type { TaskContext } from '../worker/task-context.js';
@@ -73,7 +72,13 @@ export class WorkerContainer {
     const container = new Container({ defaultScope: scope === 'task' ? 'Request' : 'Singleton' });
     this.#containers.set(scope, container);
     await container.loadAsync(...this.#modules);
-    if (!container.isBound(LoggerPort)) container.bind(LoggerPort).toConstantValue(this.#logger);
+    // A service may come from a package with a copy of this one, and ask for the class of that copy.
+    const classes = loggerClasses();
+    const own = classes.find((token) => container.isBound(token));
+    for (const token of classes.filter((one) => !container.isBound(one))) {
+      if (own === undefined) container.bind(token).toConstantValue(this.#logger);
+      else container.bind(token).toService(own);
+    }
     return container;
   }
 

@@ -9,6 +9,7 @@ import { recordNativeCalls } from '../native/call-trace.js';
 import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
 import { WorkerHost } from '../orchestrator/worker-host.js';
+import { TaskLogger } from '../worker/task-logger.js';
 import { pauseCheck } from '../worker/pause-check.js';
 import type { TaskWorker } from '../worker/task-worker.js';
 import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
@@ -55,7 +56,7 @@ async function buildWorkers(
   logger: Logger,
 ): Promise<HostedWorkers> {
   const entries = [...listedWorkers(options.workers ?? []).entries, ...(await importWorkers(marker.files))];
-  const container = new WorkerContainer(options.modules ?? [], logger);
+  const container = new WorkerContainer(options.modules ?? [], new TaskLogger(logger));
   const workers: HostedWorker[] = [];
   for (const entry of pickWorkers(entries, marker.workers)) {
     const problems: string[] = [];

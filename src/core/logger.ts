@@ -1,4 +1,5 @@
 import { stackOf } from './errors.js';
+import { shared } from './shared.js';
 
 /** Ordered from quiet to talkative. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
@@ -30,6 +31,14 @@ export abstract class Logger {
   child(fields: LogFields): Logger {
     return new ChildLogger(this, fields);
   }
+}
+
+const CLASSES = shared('logger-classes', () => new Set<typeof Logger>());
+CLASSES.add(Logger);
+
+/** The class {@link Logger} of each copy of this package in the process: all of them are names for the same service. */
+export function loggerClasses(): readonly (typeof Logger)[] {
+  return [...CLASSES];
 }
 
 class ChildLogger extends Logger {

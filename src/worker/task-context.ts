@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { IllegalStateError } from '../core/errors.js';
-import type { Logger } from '../core/logger.js';
+import { TuttiError } from '../core/errors.js';
+import type { LogFields, Logger } from '../core/logger.js';
+import { shared } from '../core/shared.js';
 import type { TaskExecLog, Task } from '../conductor/types.js';
+import { attemptOf, taskFields } from './task-fields.js';
 
 /** The server keeps this many log entries of one update (conductor: `taskExecLogSizeLimit`). */
 const LOG_ENTRIES_PER_UPDATE = 10;
@@ -16,6 +18,8 @@ export class TaskContext {
   readonly task: Task;
   /** The id that the server sees of this process. */
   readonly workerId: string;
+  /** @internal What log lines of the task carry. */
+  readonly logFields: LogFields;
   readonly #baseLogger: Logger;
   readonly #onProgress: (progress: string | number) => void;
   #controller: AbortController | undefined;
@@ -28,11 +32,17 @@ export class TaskContext {
   constructor(fields: {
     task: Task;
     workerId: string;
+    /** Key of the worker. */
+    worker?: string | undefined;
     logger: Logger;
     onProgress: (progress: string | number) => void;
   }) {
     this.task = fields.task;
     this.workerId = fields.workerId;
+    this.logFields = {
+      ...(fields.worker === undefined ? {} : { worker: fields.worker }),
+      ...taskFields(fields.task),
+    };
     this.#baseLogger = fields.logger;
     this.#onProgress = fields.onProgress;
   }
@@ -52,7 +62,7 @@ export class TaskContext {
 
   /** Which attempt this is; 1 for the first. */
   get attempt(): number {
-    return (this.task.retryCount ?? 0) + 1;
+    return attemptOf(this.task);
   }
 
   /** How often this attempt was handed out, this time included: above 1 after an `inProgress` result. */
@@ -60,13 +70,9 @@ export class TaskContext {
     return this.task.pollCount ?? 1;
   }
 
-  /** Logger of this process with the ids of the task on each line. */
+  /** Logger of this process; its lines carry worker, task type, task id, workflow id and attempt. */
   get logger(): Logger {
-    this.#logger ??= this.#baseLogger.child({
-      taskId: this.task.taskId,
-      workflowId: this.task.workflowInstanceId,
-      taskType: this.task.taskType,
-    });
+    this.#logger ??= this.#baseLogger.child(this.logFields);
     return this.#logger;
   }
 
@@ -125,21 +131,30 @@ export function joinEntries(lines: readonly TaskExecLog[], limit: number): TaskE
   return entries;
 }
 
-const storage = new AsyncLocalStorage<TaskContext>();
+const storage = shared('task-context', () => new AsyncLocalStorage<TaskContext>());
 
 /** Runs `fn` so that {@link taskContext} finds `context` in it and in everything that it starts. */
 export function withTaskContext<T>(context: TaskContext, fn: () => T): T {
   return storage.run(context, fn);
 }
 
+/** The context of the task that is being executed by the caller; `undefined` outside of a task. */
+export function currentTaskContext(): TaskContext | undefined {
+  return storage.getStore();
+}
+
 /**
- * The context of the task that is being executed by the caller, however deep below `execute`.
+ * The context of the task that is being executed by the caller, however deep below `execute`. All copies of this package
+ * in a process share it.
  *
- * @throws IllegalStateError outside of an execution
+ * @throws TuttiError `ILLEGAL_STATE` when the caller does not run as part of a task
  */
 export function taskContext(): TaskContext {
-  const context = storage.getStore();
-  if (context === undefined)
-    throw new IllegalStateError('taskContext()', 'outside of a task', 'inside of a task');
-  return context;
+  const context = currentTaskContext();
+  if (context !== undefined) return context;
+  throw new TuttiError(
+    'ILLEGAL_STATE',
+    'taskContext() was called while no task was being executed. Call it inside `execute`, or in code that `execute` ' +
+      'calls; constructors, @postConstruct methods and event listeners registered at start run outside of tasks',
+  );
 }

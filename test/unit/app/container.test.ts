@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { ContainerModule, inject, injectable, postConstruct, preDestroy } from 'inversify';
-import { beforeEach, describe, expect, it, test } from 'vitest';
+import { beforeEach, describe, expect, it, test, onTestFinished, vi } from 'vitest';
 import { ConfigurationError, TuttiError } from '../../../src/core/errors.js';
 import { Logger } from '../../../src/core/logger.js';
 import { WorkerContainer } from '../../../src/app/container.js';
@@ -317,6 +317,20 @@ describe('the logger', () => {
     const worker = functionWorker('x', (_task, _context, injected) => injected, { inject: [Logger] });
     const { source } = await containerWith(module).build(entryOf(worker), 'process');
     expect(await runTask(source)).toBe(own);
+  });
+
+  it('is injected for the class of another copy of the package, too', async () => {
+    vi.resetModules();
+    onTestFinished(() => void vi.resetModules());
+    const copy = await import('../../../src/core/logger.js');
+    expect(copy.Logger).not.toBe(Logger);
+    const [logger, own] = [new RecordingLogger(), new RecordingLogger()];
+    const worker = functionWorker('x', (_task, _context, injected) => injected, { inject: [copy.Logger] });
+    const given = await new WorkerContainer([], logger).build(entryOf(worker), 'process');
+    expect(await runTask(given.source)).toBe(logger);
+    const module = new ContainerModule(({ bind }) => void bind(Logger).toConstantValue(own));
+    const bound = await containerWith(module).build(entryOf(worker), 'process');
+    expect(await runTask(bound.source)).toBe(own);
   });
 });
 

@@ -27,7 +27,7 @@ describe('TaskContext', () => {
     expect(logger.entries[0]).toEqual({
       level: 'info',
       message: 'hello',
-      fields: { taskId: 't-1', workflowId: 'workflow-1', taskType: 'greet' },
+      fields: { taskType: 'greet', taskId: 't-1', workflowId: 'workflow-1', attempt: 3 },
     });
   });
 
@@ -137,7 +137,9 @@ describe('taskContext()', () => {
     expect(() => taskContext()).toThrow(
       expect.objectContaining({
         code: 'ILLEGAL_STATE',
-        message: expect.stringContaining('outside of a task'),
+        message: expect.stringMatching(
+          /^taskContext\(\) was called while no task was being executed\. Call it inside/,
+        ),
       }),
     );
   });
