@@ -19,4 +19,12 @@ export class LogLimiter {
     this.#suppressed = 0;
     return suppressed;
   }
+
+  /** How many were kept back since the last one that was let through; they are not counted again. */
+  take(now: number = performance.now()): number {
+    const suppressed = this.#suppressed;
+    if (suppressed > 0) this.#lastAt = now;
+    this.#suppressed = 0;
+    return suppressed;
+  }
 }

@@ -145,6 +145,7 @@ export class WorkerLoops {
       runner: new TaskRunner({
         source: worker.source,
         workerId,
+        worker: worker.key,
         logger,
         executionTimeout: worker.executionTimeout,
         onProgress: (taskId, progress) => reporter.progress(taskId, progress),

@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { TaskResult } from '../conductor/task-result.js';
 import type { JsonObject, Task } from '../conductor/types.js';
 import type { TaskContext } from './task-context.js';
 import { taskOutcome } from './task-outcome.js';
@@ -115,7 +116,8 @@ export class IdempotentExecutable implements Executable {
     const kept = await this.#cache.get(key);
     if (kept !== undefined) {
       context.logger.info('a task is not executed again: its idempotency key has a result');
-      return kept;
+      // As a result: output may have the shape of one.
+      return Object.assign(TaskResult.from(task), { outputData: kept });
     }
     const value = await this.#inner.execute(task, context);
     const { callbackAfterSeconds } = context;

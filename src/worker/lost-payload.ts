@@ -9,6 +9,7 @@ const LOGGED_PAYLOAD_LENGTH = 10_000;
 export function lostPayload(result: TaskResultBody, error: unknown): Record<string, unknown> {
   return {
     taskId: result.taskId,
+    workflowId: result.workflowInstanceId,
     status: result.status,
     error: describeThrown(error),
     payload: payloadOf(result),
@@ -32,6 +33,7 @@ export function logReplaced(
   }
   logger.error('the output of a task cannot be written as JSON; the task is failed', {
     taskId: result.taskId,
+    workflowId: result.workflowInstanceId,
     status: result.status,
     error: path,
   });

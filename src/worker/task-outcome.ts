@@ -5,6 +5,7 @@ import { TaskResult, TaskResultStatus } from '../conductor/task-result.js';
 import type { JsonObject } from '../conductor/types.js';
 import { isInProgress } from './in-progress.js';
 import { isNonRetryable } from './non-retryable-error.js';
+import { findLossy, lossyKind } from './unserialisable.js';
 
 /** How the execution of a task ended. */
 export type Execution =
@@ -22,11 +23,28 @@ export interface TaskOutcome {
   /** Lines for the task's log, with the moment of each in epoch milliseconds where it is known. */
   readonly logs: readonly { readonly log: string; readonly createdTime?: number }[];
   readonly workerId?: string;
+  /** Of what was thrown. */
+  readonly stack?: string;
 }
 
 /** 68 years. The server answers 500 to what is no 64-bit number, as to an outage: it would be sent again for ever. */
 const MAX_SECONDS = 0x7fffffff;
 const STATUSES: readonly string[] = Object.values(TaskResultStatus);
+
+type SdkResult = Partial<Omit<TaskResult, 'status'>> & Pick<TaskResult, 'status'>;
+/** Keys of a task result that other SDKs send, and that are not supported here. */
+const FOREIGN_KEYS = ['externalOutputPayloadStoragePath', 'subWorkflowId', 'extendLease'] as const;
+const RESULT_KEYS: readonly string[] = [
+  'taskId',
+  'workflowInstanceId',
+  'workerId',
+  'status',
+  'outputData',
+  'reasonForIncompletion',
+  'callbackAfterSeconds',
+  'logs',
+  ...FOREIGN_KEYS,
+];
 
 /**
  * The outcome that belongs to whatever a worker returned or threw. Never throws, and never gives anything that the
@@ -43,20 +61,22 @@ export function taskOutcome(execution: Execution): TaskOutcome {
   }
 }
 
-/** An outcome FAILED, or FAILED_WITH_TERMINAL_ERROR, with a reason and optionally a text for the task's log. */
-export function failed(reason: string, options: { terminal?: boolean; log?: string } = {}): TaskOutcome {
+/** An outcome FAILED, or FAILED_WITH_TERMINAL_ERROR, with a reason and optionally a stack, for the task's log as well. */
+export function failed(reason: string, options: { terminal?: boolean; stack?: string } = {}): TaskOutcome {
   return {
     status: options.terminal === true ? TaskResultStatus.FAILED_WITH_TERMINAL_ERROR : TaskResultStatus.FAILED,
     outputData: {},
     reasonForIncompletion: reason,
-    logs: options.log === undefined ? [] : [{ log: options.log }],
+    ...(options.stack === undefined
+      ? { logs: [] }
+      : { stack: options.stack, logs: [{ log: options.stack }] }),
   };
 }
 
 function threw(thrown: unknown): TaskOutcome {
   return failed(describeThrown(abortReason(thrown) ?? thrown), {
     terminal: isNonRetryable(thrown),
-    log: stackOf(thrown),
+    stack: stackOf(thrown),
   });
 }
 
@@ -74,27 +94,47 @@ function returned(value: unknown, callbackAfterSeconds: number | undefined): Tas
   try {
     if (isInProgress(value))
       return again(value.output ?? {}, value.callbackAfterSeconds ?? callbackAfterSeconds ?? 0);
-    if (isTaskResult(value)) return ofTaskResult(value, callbackAfterSeconds);
-    const output = toOutput(value);
-    if (callbackAfterSeconds !== undefined) return again(output, callbackAfterSeconds);
-    return { status: TaskResultStatus.COMPLETED, outputData: output, logs: [] };
+    if (isTaskResult(value) || isSdkResult(value)) return ofTaskResult(value, callbackAfterSeconds);
+    if (callbackAfterSeconds !== undefined) return again(value, callbackAfterSeconds);
+    return withWholeOutput({ status: TaskResultStatus.COMPLETED, outputData: toOutput(value), logs: [] });
   } catch (thrown) {
+    if (thrown instanceof NoJson) return failed(`${NO_JSON}: ${thrown.message}`, { terminal: true });
     // A getter or proxy of the returned value threw while it was looked at.
     return failed(`the returned value cannot be read: ${describeThrown(thrown)}`, {
       terminal: true,
-      log: stackOf(thrown),
+      stack: stackOf(thrown),
     });
   }
 }
 
 function again(output: unknown, seconds: unknown): TaskOutcome {
   if (!isSeconds(seconds)) return badSeconds(seconds);
-  return {
+  return withWholeOutput({
     status: TaskResultStatus.IN_PROGRESS,
     outputData: toOutput(output),
     callbackAfterSeconds: Math.ceil(seconds),
     logs: [],
-  };
+  });
+}
+
+/** JSON writes some objects as `{}` without an error: a result that would lose them fails for good. */
+function withWholeOutput(outcome: TaskOutcome): TaskOutcome {
+  const problem = findLossy(outcome.outputData, 'outputData');
+  if (problem === undefined) return outcome;
+  return { ...failed(`${NO_JSON}: ${problem}`, { terminal: true }), logs: outcome.logs };
+}
+
+/** A result that reports a failure stays what it is, whatever its output: that is left out where JSON cannot carry it. */
+function withOutputOfFailure(outcome: TaskOutcome, output: unknown): TaskOutcome {
+  let problem: string | undefined;
+  try {
+    const outputData = toOutput(output);
+    problem = findLossy(outputData, 'outputData');
+    if (problem === undefined) return { ...outcome, outputData };
+  } catch (thrown) {
+    problem = describeThrown(thrown);
+  }
+  return { ...outcome, logs: [...outcome.logs, { log: `${NO_JSON} and is left out: ${problem}` }] };
 }
 
 function isSeconds(value: unknown): value is number {
@@ -106,10 +146,15 @@ function badSeconds(seconds: unknown): TaskOutcome {
   return failed(reason, { terminal: true });
 }
 
+const NO_JSON = 'the output cannot be written as JSON';
+
+/** Says what an output is instead. */
+class NoJson extends Error {}
+
 function toOutput(value: unknown): JsonObject {
   if (value === undefined || value === null) return {};
   if (typeof value === 'function' || typeof value === 'symbol') {
-    throw new TypeError(`a ${typeof value} cannot be written as JSON; return a plain object or an array`);
+    throw new NoJson(`it is a ${typeof value}; return a plain object or an array`);
   }
   if (typeof value !== 'object') return { result: value };
   if (Array.isArray(value)) return { result: value };
@@ -120,20 +165,26 @@ function toOutput(value: unknown): JsonObject {
       : { result: json };
   }
   if (types.isBoxedPrimitive(value)) return { result: value.valueOf() };
-  if (value instanceof Map || value instanceof Set) {
-    throw new TypeError(
-      `a ${value.constructor.name} cannot be written as JSON; return a plain object or an array`,
-    );
-  }
   if (types.isNativeError(value)) {
-    throw new TypeError(
-      `it is an error, which fails a task only when it is thrown: ${describeThrown(value)}`,
-    );
+    throw new NoJson(`it is an error, which fails a task only when it is thrown: ${describeThrown(value)}`);
   }
   if (types.isGeneratorObject(value)) {
-    throw new TypeError('it is a generator, whose code has not run; make `execute` an async function');
+    throw new NoJson('it is a generator, whose code has not run; make `execute` an async function');
   }
+  const kind = lossyKind(value);
+  if (kind !== undefined) throw new NoJson(`it is ${kind}`);
   return value as JsonObject;
+}
+
+/** A plain object that has the shape of the official SDK's task result, and nothing else. */
+function isSdkResult(value: unknown): value is SdkResult {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const like = value as Partial<Record<string, unknown>>;
+  return (
+    STATUSES.includes(like['status'] as string) &&
+    ('outputData' in like || 'reasonForIncompletion' in like) &&
+    Object.keys(like).every((key) => RESULT_KEYS.includes(key))
+  );
 }
 
 /**
@@ -153,7 +204,12 @@ function isTaskResult(value: unknown): value is TaskResult {
   );
 }
 
-function ofTaskResult(result: TaskResult, callbackAfterSeconds: number | undefined): TaskOutcome {
+function ofTaskResult(result: SdkResult, callbackAfterSeconds: number | undefined): TaskOutcome {
+  const foreign = FOREIGN_KEYS.find((key) => isGiven((result as Partial<Record<string, unknown>>)[key]));
+  if (foreign !== undefined)
+    return failed(`\`${foreign}\` of a task result is not supported; return the output itself`, {
+      terminal: true,
+    });
   if (!STATUSES.includes(result.status)) {
     const known = STATUSES.join(', ');
     return failed(`a TaskResult has the status ${show(result.status)}; known are ${known}`, {
@@ -168,14 +224,21 @@ function ofTaskResult(result: TaskResult, callbackAfterSeconds: number | undefin
     (status === TaskResultStatus.IN_PROGRESS ? callbackAfterSeconds : undefined);
   if (seconds !== undefined && !isSeconds(seconds)) return badSeconds(seconds);
   const reason: unknown = result.reasonForIncompletion;
-  return {
+  const outcome: TaskOutcome = {
     status,
-    outputData: toOutput(result.outputData),
+    outputData: {},
     ...(reason === undefined || reason === null ? {} : { reasonForIncompletion: toText(reason) }),
     ...(seconds === undefined ? {} : { callbackAfterSeconds: Math.ceil(seconds) }),
     ...(result.workerId === undefined ? {} : { workerId: result.workerId }),
     logs: toLogs(result.logs),
   };
+  return status === TaskResultStatus.FAILED || status === TaskResultStatus.FAILED_WITH_TERMINAL_ERROR
+    ? withOutputOfFailure(outcome, result.outputData)
+    : withWholeOutput({ ...outcome, outputData: toOutput(result.outputData) });
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && value !== '';
 }
 
 /** Whatever user code has put there; the server refuses a whole result for one entry of a wrong shape. */

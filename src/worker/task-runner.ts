@@ -4,7 +4,8 @@ import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.
 import type { Task } from '../conductor/types.js';
 import { TaskContext, withTaskContext } from './task-context.js';
 import { executionLimit } from './execution-limit.js';
-import { taskOutcome, type Execution } from './task-outcome.js';
+import type { TaskFailure } from './failure-log.js';
+import { taskOutcome, type Execution, type TaskOutcome } from './task-outcome.js';
 import { reasonInProgress } from './poison.js';
 
 /** Something whose `execute` can be called: an object of the container, or a function with its services. */
@@ -22,6 +23,8 @@ export abstract class WorkerSource {
 export interface TaskRunnerOptions {
   readonly source: WorkerSource;
   readonly workerId: string;
+  /** Key of the worker, for log lines. */
+  readonly worker?: string;
   readonly logger: Logger;
   /** Milliseconds; `undefined`: what the task's definition says. */
   readonly executionTimeout: number | undefined;
@@ -39,6 +42,8 @@ export interface RunningTask {
   /** Settles when the user's code has really ended, which may be later than `result` after an abort. */
   readonly ended: Promise<void>;
   readonly hasEnded: boolean;
+  /** Set before `result` resolves, when that reports a failure. */
+  readonly failure: TaskFailure | undefined;
   abort(reason: string): void;
 }
 
@@ -56,11 +61,12 @@ export class TaskRunner {
   }
 
   start(task: Task): RunningTask {
-    const { workerId, logger } = this.#options;
+    const { workerId, worker, logger } = this.#options;
     const context = new TaskContext({
       // What a worker does to its task must not change whose result this is.
       task: { ...task },
       workerId,
+      worker,
       logger,
       onProgress: (progress) => this.#options.onProgress(task.taskId, progress),
     });
@@ -69,13 +75,16 @@ export class TaskRunner {
     const running = {
       task,
       hasEnded: false,
+      failure: undefined as TaskFailure | undefined,
       ended: execution.then(() => {
         limit.clear();
         running.hasEnded = true;
       }),
-      result: Promise.race([execution, limit.exceeded]).then((outcome) =>
-        this.#toBody(task, context, outcome),
-      ),
+      result: Promise.race([execution, limit.exceeded]).then((ended) => {
+        const outcome = taskOutcome(ended);
+        running.failure = failureOf(outcome);
+        return this.#toBody(task, context, outcome);
+      }),
       abort: (reason: string) => limit.abort(reason),
     };
     return running;
@@ -108,8 +117,7 @@ export class TaskRunner {
     });
   }
 
-  #toBody(task: Task, context: TaskContext, execution: Execution): TaskResultBody {
-    const outcome = taskOutcome(execution);
+  #toBody(task: Task, context: TaskContext, outcome: TaskOutcome): TaskResultBody {
     const logs = context.takeLogs(outcome.logs);
     const isOver = outcome.status !== TaskResultStatus.IN_PROGRESS;
     const reason = isOver
@@ -129,6 +137,11 @@ export class TaskRunner {
       ...(logs.length === 0 ? {} : { logs }),
     };
   }
+}
+
+function failureOf({ status, reasonForIncompletion, stack }: TaskOutcome): TaskFailure | undefined {
+  if (status === TaskResultStatus.COMPLETED || status === TaskResultStatus.IN_PROGRESS) return undefined;
+  return { status, reason: reasonForIncompletion ?? 'the worker gave no reason', stack };
 }
 
 /** The time limit of one execution, and the way to end it from outside. */

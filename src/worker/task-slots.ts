@@ -4,6 +4,7 @@ import type { TaskClient } from '../conductor/task-client.js';
 import type { Task } from '../conductor/types.js';
 import type { Delivered, Delivery, Receipt } from './delivery.js';
 import type { ExclusiveGate } from './exclusive-gate.js';
+import { FailureLog } from './failure-log.js';
 import { poisonRecord } from './poison.js';
 import type { ReportedTask, TaskReporter } from './task-reporter.js';
 import type { RunningTask, TaskRunner } from './task-runner.js';
@@ -49,6 +50,7 @@ export class TaskSlots {
   readonly #here = new Set<string>();
   readonly #cancelled = new Set<string>();
   readonly #whenEmpty: (() => void)[] = [];
+  readonly #failures: FailureLog;
   /** Told to end and reported, while their code goes on: since when. */
   readonly #lingering = new Map<RunningTask, number>();
   #taken = 0;
@@ -63,6 +65,7 @@ export class TaskSlots {
   constructor(options: TaskSlotsOptions) {
     this.#options = options;
     this.concurrency = options.concurrency;
+    this.#failures = new FailureLog(options.logger);
   }
 
   get free(): number {
@@ -151,6 +154,7 @@ export class TaskSlots {
   /** Resolves when no task is left. */
   async emptied(): Promise<void> {
     if (this.#taken > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+    this.#failures.flush();
   }
 
   /** Before the task is reported: whoever is told to begin must not find the gate closed by then. */
@@ -227,6 +231,7 @@ export class TaskSlots {
     const result = await running.result;
     let next: Task | undefined;
     if (!this.#isDropped(task)) {
+      if (running.failure !== undefined) this.#failures.tell(task, running.failure);
       // The server may hand it out again before the end of this copy is told.
       if (result.status === 'IN_PROGRESS') await reporter.releasing(task.taskId);
       const isChaining = running.hasEnded && this.#mayChain(receipt);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { describeThrown } from '../core/errors.js';
 
 /**
@@ -44,4 +45,82 @@ function visitMembers(value: object, path: string, parents: readonly object[]): 
     if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/**
+ * What JSON would write as an empty object, or as something that nobody reads back, with what to write instead;
+ * `undefined` for everything that JSON carries. What has a `toJSON` is its own matter.
+ */
+export function lossyKind(value: object): string | undefined {
+  if (Array.isArray(value) || isPlain(value)) return undefined;
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
+  if (types.isMap(value)) return 'a Map; write Object.fromEntries(map) or [...map]';
+  if (types.isSet(value)) return 'a Set; write [...set]';
+  if (types.isNativeError(value) || value instanceof Error)
+    return 'an error, which JSON writes without its message; write its message';
+  if (types.isPromise(value)) return 'a promise; await it';
+  if (types.isAnyArrayBuffer(value)) return 'an ArrayBuffer; write Buffer.from(buffer).toString("base64")';
+  if (types.isDataView(value)) return 'a DataView; write the numbers that it shows';
+  if (types.isTypedArray(value))
+    return `a ${classOf(value)}; write Array.from(array), or Buffer.from(array).toString("base64")`;
+  if (types.isRegExp(value)) return 'a regular expression; write its `source`';
+  if (types.isGeneratorObject(value)) return 'a generator, whose code has not run; write [...generator]';
+  if (types.isWeakMap(value) || types.isWeakSet(value)) return `a ${classOf(value)}, which cannot be read`;
+  // Boxed primitives are written as what is in the box.
+  if (types.isBoxedPrimitive(value) || Object.keys(value).length > 0) return undefined;
+  const isHiding = Symbol.iterator in value || Symbol.asyncIterator in value || hasGetters(value);
+  return isHiding
+    ? `an object of class ${classOf(value)}, whose content is in no field of its own; give the class a toJSON() or write a plain object`
+    : undefined;
+}
+
+/**
+ * Where a value holds what JSON would lose without an error, e.g. `outputData.tags: a Set; write [...set]`; `undefined`
+ * when there is none. What cannot be read is left to {@link findUnserialisable}. Never throws.
+ */
+export function findLossy(value: unknown, path: string): string | undefined {
+  try {
+    const found = visitLossy(value, new Set(), 0);
+    return found === undefined ? undefined : `${path}${found}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns the rest of the path, and what is there */
+function visitLossy(value: unknown, seen: Set<object>, depth: number): string | undefined {
+  if (typeof value !== 'object' || value === null || seen.has(value) || depth > 1_000) return undefined;
+  seen.add(value);
+  const kind = lossyKind(value);
+  if (kind !== undefined) return `: ${kind}`;
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
+  const isList = Array.isArray(value);
+  for (const key of Object.keys(value)) {
+    const member: unknown = (value as Record<string, unknown>)[key];
+    if (typeof member !== 'object' || member === null) continue;
+    const found = visitLossy(member, seen, depth + 1);
+    if (found !== undefined) return `${isList ? `[${key}]` : `.${key}`}${found}`;
+  }
+  return undefined;
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Fields of the class that JSON does not see. */
+function hasGetters(value: object): boolean {
+  let prototype = Object.getPrototypeOf(value) as object | null;
+  for (; prototype !== null && Object.getPrototypeOf(prototype) !== null;) {
+    const members = Object.entries(Object.getOwnPropertyDescriptors(prototype));
+    if (members.some(([key, member]) => member.get !== undefined && key !== '__proto__')) return true;
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+  return false;
+}
+
+function classOf(value: object): string {
+  const { name } = value.constructor ?? {};
+  return typeof name === 'string' && name !== '' ? name : '(unnamed)';
 }

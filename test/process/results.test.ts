@@ -21,6 +21,37 @@ test('a task that throws is counted and reported once, with a reason although it
   expect((await app.ended()).code).toBe(0);
 });
 
+test('a failed task is logged once, with all that is needed to find it, however it has failed', async () => {
+  const app = start('app', { serverUrl: server().url });
+  await app.ready();
+  const pid = await app.workerPid('act');
+  const declined = await server().run('act', { action: 'declined' });
+  expect((await server().has(declined, 'FAILED')).reasonForIncompletion).toBe(
+    'declined; caused by: {"code":51}',
+  );
+  const foreign = await server().run('act', { action: 'foreignFailure' });
+  expect(await server().has(foreign, 'FAILED')).toMatchObject({
+    reasonForIncompletion: 'no stock',
+    outputData: { left: 0 },
+  });
+  const lossy = await server().run('act', { action: 'lossy' });
+  const { reasonForIncompletion } = await server().has(lossy, 'FAILED_WITH_TERMINAL_ERROR');
+  expect(reasonForIncompletion).toBe(
+    'the output cannot be written as JSON: outputData.items[0].tags: a Set; write [...set]',
+  );
+  app.signal('SIGTERM');
+  expect((await app.ended()).code).toBe(0);
+  for (const taskId of [declined, foreign, lossy]) {
+    const lines = app.stderr.split('\n').filter((line) => line.includes(`taskId=${taskId}`));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      / WARN {2}a task failed.* pid=\d+ worker=\S+ taskType=act taskId=\S+ workflowId=\S+ attempt=1 /,
+    );
+    expect(lines[0]).toContain(`pid=${pid} `);
+  }
+  expect(app.stderr).toContain('error="declined; caused by: {\\"code\\":51}"');
+});
+
 test.each(['false', 'true'])(
   'output that JSON cannot carry fails its task for good and names the place (durable: %s)',
   async (durable) => {

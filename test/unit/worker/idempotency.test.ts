@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Task } from '../../../src/conductor/types.js';
 import { IdempotentExecutable, ResultCache } from '../../../src/worker/idempotency.js';
 import { TaskContext } from '../../../src/worker/task-context.js';
+import { taskOutcome } from '../../../src/worker/task-outcome.js';
 import { makeTask } from '../../support/make-task.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -32,10 +33,9 @@ function open(
   );
   const run = async (taskId: string, key?: string): Promise<unknown> => {
     const task = makeTask(taskId, { inputData: key === undefined ? {} : { key } });
-    return await worker.execute(
-      task,
-      new TaskContext({ task, workerId: 'me', logger, onProgress: () => undefined }),
-    );
+    const context = new TaskContext({ task, workerId: 'me', logger, onProgress: () => undefined });
+    const value = await worker.execute(task, context);
+    return taskOutcome({ kind: 'returned', value }).outputData;
   };
   return { run, executed, logger };
 }

@@ -121,6 +121,28 @@ class Bench {
 
 const tasks = (...ids: string[]): Task[] => ids.map((id) => makeTask(id));
 
+describe('a task that fails', () => {
+  const warnings = (bench: Bench): unknown[] =>
+    bench.logger.entries.filter(({ level }) => level === 'warn').map(({ fields }) => fields['taskId']);
+
+  it('is logged once, and one that is cancelled is not logged as failed', async () => {
+    const bench = new Bench(3).start();
+    bench.client.push(...tasks('declined', 'cancelled', 'done'));
+    await bench.pass(INTERVAL_MS);
+    bench.loop.cancel('cancelled', 'the workflow has ended');
+    for (const taskId of ['declined', 'cancelled'])
+      await bench.end(taskId, { status: 'FAILED', reasonForIncompletion: taskId });
+    await bench.end('done');
+    await bench.stopped();
+    expect(bench.statuses).toEqual({ declined: 'FAILED', done: 'COMPLETED' });
+    expect(bench.logger.at('warn')).toEqual([
+      'a task failed',
+      'the result of a task is dropped: the task is over on the server',
+    ]);
+    expect(warnings(bench)).toEqual(['declined', 'cancelled']);
+  });
+});
+
 describe('polling', () => {
   it('asks for all free places at once, then waits at the server with a long poll for one task', async () => {
     const bench = new Bench(5).start();

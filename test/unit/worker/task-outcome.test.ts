@@ -202,6 +202,83 @@ describe('returned TaskResults', () => {
   });
 });
 
+describe("returned objects in the shape of the official SDK's task result", () => {
+  test.each<[string, object, object]>([
+    [
+      'FAILED with a reason and output',
+      { status: 'FAILED', reasonForIncompletion: 'declined', outputData: { code: 3 } },
+      { status: 'FAILED', reasonForIncompletion: 'declined', outputData: { code: 3 } },
+    ],
+    ['COMPLETED with output', { status: 'COMPLETED', outputData: { a: 1 } }, { outputData: { a: 1 } }],
+    ['COMPLETED with a reason only', { status: 'COMPLETED', reasonForIncompletion: '' }, { outputData: {} }],
+    [
+      'FAILED_WITH_TERMINAL_ERROR',
+      { status: 'FAILED_WITH_TERMINAL_ERROR', reasonForIncompletion: 'no such order' },
+      { status: 'FAILED_WITH_TERMINAL_ERROR', reasonForIncompletion: 'no such order', outputData: {} },
+    ],
+    [
+      'IN_PROGRESS with seconds',
+      { status: 'IN_PROGRESS', outputData: { page: 2 }, callbackAfterSeconds: 30 },
+      { status: 'IN_PROGRESS', outputData: { page: 2 }, callbackAfterSeconds: 30 },
+    ],
+    [
+      'all keys, those that are not supported left empty',
+      {
+        taskId: 'of another task',
+        workflowInstanceId: 'w',
+        workerId: 'me',
+        status: 'FAILED',
+        outputData: { a: 1 },
+        reasonForIncompletion: 'why',
+        callbackAfterSeconds: 0,
+        logs: [{ log: 'one', createdTime: 5 }],
+        externalOutputPayloadStoragePath: undefined,
+        subWorkflowId: '',
+        extendLease: false,
+      },
+      { status: 'FAILED', outputData: { a: 1 }, logs: [{ log: 'one', createdTime: 5 }] },
+    ],
+  ])('%s', (_title, value, expected) => {
+    const outcome = returned(value);
+    expectAcceptable(outcome);
+    expect(outcome).toMatchObject({ status: 'COMPLETED', ...expected });
+  });
+
+  test.each<[string, object]>([
+    ['another key', { status: 'FAILED', outputData: {}, orderId: 7 }],
+    ['a status that is none', { status: 'PAID', outputData: {} }],
+    ['a status of a task that no worker reports', { status: 'TIMED_OUT', outputData: {} }],
+    ['a status in small letters', { status: 'failed', reasonForIncompletion: 'x' }],
+    ['a status that is no string', { status: { FAILED: true }, outputData: {} }],
+    ['nothing but a status', { status: 'FAILED' }],
+    ['a status and logs', { status: 'FAILED', logs: [] }],
+    ['no status', { outputData: { a: 1 } }],
+  ])('with %s is output like any other', (_title, value) => {
+    expect(returned(value)).toEqual({ status: 'COMPLETED', outputData: value, logs: [] });
+  });
+
+  test.each<[string, unknown]>([
+    ['externalOutputPayloadStoragePath', 's3://bucket/key'],
+    ['subWorkflowId', 'w-2'],
+    ['extendLease', true],
+  ])('%s, which is not supported, fails for good', (key, value) => {
+    expect(returned({ status: 'COMPLETED', outputData: {}, [key]: value })).toMatchObject({
+      status: 'FAILED_WITH_TERMINAL_ERROR',
+      reasonForIncompletion: `\`${key}\` of a task result is not supported; return the output itself`,
+    });
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ['an error', new Error('declined'), /left out: it is an error/],
+    ['an error inside', { error: new Error('declined') }, /left out: outputData\.error: an error/],
+    ['a proxy that throws', angryProxy(), /left out: proxy trap/],
+  ])('one that reports a failure stays FAILED when its output is %s', (_title, outputData, log) => {
+    const outcome = returned({ status: 'FAILED', reasonForIncompletion: 'declined', outputData });
+    expect(outcome).toMatchObject({ status: 'FAILED', reasonForIncompletion: 'declined', outputData: {} });
+    expect(outcome.logs.at(-1)?.log).toMatch(log);
+  });
+});
+
 describe('tasks that are not done yet', () => {
   test.each<[string, TaskOutcome, object]>([
     ['inProgress()', returned(inProgress()), { callbackAfterSeconds: 0, outputData: {} }],
@@ -265,15 +342,20 @@ describe('tasks that are not done yet', () => {
 
 describe('returned values that cannot be read', () => {
   test.each<[string, unknown, RegExp]>([
-    ['a Map', new Map([['a', 1]]), /Map cannot be written as JSON/],
-    ['a Set', new Set([1]), /Set cannot be written as JSON/],
+    ['a Map', new Map([['a', 1]]), /^the output cannot be written as JSON: it is a Map; write Object\.from/],
+    ['a Set', new Set([1]), /^the output cannot be written as JSON: it is a Set; write \[\.\.\.set\]$/],
+    ['a typed array', new Uint8Array(2), /it is a Uint8Array; write Array\.from/],
+    ['a list with a Set', [{ tags: new Set() }], /JSON: outputData\.result\[0\]\.tags: a Set; write/],
+    ['an object with an error', { last: new RangeError('x') }, /JSON: outputData\.last: an error, which/],
+    ['a missing await', { total: Promise.resolve(3) }, /JSON: outputData\.total: a promise; await it$/],
+    ['inProgress() with a Map', inProgress({ output: { a: new Map() } }), /JSON: outputData\.a: a Map/],
     [
       'an error',
       new RangeError('too far'),
       /is an error, which fails a task only when it is thrown: .*too far/,
     ],
-    ['a function', () => 1, /a function cannot be written as JSON/],
-    ['a symbol', Symbol('s'), /a symbol cannot be written as JSON/],
+    ['a function', () => 1, /JSON: it is a function; return a plain object/],
+    ['a symbol', Symbol('s'), /JSON: it is a symbol; return a plain object/],
     ['a generator', generate(), /generator.*has not run/],
     ['an async generator', generateLater(), /generator.*has not run/],
     ['a proxy that throws', angryProxy(), /cannot be read: proxy trap/],
@@ -287,7 +369,7 @@ describe('returned values that cannot be read', () => {
       /cannot be read: toJSON broke/,
     ],
     ['a toJSON that throws undefined', { toJSON: throwing(undefined) }, /cannot be read/],
-    ['a TaskResult with a Map as output', resultWith({ outputData: new Map() }), /Map cannot be written/],
+    ['a TaskResult with a Map as output', resultWith({ outputData: new Map() }), /JSON: it is a Map; write/],
   ])('%s fails for good with a reason', (_title, value, reason) => {
     const outcome = returned(value);
     expectAcceptable(outcome);
@@ -328,7 +410,7 @@ describe('thrown values', () => {
   it('puts message and stack with causes where people look for them', () => {
     const thrown = new Error('outer', { cause: new Error('inner') });
     const outcome = taskOutcome({ kind: 'threw', thrown });
-    expect(outcome.reasonForIncompletion).toBe('outer');
+    expect(outcome.reasonForIncompletion).toBe('outer; caused by: inner');
     expect(outcome.logs[0]!.log).toMatch(/Error: outer[\s\S]*caused by: Error: inner/);
   });
 
