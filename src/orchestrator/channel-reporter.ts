@@ -104,6 +104,7 @@ export class ChannelReporter {
         begins,
         task.referenceTaskName,
         task.retryCount,
+        Object.keys(task.outputData).length > 0,
       ]);
     }
     return this.#flushSoon();

@@ -21,6 +21,8 @@ export interface LedgerTask {
   readonly deaths: number;
   readonly reference: string;
   readonly retryCount: number;
+  /** It came with output of an earlier IN_PROGRESS, which a report must not wipe. */
+  readonly hasOutput: boolean;
   /** On the clock of `performance.now()`, which nobody can set. */
   readonly startedAt: number;
   /** The same, of the beginning of its code; `undefined` while it waits for its turn. */
@@ -58,8 +60,6 @@ export class Ledger {
   readonly #tasks = new Map<number, LedgerTask>();
   readonly #listener: LedgerListener;
   readonly counts: EndCounts;
-  /** Tasks that have come so far. */
-  received = 0;
   /** Tasks that have ended so far, or were given back. */
   ended = 0;
 
@@ -130,6 +130,7 @@ export class Ledger {
       begins,
       reference,
       retryCount,
+      hasOutput,
     ] = entry;
     const task: LedgerTask = {
       ref,
@@ -141,13 +142,13 @@ export class Ledger {
       deaths,
       reference,
       retryCount,
+      hasOutput,
       startedAt: now,
       runningSince: begins ? now : undefined,
       state: begins ? 'running' : 'waiting',
       progress: undefined,
     };
     this.#tasks.set(ref, task);
-    this.received++;
     this.#listener.added(task);
   }
 }

@@ -36,6 +36,8 @@ export type StartedEntry = readonly [
   begins: boolean,
   reference: string,
   retryCount: number,
+  /** Whether it came with output of an earlier IN_PROGRESS. */
+  hasOutput: boolean,
 ];
 
 /**

@@ -23,21 +23,35 @@ export type RestartDecision =
   | { readonly action: 'restart'; readonly delayMs: number; readonly deaths: number }
   | { readonly action: 'give-up'; readonly deaths: number };
 
+/** What is known of a death. */
+export interface CountedDeath {
+  /** Deaths in a row before this one. */
+  readonly before: number;
+  /** How long the process had been ready, in milliseconds; 0 when it never was. */
+  readonly livedMs: number;
+  /**
+   * It is put down to a task that was under suspicion already and ran alone. That task will be failed for good; nothing
+   * is said about the worker, and the death does not count.
+   */
+  readonly isBySuspect: boolean;
+}
+
 /**
  * What to do after a worker process died.
  *
- * @param deaths - deaths in a row before this one
- * @param livedMs - how long the process had been ready; 0 when it never was
  * @param random - 0 to 1, for the jitter
  */
 export function restartDecision(
-  deaths: number,
-  livedMs: number,
+  { before, livedMs, isBySuspect }: CountedDeath,
   options: Required<RestartOptions>,
   random?: number,
 ): RestartDecision {
-  const inARow = (livedMs >= options.healthyAfter ? 0 : deaths) + 1;
+  const inARow = (livedMs >= options.healthyAfter ? 0 : before) + (isBySuspect ? 0 : 1);
   if (inARow >= options.maxDeaths) return { action: 'give-up', deaths: inARow };
-  const delayMs = backoffDelay(inARow, { initialMs: options.initialDelay, maxMs: options.maxDelay }, random);
+  const delayMs = backoffDelay(
+    Math.max(1, inARow),
+    { initialMs: options.initialDelay, maxMs: options.maxDelay },
+    random,
+  );
   return { action: 'restart', delayMs, deaths: inARow };
 }

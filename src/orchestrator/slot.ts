@@ -4,10 +4,11 @@ import { EXIT_CODES } from './exit-codes.js';
 import type { LedgerTask } from './ledger.js';
 import { MemoryKiller } from './memory-killer.js';
 import type { WorkerTuning } from './messages.js';
+import { knownSuspect } from './crash-report.js';
 import { causeOfDeath, deathError, deathOf } from './process-death.js';
 import { ProcInspector, type ProcessInspector } from './process-inspector.js';
 import type { ProcessEnd } from './process-launcher.js';
-import { restartDecision } from './restart-policy.js';
+import { restartDecision, type CountedDeath } from './restart-policy.js';
 import type { WorkerIdentity } from './run-directory.js';
 import type { SlotListener } from './slot-listener.js';
 import type { SlotOptions } from './slot-options.js';
@@ -90,7 +91,8 @@ export class Slot {
       this.#state.to('exited');
       const message = describeThrown(error);
       this.#record.lastError = message;
-      this.#decideAfterDeath(0, 'crash', new TuttiError('PROCESS_FAILED', message, { cause: error }));
+      const death = { livedMs: 0, isBySuspect: false };
+      this.#decideAfterDeath(death, 'crash', new TuttiError('PROCESS_FAILED', message, { cause: error }));
     }
   }
 
@@ -248,7 +250,10 @@ export class Slot {
     const { livedMs } = process;
     const error = deathError(death, death.reason);
     if (role === 'successor') this.#successorFailed(error);
-    if (role === 'current' && !this.#isStopping) this.#decideAfterDeath(livedMs, causeOfDeath(death), error);
+    if (role === 'current' && !this.#isStopping) {
+      const isBySuspect = (death.killedFor?.isByTask ?? true) && knownSuspect(death.tasks) !== undefined;
+      this.#decideAfterDeath({ livedMs, isBySuspect }, causeOfDeath(death), error);
+    }
     if (this.#processes.all().length === 0) for (const resolve of this.#onGone.splice(0)) resolve();
   }
 
@@ -259,11 +264,11 @@ export class Slot {
     if (!this.#isStopping) this.#listener.replaceFailed?.(this, cause, error);
   }
 
-  #decideAfterDeath(livedMs: number, cause: RestartCause, error: TuttiError): void {
+  #decideAfterDeath(death: Omit<CountedDeath, 'before'>, cause: RestartCause, error: TuttiError): void {
     const isFinal =
       error.details['exitCode'] === EXIT_CODES.configuration ||
       (!this.#wasReady && !this.#options.restartsUnready);
-    const decision = restartDecision(this.#record.deaths, livedMs, this.#options.restart);
+    const decision = restartDecision({ ...death, before: this.#record.deaths }, this.#options.restart);
     const { action, deaths } = decision;
     this.#record.deaths = deaths;
     if (isFinal) return this.#giveUp(error);

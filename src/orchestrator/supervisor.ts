@@ -236,11 +236,11 @@ export class Supervisor {
     const cutOff = this.custodian.processDied({
       tasks,
       incarnation,
-      workers: death.mayHaveMore ? workers : [],
+      workers,
+      mayHaveMore: death.mayHaveMore,
       reason,
       stderrTail,
       isByTask: killedFor?.isByTask ?? true,
-      workerIds: workers.map((worker) => worker.workerId),
     });
     const failedTasks = cutOff.map((result) => result.taskId);
     const isExpected =

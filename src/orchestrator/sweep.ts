@@ -47,6 +47,28 @@ export class Sweeper {
     this.#logger = logger;
   }
 
+  /**
+   * Gives back tasks of a dead process whose code had not begun: as the server has them, with the count of deaths in
+   * their reason and with their output.
+   */
+  giveBack(taskIds: readonly string[], workers: readonly WorkerIdentity[]): void {
+    const ids = new Set(workers.map((worker) => worker.workerId));
+    this.#track(async () => {
+      for (const taskId of taskIds) {
+        const task = await this.#answer(
+          () => this.#client.getTask(taskId),
+          mayAnswerLater,
+          (error) =>
+            this.#logger.warn('a task of a dead process cannot be read: it waits for its response time-out', {
+              taskId,
+              error: describeThrown(error),
+            }),
+        );
+        if (task !== undefined && isWith(ids, task)) await this.#delivery.handBack(task, task.workerId ?? '');
+      }
+    });
+  }
+
   /** Sweeps for workers whose process is dead, at once and 5 s later. */
   sweepDead(workers: readonly WorkerIdentity[], known: KnownTasks): void {
     this.#track(async () => {
@@ -100,17 +122,17 @@ export class Sweeper {
       // When closing, the processes have ended: what they did not tell of is with nobody.
       const isOver = this.#closing.signal.aborted;
       const unknownBefore = new Set(before.map((task) => task.taskId));
-      await this.#giveBack(found.filter((task) => isOver || unknownBefore.has(task.taskId)));
+      await this.#giveBackFound(found.filter((task) => isOver || unknownBefore.has(task.taskId)));
       if (isOver) return;
       before = found.filter((task) => !unknownBefore.has(task.taskId));
     }
   }
 
   async #sweep(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {
-    await this.#giveBack(await this.#find(workers, known));
+    await this.#giveBackFound(await this.#find(workers, known));
   }
 
-  async #giveBack(tasks: readonly Task[]): Promise<void> {
+  async #giveBackFound(tasks: readonly Task[]): Promise<void> {
     for (const task of tasks) {
       this.#logger.warn('giving back a task that the server gave to a process which does not have it', {
         taskId: task.taskId,
@@ -125,37 +147,55 @@ export class Sweeper {
     const ids = new Set(workers.map((worker) => worker.workerId));
     const found: Task[] = [];
     for (const taskType of new Set(workers.map((worker) => worker.taskType))) {
-      const tasks = await this.#inProgress(taskType);
+      const tasks = await this.#search(taskType);
       const knownIds = known();
       for (const task of tasks) {
-        const isTheirs = task.status === 'IN_PROGRESS' && ids.has(task.workerId ?? '');
-        if (isTheirs && !knownIds.has(task.taskId)) found.push(task);
+        if (isWith(ids, task) && !knownIds.has(task.taskId)) found.push(task);
       }
     }
     return found;
   }
 
-  /** Asks until the server answers: when it is away, so are the tasks that are looked for. */
-  async #inProgress(taskType: string): Promise<Task[]> {
+  async #search(taskType: string): Promise<Task[]> {
+    const found = await this.#answer(
+      () => this.#searchAll(taskType),
+      isAway,
+      (error) => this.#warnOnce(error),
+    );
+    return found ?? [];
+  }
+
+  /**
+   * Asks until the server answers: when it is away, so are the tasks that are looked for.
+   *
+   * @param mayPass - whether it may answer later
+   * @param onFinal - called with an error that will not pass
+   * @returns `undefined` when there is no answer to be had
+   */
+  async #answer<T>(
+    ask: () => Promise<T>,
+    mayPass: (error: unknown) => boolean,
+    onFinal: (error: unknown) => void,
+  ): Promise<T | undefined> {
     this.#unfinished++;
     for (let failures = 1; ; failures++) {
       try {
-        const tasks = await this.#search(taskType);
+        const answer = await ask();
         this.#unfinished--;
-        return tasks;
+        return answer;
       } catch (error) {
-        if (!isAway(error)) {
+        if (!mayPass(error)) {
           this.#unfinished--;
-          this.#warnOnce(error);
-          return [];
+          onFinal(error);
+          return undefined;
         }
         await sleep(backoffDelay(failures, AWAY), this.#closing.signal);
-        if (this.#closing.signal.aborted) return [];
+        if (this.#closing.signal.aborted) return undefined;
       }
     }
   }
 
-  async #search(taskType: string): Promise<Task[]> {
+  async #searchAll(taskType: string): Promise<Task[]> {
     const tasks: Task[] = [];
     for (let page = 0; page < MAX_PAGES; page++) {
       const { results, totalHits } = await this.#client.search(
@@ -174,11 +214,19 @@ export class Sweeper {
   }
 }
 
+/** Whether the task is in the hands of one of these workers. */
+function isWith(workerIds: ReadonlySet<string>, task: Task): boolean {
+  return task.status === 'IN_PROGRESS' && workerIds.has(task.workerId ?? '');
+}
+
 /** What servers without an index, or without the endpoint, answer: asking again changes nothing. */
 const NO_INDEX: readonly (number | undefined)[] = [404, 405, 500, 501];
 
 function isAway(error: unknown): boolean {
-  if (!(error instanceof HttpError) || NO_INDEX.includes(error.status)) return false;
+  return !(error instanceof HttpError && NO_INDEX.includes(error.status)) && mayAnswerLater(error);
+}
+
+function mayAnswerLater(error: unknown): boolean {
   const verdict = deliveryVerdict(error);
   return verdict === 'retry' || verdict === 'retry-auth';
 }

@@ -3,11 +3,13 @@ import type { Logger } from '../core/logger.js';
 import { sleep, within } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
+import type { JsonObject } from '../conductor/types.js';
 import { Delivery } from '../worker/delivery.js';
 import { Outbox } from '../worker/outbox.js';
 import { OutboxStore } from '../worker/outbox-store.js';
+import { KnownKillers } from '../worker/poison.js';
 import { CancellationWatch } from './cancellation-watch.js';
-import { crashResults, type Crash } from './crash-report.js';
+import { crashResults, knownSuspect, type Crash } from './crash-report.js';
 import { mayRunClaimed, type KnownTask } from './duplicate-guard.js';
 import type { LedgerTask } from './ledger.js';
 import { LeaseKeeper, type LeaseGate, type LeasedTask } from './lease-keeper.js';
@@ -31,11 +33,15 @@ export interface CustodyStatus {
 }
 
 /** A process that is gone, with what was in it. */
-export interface DeadProcess extends Omit<Crash, 'isStored'> {
+export interface DeadProcess extends Omit<Crash, 'isStored' | 'killers'> {
   readonly tasks: readonly LedgerTask[];
   readonly incarnation: string;
-  readonly workers: readonly WorkerIdentity[];
+  /** The server may have given it tasks that it has not reported. */
+  readonly mayHaveMore: boolean;
 }
+
+/** How long a report waits for the output that its task has on the server already. */
+const OUTPUT_WAIT_MS = 2_000;
 
 /** How often it is looked whether the processes of a dead run are gone as well, and how long at most. */
 const LEFT_RUNS_CHECK_MS = 500;
@@ -46,6 +52,7 @@ const LEFT_RUNS_WAIT_MS = 60_000;
  * dead processes, gives back what nobody knows of, and brings what lies in the outbox to the server.
  */
 export class TaskCustodian {
+  readonly #client: TaskClient;
   readonly #logger: Logger;
   readonly #directory: RunDirectory | undefined;
   readonly #inFlight: KnownTasks;
@@ -60,6 +67,7 @@ export class TaskCustodian {
   readonly #reports = new Set<Promise<void>>();
   /** Tasks whose process waits to hear whether it may run them. */
   readonly #claimed = new Map<string, number>();
+  readonly #killers = new KnownKillers();
   readonly #closing = new AbortController();
   #takingOver: Promise<void> | undefined;
 
@@ -73,6 +81,7 @@ export class TaskCustodian {
     redact: (text: string) => string;
   }) {
     const { client, logger, directory } = options;
+    this.#client = client;
     this.#logger = logger;
     this.#directory = directory;
     this.#inFlight = options.inFlight;
@@ -180,11 +189,22 @@ export class TaskCustodian {
       reason: this.#redact(dead.reason),
       stderrTail: this.#redact(dead.stderrTail),
       isStored: (taskId) => stored.has(taskId),
+      killers: this.#killers,
     });
-    for (const result of results) this.#track(this.#delivery.deliver(result, false).then(() => undefined));
+    const suspect = dead.isByTask ? knownSuspect(dead.tasks) : undefined;
+    if (suspect !== undefined) this.#killers.add(dead.workers[suspect.worker]?.taskType ?? '', suspect);
+    const withOutput = new Set(dead.tasks.filter((task) => task.hasOutput).map((task) => task.taskId));
+    for (const result of results) this.#track(this.#report(result, withOutput.has(result.taskId)));
+    const waiting = dead.tasks.filter((task) => task.state === 'waiting' && !stored.has(task.taskId));
+    if (waiting.length > 0) {
+      this.#sweeper.giveBack(
+        waiting.map((task) => task.taskId),
+        dead.workers,
+      );
+    }
     if (stored.size > 0)
       this.#track(this.#store.read(dead.incarnation).then((entries) => this.#adopt(entries)));
-    if (dead.workers.length > 0) {
+    if (dead.mayHaveMore && dead.workers.length > 0) {
       // Whether one that was about to be given back is back already, only the server knows.
       const reported = dead.tasks.filter((task) => task.state !== 'releasing').map((task) => task.taskId);
       const known = new Set([...stored, ...reported]);
@@ -225,6 +245,24 @@ export class TaskCustodian {
     this.#leases.close();
     await this.#directory?.close(left === 0 && isSwept && !wasCutOff);
     return left;
+  }
+
+  async #report(result: TaskResultBody, hasOutput: boolean): Promise<void> {
+    const body = hasOutput ? { ...result, outputData: await this.#outputOf(result) } : result;
+    await this.#delivery.deliver(body, false);
+  }
+
+  /** An update replaces the output: what the task has put there by an earlier IN_PROGRESS must stay. */
+  async #outputOf({ taskId }: TaskResultBody): Promise<JsonObject> {
+    const task = await within(
+      this.#client.getTask(taskId).catch(() => undefined),
+      OUTPUT_WAIT_MS,
+    );
+    if (task === undefined) {
+      // The report must not wait any longer: it is not on disk yet.
+      this.#logger.warn('the output of a task cannot be read; its report is sent without', { taskId });
+    }
+    return task?.outputData ?? {};
   }
 
   #storedBy(incarnation: string): Set<string> {

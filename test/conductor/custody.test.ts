@@ -130,3 +130,60 @@ test('tasks in flight of an application that was killed are given back by the ne
   next.signal('SIGTERM');
   expect((await next.ended()).code).toBe(0);
 });
+
+test.each([1, 2, 5])(
+  '%i tasks that kill their process, among twelve, cost 3 + 2(k − 1) processes at most',
+  async (k) => {
+    type = await server.defineTask({
+      retryCount: 10,
+      retryDelaySeconds: 0,
+      responseTimeoutSeconds: 3_600,
+      timeoutSeconds: 0,
+    });
+    const app = start('../conductor/app', {
+      serverUrl: server.url,
+      env: stateIn(folder(), { TUTTI_TEST_TYPE: type }),
+      // The number of deaths is that of the default.
+      bootstrap: { restart: { initialDelay: 1, maxDelay: 1 } },
+    });
+    const bad: string[] = [];
+    const good: string[] = [];
+    for (let number = 0; number < 12; number++) {
+      const isBad = number % 2 === 0 && bad.length < k;
+      const input: JsonObject = isBad ? { action: 'kill', signal: 'SIGSEGV' } : { action: 'sleep', ms: 300 };
+      (isBad ? bad : good).push(await run(input));
+    }
+    await app.ready();
+    for (const workflowId of bad) {
+      const { tasks } = await ended(workflowId);
+      expect(tasks.at(-1)?.status).toBe('FAILED_WITH_TERMINAL_ERROR');
+    }
+    for (const workflowId of good) {
+      const { status, tasks } = await ended(workflowId);
+      expect(status).toBe('COMPLETED');
+      expect(tasks.length).toBeLessThanOrEqual(2);
+    }
+    const { restarts } = await app.slot('act', (slot) => slot.state === 'ready');
+    expect(restarts).toBeGreaterThan(k);
+    expect(restarts).toBeLessThanOrEqual(3 + 2 * (k - 1));
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  },
+);
+
+test('the output of an earlier IN_PROGRESS survives the death of the process that has the task', async () => {
+  const app = startApp();
+  await app.ready();
+  const workflowId = await run({ action: 'halfThenNever' });
+  const [first] = await attempts(workflowId);
+  await app.wrote(`second call of ${first!.taskId}`);
+  killHard(await app.workerPid('act'));
+  const failed = await server.waitFor(async () => {
+    const [attempt] = await attempts(workflowId);
+    return attempt?.status === 'FAILED' && attempt;
+  }, 'the report');
+  expect(failed.outputData).toEqual({ half: true });
+  await server.request('DELETE', `/workflow/${workflowId}`);
+  app.signal('SIGTERM');
+  expect((await app.ended()).code).toBe(0);
+});

@@ -245,6 +245,61 @@ describe('a task that kills its process', () => {
     expect((await app.ended()).code).toBe(0);
   });
 
+  // One costs three, see above.
+  test.each([2, 5])(
+    'and %i of them among fifteen cost 3 + 2(k − 1) processes at most; the worker is not given up',
+    async (k) => {
+      await faulty().server.define('mixed', MANY_RETRIES);
+      const app = start('../reliability/app', {
+        ...withRestart(),
+        workers: ['mixed'],
+        // The number of deaths is that of the default.
+        bootstrap: { restart: { initialDelay: 1, maxDelay: 1 } },
+      });
+      await app.ready();
+      const bad: string[] = [];
+      const good: string[] = [];
+      for (let number = 0; number < 15; number++) {
+        const isBad = number % 3 === 0 && bad.length < k;
+        (isBad ? bad : good).push(await faulty().server.startOf('mixed', { isBad, ms: 100 }));
+      }
+      for (const workflowId of bad) {
+        const { tasks } = await faulty().server.ended(workflowId);
+        expect(tasks.at(-1)?.status).toBe('FAILED_WITH_TERMINAL_ERROR');
+      }
+      for (const workflowId of good) {
+        const { status, tasks } = await faulty().server.ended(workflowId);
+        expect(status).toBe('COMPLETED');
+        expect(tasks.length).toBeLessThanOrEqual(2);
+      }
+      const { restarts, state, deathsInARow } = await app.slot('mixed', (slot) => slot.state === 'ready');
+      expect(restarts).toBeGreaterThan(k);
+      expect(restarts).toBeLessThanOrEqual(3 + 2 * (k - 1));
+      expect([state, deathsInARow <= k]).toEqual(['ready', true]);
+      app.signal('SIGTERM');
+      expect((await app.ended()).code).toBe(0);
+    },
+  );
+
+  test('or is in one that does, keeps the output of an earlier IN_PROGRESS', async () => {
+    await faulty().server.define('mixed', MANY_RETRIES);
+    const app = startWorker('mixed');
+    await app.ready();
+    const output = { step: 1 };
+    const half = await faulty().server.startOf('mixed', { output, ms: 60_000 });
+    const taskId = (await faulty().server.workflow(half)).tasks[0]!.taskId;
+    // Its first call has returned that output; the second one waits.
+    await app.until(async () => (await faulty().server.task(taskId)).pollCount === 2, 'the second call');
+    await app.slot('mixed', (slot) => slot.tasks.some((task) => task.state === 'running'));
+    killHard(await app.workerPid('mixed'));
+    const failed = await faulty().server.has(taskId, 'FAILED');
+    expect(failed.outputData).toEqual(output);
+    expect(failed.reasonForIncompletion).toContain('process died 1 time');
+    await faulty().server.terminate(half);
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
+  });
+
   test('or only seemed to, has others beside it when it has lived for a while', async () => {
     await faulty().server.define('mixed', MANY_RETRIES);
     const app = startWorker('mixed');

@@ -12,6 +12,7 @@ export function makeLedgerTask(taskId: string, fields: Partial<LedgerTask> = {})
     deaths: 0,
     reference: 'r',
     retryCount: 0,
+    hasOutput: false,
     startedAt: 0,
     runningSince: 0,
     state: 'running',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { crashResults, type Crash } from '../../../src/orchestrator/crash-report.js';
+import { KnownKillers } from '../../../src/worker/poison.js';
+import { crashResults, knownSuspect, type Crash } from '../../../src/orchestrator/crash-report.js';
 import type { LedgerTask, LedgerTaskState } from '../../../src/orchestrator/ledger.js';
 import { makeLedgerTask } from '../../support/make-ledger-task.js';
 
@@ -12,7 +13,11 @@ const crash: Crash = {
   stderrTail: 'last words',
   isByTask: true,
   isStored: () => false,
-  workerIds: ['host-7-a', 'host-7-b'],
+  workers: [
+    { taskType: 'a', workerId: 'host-7-a' },
+    { taskType: 'b', workerId: 'host-7-b' },
+  ],
+  killers: new KnownKillers(),
 };
 
 describe('crashResults', () => {
@@ -30,24 +35,14 @@ describe('crashResults', () => {
     ]);
   });
 
-  it('back to the queue for a task that had not begun; nothing for one whose result is safe or that was on its way back', () => {
+  it('nothing for a task that had not begun, whose result is safe, or that was on its way back', () => {
     const tasks = [
       task('waiting', 'waiting', 1),
       task('stored', 'stored'),
       task('releasing', 'releasing'),
       task('on-disk'),
     ];
-    const results = crashResults(tasks, { ...crash, isStored: (taskId) => taskId === 'on-disk' });
-    expect(results).toEqual([
-      {
-        taskId: 'waiting',
-        workflowInstanceId: 'w-waiting',
-        workerId: 'host-7-a',
-        status: 'IN_PROGRESS',
-        callbackAfterSeconds: 0,
-        outputData: {},
-      },
-    ]);
+    expect(crashResults(tasks, { ...crash, isStored: (taskId) => taskId === 'on-disk' })).toEqual([]);
   });
 
   it('the third death of a task that was alone is the last', () => {
@@ -59,6 +54,17 @@ describe('crashResults', () => {
     ]);
   });
 
+  it('the second is the last when another task of its type is known to kill', () => {
+    const killers = new KnownKillers();
+    killers.add('a', task('other'));
+    const statuses = (results: { status: string }[]): string[] => results.map(({ status }) => status);
+    expect(statuses(crashResults([task('a', 'running', 1)], { ...crash, killers }))).toEqual([
+      'FAILED_WITH_TERMINAL_ERROR',
+    ]);
+    expect(statuses(crashResults([task('b', 'running', 1, 1)], { ...crash, killers }))).toEqual(['FAILED']);
+    expect(statuses(crashResults([task('other', 'running', 1)], { ...crash, killers }))).toEqual(['FAILED']);
+  });
+
   it('beside others nobody is blamed for good; those that wait do not count as company', () => {
     const beside = crashResults([task('a', 'running', 5), task('b')], crash);
     expect(beside.map(({ status }) => status)).toEqual(['FAILED', 'FAILED']);
@@ -66,9 +72,15 @@ describe('crashResults', () => {
     expect(alone[0]?.status).toBe('FAILED_WITH_TERMINAL_ERROR');
   });
 
-  it('a death that the orchestrator caused leaves no marker', () => {
-    const [result] = crashResults([task('a', 'running', 2)], { ...crash, isByTask: false });
-    expect(result).toMatchObject({ status: 'FAILED', reasonForIncompletion: crash.reason });
+  it('a death that the orchestrator caused neither adds to the count nor erases it', () => {
+    const results = crashResults([task('a'), task('b', 'running', 2)], { ...crash, isByTask: false });
+    expect(results).toMatchObject([
+      { status: 'FAILED', reasonForIncompletion: crash.reason },
+      {
+        status: 'FAILED',
+        reasonForIncompletion: `[process died 2 times with this task] ${crash.reason}`,
+      },
+    ]);
   });
 
   it('a result that was in memory only is told as lost, and is nobody’s fault', () => {
@@ -80,5 +92,18 @@ describe('crashResults', () => {
   it('a reason of any length is bounded', () => {
     const [result] = crashResults([task('a')], { ...crash, reason: 'x'.repeat(1_000_000), stderrTail: '' });
     expect(JSON.stringify(result).length).toBeLessThan(3_000);
+  });
+});
+
+describe('knownSuspect', () => {
+  it('is the task that ran alone and was under suspicion before', () => {
+    const suspect = task('a', 'running', 1);
+    expect(knownSuspect([suspect, task('b', 'waiting', 1), task('c', 'stored')])).toBe(suspect);
+  });
+
+  it('is nobody where another one ran, nothing ran, or the task was not under suspicion', () => {
+    expect(knownSuspect([task('a', 'running', 1), task('b')])).toBeUndefined();
+    expect(knownSuspect([task('a', 'waiting', 1)])).toBeUndefined();
+    expect(knownSuspect([task('a')])).toBeUndefined();
   });
 });

@@ -236,6 +236,26 @@ describe('restart', () => {
     expect(launcher.launched).toHaveLength(3);
   });
 
+  it('deaths that are put down to a suspect which ran alone do not count', async () => {
+    const { slot, launcher, told } = await runningSlot();
+    const die = async (...tasks: [taskId: string, deaths: number][]): Promise<void> => {
+      const arrived = tasks.map(([taskId, deaths]) => ({ ...task(taskId), deaths }));
+      void launcher.last.reporter.forWorker(0).started(arrived);
+      await vi.advanceTimersByTimeAsync(1);
+      launcher.last.end({ signal: 'SIGSEGV' });
+      await vi.advanceTimersByTimeAsync(10_000);
+    };
+    for (let death = 0; death < 20; death++) await die(['suspect', 1]);
+    expect(slot.status(() => undefined)).toMatchObject({ state: 'ready', restarts: 20, deathsInARow: 0 });
+    await die(['a', 0]);
+    await die(['suspect', 1], ['b', 0]);
+    await die(['suspect', 2]);
+    expect(slot.status(() => undefined)).toMatchObject({ state: 'ready', deathsInARow: 2 });
+    await die(['a', 0]);
+    expect(slot.state).toBe('failed');
+    expect(told.at(-1)).toBe('givenUp');
+  });
+
   it('a clock that is set forward makes no life a healthy one', async () => {
     const { slot, launcher, told } = await runningSlot();
     for (let death = 0; death < 3; death++) {

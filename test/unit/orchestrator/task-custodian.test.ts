@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Task } from '../../../src/conductor/types.js';
 import { RunDirectory } from '../../../src/orchestrator/run-directory.js';
-import { TaskCustodian } from '../../../src/orchestrator/task-custodian.js';
+import { TaskCustodian, type DeadProcess } from '../../../src/orchestrator/task-custodian.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';
+import { makeLedgerTask } from '../../support/make-ledger-task.js';
 import { makeTask } from '../../support/make-task.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -44,4 +46,87 @@ it('closes after it has taken over a dead run, whose tasks are given back before
   await closed;
   expect(client.updates).toMatchObject([{ taskId: 't-1', status: 'IN_PROGRESS' }]);
   expect(wasEmpty).toEqual([true]);
+});
+
+describe('the tasks of a dead process', () => {
+  const workers = [{ taskType: 'a', workerId: 'dead-1' }];
+  const dead = (tasks: DeadProcess['tasks']): DeadProcess => ({
+    tasks,
+    workers,
+    incarnation: 'cafe',
+    mayHaveMore: false,
+    reason: 'it died',
+    stderrTail: '',
+    isByTask: true,
+  });
+  const open = (...onServer: Task[]) => {
+    const client = new FakeTaskClient();
+    client.answers.getTask = (taskId) => {
+      const task = onServer.find((one) => one.taskId === taskId);
+      return task === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(task);
+    };
+    const logger = new RecordingLogger();
+    const inFlight = (): Set<string> => new Set();
+    const custodian = new TaskCustodian({
+      client,
+      logger,
+      directory: undefined,
+      inFlight,
+      redact: (text) => text,
+    });
+    return { client, logger, custodian };
+  };
+  const reason = '[process died 1 time with this task] it died';
+  const inProgress = (taskId: string, fields: Partial<Task> = {}): Task =>
+    makeTask(taskId, { status: 'IN_PROGRESS', workerId: 'dead-1', ...fields });
+
+  it('that had not begun are given back as the server has them: with the count of deaths and the output', async () => {
+    const { client, custodian } = open(
+      inProgress('suspect', { reasonForIncompletion: reason, outputData: { half: true } }),
+      inProgress('of another', { workerId: 'alive-1' }),
+      inProgress('back already', { status: 'SCHEDULED' }),
+    );
+    const waiting = ['suspect', 'of another', 'back already', 'unknown'].map((taskId, ref) =>
+      makeLedgerTask(taskId, { ref, state: 'waiting', deaths: 1 }),
+    );
+    expect(custodian.processDied(dead(waiting))).toEqual([]);
+    await custodian.close(1_000, false);
+    expect(client.updates).toEqual([
+      {
+        taskId: 'suspect',
+        workflowInstanceId: 'workflow-1',
+        workerId: 'dead-1',
+        status: 'IN_PROGRESS',
+        callbackAfterSeconds: 0,
+        reasonForIncompletion: reason,
+        outputData: { half: true },
+      },
+    ]);
+    expect(custodian.status().swept).toBe(0);
+  });
+
+  it('that were running are failed, and keep the output of an earlier IN_PROGRESS', async () => {
+    const { client, logger, custodian } = open(inProgress('half', { outputData: { half: true } }));
+    const tasks = [
+      makeLedgerTask('fresh', { ref: 1 }),
+      makeLedgerTask('half', { ref: 2, hasOutput: true }),
+      makeLedgerTask('lost', { ref: 3, hasOutput: true }),
+    ];
+    expect(custodian.processDied(dead(tasks)).map((result) => result.taskId)).toEqual([
+      'fresh',
+      'half',
+      'lost',
+    ]);
+    await custodian.close(1_000, false);
+    const outputs = client.updates.map(({ taskId, status, outputData }) => [taskId, status, outputData]);
+    expect(outputs).toHaveLength(3);
+    expect(outputs).toEqual(
+      expect.arrayContaining([
+        ['fresh', 'FAILED', {}],
+        ['half', 'FAILED', { half: true }],
+        ['lost', 'FAILED', {}],
+      ]),
+    );
+    expect(logger.text).toContain('the output of a task cannot be read');
+  });
 });

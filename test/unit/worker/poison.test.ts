@@ -1,24 +1,61 @@
 import { describe, expect, it, test } from 'vitest';
-import { markedReason, poisonRecord, poisonVerdict, reasonInProgress } from '../../../src/worker/poison.js';
+import {
+  KnownKillers,
+  markedReason,
+  poisonRecord,
+  poisonVerdict,
+  reasonInProgress,
+} from '../../../src/worker/poison.js';
 
 describe('what a death means for a task that was running', () => {
-  test.each<[deaths: number, wasAlone: boolean, after: number, isTerminal: boolean]>([
-    [0, false, 1, false],
-    [0, true, 1, false],
-    [1, false, 2, false],
-    [1, true, 2, false],
-    // The third is the last, but only for a task that was alone: beside others it may be innocent.
-    [2, false, 3, false],
-    [2, true, 3, true],
-    [3, false, 4, false],
-    [3, true, 4, true],
-    [9, true, 10, true],
-  ])('%i deaths before, alone: %s → %i deaths, terminal: %s', (deaths, wasAlone, after, isTerminal) => {
-    expect(poisonVerdict({ deaths }, wasAlone)).toEqual({ deaths: after, isTerminal });
+  test.each<[deaths: number, wasAlone: boolean, hasOtherKiller: boolean, after: number, isTerminal: boolean]>(
+    [
+      [0, false, false, 1, false],
+      [0, true, false, 1, false],
+      [1, false, false, 2, false],
+      [1, true, false, 2, false],
+      // The third is the last, but only for a task that was alone: beside others it may be innocent.
+      [2, false, false, 3, false],
+      [2, true, false, 3, true],
+      [3, false, false, 4, false],
+      [3, true, false, 4, true],
+      [9, true, false, 10, true],
+      // The second is the last when another task is known to kill; the first never is.
+      [0, true, true, 1, false],
+      [1, false, true, 2, false],
+      [1, true, true, 2, true],
+      [2, false, true, 3, false],
+      [2, true, true, 3, true],
+    ],
+  )(
+    '%i deaths before, alone: %s, another killer: %s → %i deaths, terminal: %s',
+    (deaths, wasAlone, hasOtherKiller, after, isTerminal) => {
+      expect(poisonVerdict({ deaths }, { wasAlone, hasOtherKiller })).toEqual({ deaths: after, isTerminal });
+    },
+  );
+});
+
+describe('tasks that are known to kill', () => {
+  const a = { workflowInstanceId: 'w-1', reference: 'ref' };
+  const b = { workflowInstanceId: 'w-2', reference: 'ref' };
+  const c = { workflowInstanceId: 'w-3', reference: 'ref' };
+
+  it('are others than the task in question, over all its attempts', () => {
+    const killers = new KnownKillers();
+    expect(killers.hasOther('greet', a)).toBe(false);
+    killers.add('greet', a);
+    killers.add('greet', { ...a });
+    expect(killers.hasOther('greet', a)).toBe(false);
+    expect(killers.hasOther('greet', b)).toBe(true);
+    killers.add('greet', b);
+    killers.add('greet', c);
+    for (const task of [a, b, c]) expect(killers.hasOther('greet', task)).toBe(true);
   });
 
-  it('the limit can be another one', () => {
-    expect(poisonVerdict({ deaths: 0 }, true, 1).isTerminal).toBe(true);
+  it('say nothing about other task types', () => {
+    const killers = new KnownKillers();
+    killers.add('greet', a);
+    expect(killers.hasOther('resize', b)).toBe(false);
   });
 });
 
