@@ -1,4 +1,5 @@
 import { ConsoleLogger, type Logger } from '../core/logger.js';
+import { hostNames } from '../core/http-access.js';
 import { findProblems, integer, rules, throwProblems, type OptionRule } from '../core/options.js';
 
 export interface EmbeddedServerOptions {
@@ -6,7 +7,26 @@ export interface EmbeddedServerOptions {
   readonly port?: number;
   /** Address to listen on. @defaultValue '127.0.0.1' */
   readonly host?: string;
+  /**
+   * Names by which clients may call the server besides `localhost`, IP addresses and `host`, such as the name of a
+   * container. Pages in browsers may send requests from these hosts too. @defaultValue none
+   */
+  readonly allowedHosts?: readonly string[];
+  /** Largest body of a request, in bytes; a larger one is answered 413. @defaultValue 16777216 */
+  readonly maxBodyBytes?: number;
+  /**
+   * Variables that expressions of workflows may read, by name; whoever can reach the server can read them.
+   * `process.env`: all of them, as on the real server. @defaultValue those of the process that begin with `CONDUCTOR_ENV_`
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
+
+/** Options with their defaults; `environment` has none that could be shown. */
+export type ResolvedServerOptions = Required<Omit<EmbeddedServerOptions, 'environment'>> &
+  Pick<EmbeddedServerOptions, 'environment'>;
+
+/** A workflow's largest input is 10 MB on the real server: that, and what is around it. */
+const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** A server that has been started. */
 export interface RunningServer {
@@ -19,7 +39,7 @@ export interface RunningServer {
 
 /** A server that is wanted. Making one has no effect; nothing is loaded or opened before {@link start}. */
 export interface EmbeddedServerDescription {
-  readonly options: Readonly<Required<EmbeddedServerOptions>>;
+  readonly options: Readonly<ResolvedServerOptions>;
   /**
    * Starts a new, empty server.
    *
@@ -32,6 +52,9 @@ export interface EmbeddedServerDescription {
 const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
   port: integer(0, 65_535),
   host: rules.string,
+  allowedHosts: hostNames,
+  maxBodyBytes: integer(1_024, 512 * 1024 * 1024),
+  environment: rules.object,
 };
 
 /**
@@ -46,7 +69,13 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
  */
 export function embeddedServer(options: EmbeddedServerOptions = {}): EmbeddedServerDescription {
   throwProblems(findProblems('embeddedServer()', { ...options }, KNOWN));
-  const resolved = { port: options.port ?? 0, host: options.host ?? '127.0.0.1' };
+  const resolved: ResolvedServerOptions = {
+    port: options.port ?? 0,
+    host: options.host ?? '127.0.0.1',
+    allowedHosts: options.allowedHosts ?? [],
+    maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
+  };
   return {
     options: resolved,
     start: async (logger = new ConsoleLogger()) => {

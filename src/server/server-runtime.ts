@@ -1,7 +1,9 @@
 import { ConfigurationError, describeThrown } from '../core/errors.js';
+import { HttpAccess } from '../core/http-access.js';
 import type { Logger } from '../core/logger.js';
-import type { RunningServer } from './embedded-server.js';
+import type { ResolvedServerOptions, RunningServer } from './embedded-server.js';
 import { Engine } from './engine/engine.js';
+import { environmentOf } from './engine/references.js';
 import { HttpServer } from './http/http-server.js';
 import { metadataRoutes } from './http/resources/metadata-resource.js';
 import { notThereYetRoutes } from './http/resources/not-there-yet.js';
@@ -12,11 +14,8 @@ import { workflowRoutes } from './http/resources/workflow-resource.js';
 import { Router } from './http/router.js';
 
 /** @throws ConfigurationError when the port cannot be listened on */
-export async function runServer(
-  options: { port: number; host: string },
-  logger: Logger,
-): Promise<RunningServer> {
-  const engine = new Engine();
+export async function runServer(options: ResolvedServerOptions, logger: Logger): Promise<RunningServer> {
+  const engine = new Engine({ environment: environmentOf(options.environment) });
   const router = new Router([
     ...systemRoutes(),
     ...taskRoutes(engine),
@@ -25,7 +24,11 @@ export async function runServer(
     ...workflowRoutes(engine),
     ...notThereYetRoutes(),
   ]);
-  const http = new HttpServer(router);
+  const http = new HttpServer(
+    router,
+    new HttpAccess(options.host, options.allowedHosts, '`allowedHosts` of embeddedServer()'),
+    options.maxBodyBytes,
+  );
   let port: number;
   try {
     port = await http.listen(options.port, options.host);

@@ -92,7 +92,7 @@ describe('a client that hangs up', () => {
     for (let round = 0; round < 25; round++) {
       const socket = await open(server);
       socket.write(
-        `GET /api/tasks/poll/batch/${type}?workerid=gone&count=1&timeout=5000 HTTP/1.1\r\nHost: x\r\n\r\n`,
+        `GET /api/tasks/poll/batch/${type}?workerid=gone&count=1&timeout=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n`,
       );
       await waitingPolls(client, type);
       socket.destroy();
@@ -107,7 +107,9 @@ describe('a client that hangs up', () => {
     const type = await client.defineTask();
     const workflow = await client.defineWorkflow([type]);
     const socket = await open(server);
-    socket.write(`GET /api/tasks/poll/batch/${type}?count=5&timeout=5000 HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.write(
+      `GET /api/tasks/poll/batch/${type}?count=5&timeout=5000 HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    );
     await waitingPolls(client, type);
     await client.start(workflow);
     await client.start(workflow);
@@ -129,7 +131,7 @@ describe('a client that hangs up', () => {
     const workflowId = await client.run([type]);
     const socket = await open(server);
     socket.pause();
-    socket.write(`GET /api/tasks/poll/batch/${type}?workerid=gone HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.write(`GET /api/tasks/poll/batch/${type}?workerid=gone HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     const taskIs = (status: string) => async (): Promise<boolean> =>
       (await client.workflow(workflowId)).tasks[0]?.status === status;
     await client.waitFor(taskIs('IN_PROGRESS'), 'the task to be handed out');

@@ -6,6 +6,7 @@ import { Catalogue } from './definitions/catalogue.js';
 import { Deliveries } from './deliveries.js';
 import { Executions, type Surroundings } from './executions.js';
 import { LongPolls } from './long-polls.js';
+import { environmentOf } from './references.js';
 import { Sweeper } from './sweeper.js';
 import { TaskBoard } from './task-board.js';
 import { TaskUpdates } from './task-updates.js';
@@ -31,7 +32,7 @@ export class Engine {
     const surroundings: Surroundings = {
       random: options.random ?? Math.random,
       newId: options.newId ?? randomUUID,
-      environment: options.environment ?? ((name) => process.env[name]),
+      environment: options.environment ?? environmentOf(),
     };
     this.store = store;
     this.clock = clock;

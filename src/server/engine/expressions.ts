@@ -4,6 +4,9 @@ export type Segment = { readonly literal: string } | { readonly expression: stri
 /** What an expression stands for: any JSON value, `undefined` when there is none. */
 export type Resolver = (expression: string) => unknown;
 
+/** Expressions nested deeper than this stay text: each level is a call on the stack. */
+export const MAX_EXPRESSION_NESTING = 100;
+
 /**
  * Replaces `${…}` in all strings of a value, deep; keys are left alone. A string that is exactly one expression
  * becomes the value itself (`null` when there is none), elsewhere the value is put in as text. `$${x}` comes out
@@ -33,63 +36,103 @@ export function substituteMap(
   return result;
 }
 
-function substituteText(text: string, resolve: Resolver): unknown {
-  if (!text.includes('${')) return text;
-  const segments = splitExpressions(text);
-  const first = segments[0];
-  if (segments.length === 1 && first !== undefined && 'expression' in first) {
-    return evaluate(first.expression, resolve) ?? null;
-  }
-  return segments
-    .map((segment) =>
-      'literal' in segment ? segment.literal : toText(evaluate(segment.expression, resolve)),
-    )
-    .join('');
-}
-
-function evaluate(expression: string, resolve: Resolver): unknown {
-  const inner = expression.includes('${') ? toText(substituteText(expression, resolve)) : expression;
-  return inner.trim() === '' ? '' : resolve(inner);
-}
-
 /** Cuts a text at its expressions; nested ones stay inside the outer one. */
 export function splitExpressions(text: string): Segment[] {
-  const segments: Segment[] = [];
-  let literal = '';
-  let at = 0;
-  const flush = (): void => {
-    if (literal !== '') segments.push({ literal });
-    literal = '';
-  };
-  while (at < text.length) {
-    if (text.startsWith('$${', at)) {
-      const end = text.indexOf('}', at);
-      const stop = end < 0 ? text.length : end + 1;
-      literal += text.slice(at + 1, stop);
-      at = stop;
-      continue;
-    }
-    const end = text.startsWith('${', at) ? closingBrace(text, at + 2) : undefined;
-    if (end === undefined) {
-      literal += text[at];
-      at += 1;
-    } else {
-      flush();
-      segments.push({ expression: text.slice(at + 2, end) });
-      at = end + 1;
-    }
-  }
-  flush();
-  return segments;
+  return new ExpressionText(text)
+    .parts(0, text.length)
+    .map((part) =>
+      typeof part === 'string' ? { literal: part } : { expression: text.slice(part.from, part.to) },
+    );
 }
 
-function closingBrace(text: string, from: number): number | undefined {
-  let depth = 1;
-  for (let at = from; at < text.length; at++) {
-    if (text.startsWith('${', at)) depth += 1;
-    else if (text[at] === '}' && --depth === 0) return at;
+function substituteText(text: string, resolve: Resolver): unknown {
+  if (!text.includes('${')) return text;
+  return new ExpressionText(text).evaluate(0, text.length, resolve);
+}
+
+/** The inside of an expression, braces left out. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * A text whose braces have been matched, once for the whole of it. Whatever it holds, reading it takes time in
+ * proportion to its length: a brace is never looked for again, and the inside of an expression is not copied.
+ */
+class ExpressionText {
+  readonly #text: string;
+  /** For each `${` that is closed: where its `}` is. */
+  readonly #closers: ReadonlyMap<number, number>;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#closers = matchBraces(text);
   }
-  return undefined;
+
+  /** The value of a single expression, otherwise a text. */
+  evaluate(from: number, to: number, resolve: Resolver): unknown {
+    const parts = this.parts(from, to);
+    const [first] = parts;
+    if (parts.length === 1 && typeof first === 'object') return this.#valueOf(first, resolve) ?? null;
+    return parts
+      .map((part) => (typeof part === 'string' ? part : toText(this.#valueOf(part, resolve))))
+      .join('');
+  }
+
+  #valueOf({ from, to }: Range, resolve: Resolver): unknown {
+    const inner = toText(this.evaluate(from, to, resolve));
+    return inner.trim() === '' ? '' : resolve(inner);
+  }
+
+  parts(from: number, to: number): (string | Range)[] {
+    const text = this.#text;
+    const parts: (string | Range)[] = [];
+    const literals: string[] = [];
+    const flush = (): void => {
+      const literal = literals.splice(0).join('');
+      if (literal !== '') parts.push(literal);
+    };
+    let at = from;
+    while (at < to) {
+      const dollar = text.indexOf('$', at);
+      if (dollar < 0 || dollar >= to) {
+        literals.push(text.slice(at, to));
+        break;
+      }
+      literals.push(text.slice(at, dollar));
+      at = dollar;
+      const end = this.#closers.get(at);
+      if (text.startsWith('$${', at)) {
+        const brace = text.indexOf('}', at);
+        const stop = brace < 0 || brace >= to ? to : brace + 1;
+        literals.push(text.slice(at + 1, stop));
+        at = stop;
+      } else if (end !== undefined && end < to) {
+        flush();
+        parts.push({ from: at + 2, to: end });
+        at = end + 1;
+      } else {
+        literals.push('$');
+        at += 1;
+      }
+    }
+    flush();
+    return parts;
+  }
+}
+
+function matchBraces(text: string): Map<number, number> {
+  const closers = new Map<number, number>();
+  const open: number[] = [];
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '$' && text[at + 1] === '{') open.push(at);
+    else if (text[at] === '}') {
+      const opener = open.pop();
+      if (opener !== undefined && open.length < MAX_EXPRESSION_NESTING) closers.set(opener, at);
+    }
+  }
+  return closers;
 }
 
 /** A value as the real server writes it into a text: `[1, 2]`, `{a=1, b=x}`, `null`. */

@@ -20,15 +20,21 @@ const FUNCTIONS = {
   first: (value: unknown) => (Array.isArray(value) ? value[0] : undefined),
   last: (value: unknown) => (Array.isArray(value) ? value.at(-1) : undefined),
   sum: (value: unknown) => aggregate(value, (all) => all.reduce((a, b) => a + b, 0)),
-  min: (value: unknown) => aggregate(value, (all) => Math.min(...all)),
-  max: (value: unknown) => aggregate(value, (all) => Math.max(...all)),
+  min: (value: unknown) => aggregate(value, (all) => all.reduce((a, b) => Math.min(a, b))),
+  max: (value: unknown) => aggregate(value, (all) => all.reduce((a, b) => Math.max(a, b))),
   avg: (value: unknown) => aggregate(value, (all) => all.reduce((a, b) => a + b, 0) / all.length),
 };
 type PathFunction = keyof typeof FUNCTIONS;
 
 const NAME = /[^.[\]()]+/y;
-const BRACKET =
-  /\[\s*(\*|-?\d+(?:\s*,\s*-?\d+)*|-?\d*\s*:\s*-?\d*|'[^']*'(?:\s*,\s*'[^']*')*|"[^"]*"(?:\s*,\s*"[^"]*")*)\s*\]/y;
+const INTEGER = /-?\d+/y;
+/** So many names or indexes may stand in one pair of brackets. */
+const MAX_LIST = 100;
+/**
+ * So many values are looked at for one path. Each step of `a[0,0][0,0]…` or `a..*..*` can multiply what the step before
+ * has found: a path that goes beyond finds nothing.
+ */
+export const MAX_LOOKS = 1_000_000;
 
 /**
  * Compiles a path such as `ref.output.items[0]['a b']..x[*].length()`. Filters (`[?(…)]`) are not there.
@@ -42,10 +48,10 @@ export function parseJsonPath(text: string): JsonPath | undefined {
   let at = root.length;
   while (at < text.length) {
     if (text[at] === '[') {
-      const bracket = match(BRACKET, text, at);
+      const bracket = new Bracket(text, at).parse();
       if (bracket === undefined) return undefined;
-      steps.push(parseBracket(bracket[1]!));
-      at += bracket[0].length;
+      steps.push(bracket.step);
+      at = bracket.end;
       continue;
     }
     if (text[at] !== '.') return undefined;
@@ -69,51 +75,123 @@ export function parseJsonPath(text: string): JsonPath | undefined {
   return { root, steps };
 }
 
-function parseBracket(inner: string): Step {
-  if (inner === '*') return { kind: 'wildcard' };
-  if (inner.startsWith("'") || inner.startsWith('"')) {
-    return {
-      kind: 'names',
-      names: [...inner.matchAll(/'([^']*)'|"([^"]*)"/g)].map((m) => m[1] ?? m[2] ?? ''),
-    };
+/** Reads what is between `[` and `]` from left to right, without ever going back. */
+class Bracket {
+  readonly #text: string;
+  #at: number;
+
+  constructor(text: string, at: number) {
+    this.#text = text;
+    this.#at = at + 1;
   }
-  if (inner.includes(':')) {
-    const [from, to] = inner.split(':').map((part) => (part.trim() === '' ? undefined : Number(part)));
-    return { kind: 'slice', from, to };
+
+  parse(): { step: Step; end: number } | undefined {
+    this.#skipSpaces();
+    const step = this.#step();
+    this.#skipSpaces();
+    return step !== undefined && this.#take(']') ? { step, end: this.#at } : undefined;
   }
-  return { kind: 'indexes', indexes: inner.split(',').map(Number) };
+
+  #step(): Step | undefined {
+    if (this.#take('*')) return { kind: 'wildcard' };
+    const quote = this.#text[this.#at];
+    if (quote === "'" || quote === '"') {
+      const names = this.#list(() => this.#quoted(quote));
+      return names === undefined ? undefined : { kind: 'names', names };
+    }
+    const from = this.#integer();
+    this.#skipSpaces();
+    if (this.#take(':')) {
+      this.#skipSpaces();
+      return { kind: 'slice', from, to: this.#integer() };
+    }
+    if (from === undefined) return undefined;
+    const indexes = this.#list(() => this.#integer(), from);
+    return indexes === undefined ? undefined : { kind: 'indexes', indexes };
+  }
+
+  /** One or several with commas between them. @param first - read already */
+  #list<T>(read: () => T | undefined, first: T | undefined = read()): T[] | undefined {
+    const items: T[] = [];
+    for (let item = first; ; item = read()) {
+      if (item === undefined) return undefined;
+      if (items.push(item) > MAX_LIST) return undefined;
+      this.#skipSpaces();
+      if (!this.#take(',')) return items;
+      this.#skipSpaces();
+    }
+  }
+
+  #quoted(quote: string): string | undefined {
+    if (!this.#take(quote)) return undefined;
+    const end = this.#text.indexOf(quote, this.#at);
+    if (end < 0) return undefined;
+    const name = this.#text.slice(this.#at, end);
+    this.#at = end + 1;
+    return name;
+  }
+
+  #integer(): number | undefined {
+    const found = match(INTEGER, this.#text, this.#at)?.[0];
+    if (found === undefined) return undefined;
+    this.#at += found.length;
+    return Number(found);
+  }
+
+  #skipSpaces(): void {
+    while (/\s/.test(this.#text[this.#at] ?? '')) this.#at += 1;
+  }
+
+  #take(character: string): boolean {
+    if (this.#text[this.#at] !== character) return false;
+    this.#at += 1;
+    return true;
+  }
 }
 
 /**
  * What the steps of a path find below `root`. A path with `[*]`, `..`, a slice or several indexes gives a list,
- * any other gives the value, or `undefined` when there is none.
+ * any other gives the value, or `undefined` when there is none, and when it
+ * needs more than {@link MAX_LOOKS} looks.
  */
 export function readJsonPath(path: JsonPath, root: unknown): unknown {
   let found: unknown[] = [root];
   let isList = false;
+  let looks = 0;
   for (const step of path.steps) {
     if (step.kind === 'function') {
       const result = FUNCTIONS[step.name](isList ? found : found[0]);
       found = result === undefined ? [] : [result];
       isList = false;
     } else {
-      found = found.flatMap((value) => takeStep(step, value));
+      const next: unknown[] = [];
+      for (const value of found) {
+        looks += lengthOf(step);
+        for (const one of takeStep(step, value)) {
+          if (++looks > MAX_LOOKS) return undefined;
+          next.push(one);
+        }
+        if (looks > MAX_LOOKS) return undefined;
+      }
+      found = next;
       isList ||= !(step.kind === 'names' || (step.kind === 'indexes' && step.indexes.length === 1));
     }
   }
   return isList ? found : found[0];
 }
 
-function takeStep(step: Exclude<Step, { kind: 'function' }>, value: unknown): unknown[] {
+function lengthOf(step: Step): number {
+  if (step.kind === 'names') return step.names.length;
+  return step.kind === 'indexes' ? step.indexes.length : 1;
+}
+
+/** One after the other: whoever has enough stops. */
+function takeStep(step: Exclude<Step, { kind: 'function' }>, value: unknown): Iterable<unknown> {
   switch (step.kind) {
     case 'names':
       return byNames(step.names, value);
     case 'indexes':
-      if (!Array.isArray(value)) return [];
-      return step.indexes.flatMap((index) => {
-        const at = index < 0 ? value.length + index : index;
-        return at >= 0 && at < value.length ? [value[at] as unknown] : [];
-      });
+      return Array.isArray(value) ? byIndexes(step.indexes, value) : [];
     case 'slice':
       return Array.isArray(value) ? value.slice(step.from ?? 0, step.to ?? value.length) : [];
     case 'wildcard':
@@ -130,13 +208,25 @@ function byNames(names: readonly string[], value: unknown): unknown[] {
   return [Object.fromEntries(present.map((name) => [name, value[name]]))];
 }
 
+function* byIndexes(indexes: readonly number[], list: readonly unknown[]): Generator {
+  for (const index of indexes) {
+    const at = index < 0 ? list.length + index : index;
+    if (at >= 0 && at < list.length) yield list[at];
+  }
+}
+
 function children(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
   return isMap(value) ? Object.values(value) : [];
 }
 
-function withDescendants(value: unknown): unknown[] {
-  return [value, ...children(value).flatMap(withDescendants)];
+function* withDescendants(root: unknown): Generator {
+  const waiting = [root];
+  while (waiting.length > 0) {
+    const value = waiting.pop();
+    yield value;
+    for (const child of children(value).toReversed()) waiting.push(child);
+  }
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

@@ -3,13 +3,27 @@ import type { Resolver } from './expressions.js';
 import { parseJsonPath, readJsonPath, type JsonPath } from './json-path.js';
 import type { TaskModel, WorkflowModel } from './model.js';
 
-/** Looks up a variable of the server's environment. */
+/** Looks up a variable that expressions may read. */
 export type Environment = (name: string) => string | undefined;
 
+/** The variables of the process that are meant for workflows. */
+const FOR_WORKFLOWS = 'CONDUCTOR_ENV_';
+
+/**
+ * What expressions may read: the variables of the process that begin with `CONDUCTOR_ENV_`, or those in `given` and no
+ * others. Whoever may define a workflow reads them, so that the rest of the environment stays out of it.
+ */
+export function environmentOf(given?: Readonly<Record<string, string | undefined>>): Environment {
+  if (given !== undefined) return (name) => (Object.hasOwn(given, name) ? given[name] : undefined);
+  return (name) => (name.startsWith(FOR_WORKFLOWS) ? process.env[name] : undefined);
+}
+
 const MAX_COMPILED = 10_000;
+const MAX_KEPT_LENGTH = 1_000;
 const compiled = new Map<string, JsonPath | undefined>();
 
 function compile(expression: string): JsonPath | undefined {
+  if (expression.length > MAX_KEPT_LENGTH) return parseJsonPath(expression);
   if (!compiled.has(expression)) {
     // Nested expressions make new paths out of data: without a bound they would pile up.
     if (compiled.size >= MAX_COMPILED) compiled.clear();

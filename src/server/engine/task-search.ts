@@ -79,13 +79,20 @@ function meets(task: TaskModel, { field, operator, values }: Condition): boolean
   return values.some((value) => matches(String(actual), value));
 }
 
+/** `*` stands for any text. The parts between are looked for from left to right, each where it comes first. */
 function matches(actual: string, wanted: string): boolean {
-  if (!wanted.includes('*')) return actual === wanted;
-  const pattern = wanted
-    .split('*')
-    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-    .join('.*');
-  return new RegExp(`^${pattern}$`, 's').test(actual);
+  const parts = wanted.split('*');
+  if (parts.length === 1) return actual === wanted;
+  const first = parts.shift()!;
+  const last = parts.pop()!;
+  if (!actual.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of parts) {
+    const found = actual.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return actual.length - last.length >= at && actual.endsWith(last);
 }
 
 function contains(task: TaskModel, freeText: string): boolean {

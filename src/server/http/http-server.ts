@@ -1,6 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { HttpAccess } from '../../core/http-access.js';
+import { BodyTooLargeError, createLimitedServer, readBody } from '../../core/http-limits.js';
 import { within } from '../../core/sleep.js';
+import { ApiError } from '../engine/api-error.js';
 import { errorReply } from './errors.js';
 import { EMPTY, type Reply } from './reply.js';
 import { ApiRequest } from './request.js';
@@ -14,6 +17,8 @@ const CLOSE_GRACE_MS = 1000;
 /** Speaks HTTP: reads requests, asks the router, writes answers, and notices when one does not arrive. */
 export class HttpServer {
   readonly #router: Router;
+  readonly #access: HttpAccess;
+  readonly #maxBodyBytes: number;
   readonly #server: Server;
   /** Connections whose last answer gave out tasks; the next request on them shows that it arrived. */
   readonly #watched = new WeakMap<Socket, () => void>();
@@ -22,9 +27,11 @@ export class HttpServer {
   #onIdle: (() => void) | undefined;
   #isClosing = false;
 
-  constructor(router: Router) {
+  constructor(router: Router, access: HttpAccess, maxBodyBytes: number) {
     this.#router = router;
-    this.#server = createServer((request, response) => void this.#serve(request, response));
+    this.#access = access;
+    this.#maxBodyBytes = maxBodyBytes;
+    this.#server = createLimitedServer((request, response) => void this.#serve(request, response));
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
   }
 
@@ -102,9 +109,11 @@ export class HttpServer {
   }
 
   async #answer(incoming: IncomingMessage, signal: AbortSignal): Promise<Reply> {
+    const refusal = this.#access.refusal(incoming);
+    if (refusal !== undefined) throw new ApiError(refusal.status, refusal.message);
     const method = incoming.method ?? 'GET';
     const [path, query] = split(incoming.url ?? '/');
-    const rawBody = await readBody(incoming);
+    const rawBody = await this.#textOf(incoming);
     if (method === 'OPTIONS') return EMPTY;
     const { handler, params } = this.#router.find(method, path);
     const contentType = incoming.headers['content-type'];
@@ -121,6 +130,17 @@ export class HttpServer {
     );
   }
 
+  async #textOf(incoming: IncomingMessage): Promise<string> {
+    if (incoming.method === 'GET' || incoming.method === 'HEAD') return '';
+    try {
+      return (await readBody(incoming, this.#maxBodyBytes)).toString('utf8');
+    } catch (error) {
+      if (error instanceof BodyTooLargeError)
+        throw new ApiError(413, `${error.message} (option \`maxBodyBytes\` of embeddedServer())`);
+      throw error;
+    }
+  }
+
   #write(incoming: IncomingMessage, response: ServerResponse, reply: Reply): void {
     const headers: Record<string, string | number> = { ...reply.headers };
     if (reply.contentType !== undefined) headers['content-type'] = reply.contentType;
@@ -134,11 +154,4 @@ export class HttpServer {
 function split(url: string): [string, string] {
   const at = url.indexOf('?');
   return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
-}
-
-async function readBody(incoming: IncomingMessage): Promise<string> {
-  if (incoming.method === 'GET' || incoming.method === 'HEAD') return '';
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }

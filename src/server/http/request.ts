@@ -1,4 +1,8 @@
+import { isNestedDeeper } from '../../core/json-depth.js';
 import { internal } from '../engine/api-error.js';
+
+/** The limit of the real server's JSON reader (Jackson). */
+export const MAX_JSON_DEPTH = 1_000;
 
 /** One request, as handlers see it. */
 export class ApiRequest {
@@ -43,7 +47,8 @@ export class ApiRequest {
   /**
    * The body as JSON.
    *
-   * @throws ApiError 500, as on the real server, when it is not declared as JSON, missing, `null` or malformed
+   * @throws ApiError 500, as on the real server, when it is not declared as JSON, missing, `null`, malformed or
+   *   nested too deep
    */
   json(): unknown {
     const contentType = this.#contentType ?? 'application/octet-stream';
@@ -51,6 +56,11 @@ export class ApiRequest {
       throw internal(`Content-Type '${contentType}' is not supported`);
     }
     const raw = this.text;
+    if (isNestedDeeper(raw, MAX_JSON_DEPTH)) {
+      throw internal(
+        `JSON parse error: Document nesting depth exceeds the maximum allowed (${MAX_JSON_DEPTH})`,
+      );
+    }
     let value: unknown;
     try {
       value = JSON.parse(raw);

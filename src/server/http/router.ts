@@ -42,7 +42,7 @@ export class Router {
       };
     }
     if (candidates.length > 0) throw new ApiError(405, `Request method '${method}' is not supported`);
-    throw notFound(`No static resource ${decode(path).replace(/^\/+|\/+$/g, '')}.`);
+    throw notFound(`No static resource ${withoutOuterSlashes(decode(path))}.`);
   }
 
   #add(method: string, pattern: string, handler: Handler): void {
@@ -77,6 +77,13 @@ function collect(node: Node, parts: readonly string[], values: readonly string[]
   const literal = node.literals.get(part);
   if (literal !== undefined) collect(literal, rest, values, into);
   if (node.parameter !== undefined && part !== '') collect(node.parameter, rest, [...values, part], into);
+}
+
+function withoutOuterSlashes(path: string): string {
+  let [from, to] = [0, path.length];
+  while (path[from] === '/') from += 1;
+  while (to > from && path[to - 1] === '/') to -= 1;
+  return path.slice(from, to);
 }
 
 function decode(part: string): string {

@@ -15,7 +15,11 @@ function loadedBy(file: string): string[] {
 describe('the description of a server', () => {
   it('loads nothing of the server, since every worker process holds one', () => {
     expect(loadedBy('index.ts')).toEqual(['./embedded-server.js']);
-    expect(loadedBy('embedded-server.ts')).toEqual(['../core/logger.js', '../core/options.js']);
+    expect(loadedBy('embedded-server.ts')).toEqual([
+      '../core/logger.js',
+      '../core/http-access.js',
+      '../core/options.js',
+    ]);
     expect(loadedBy('server-runtime.ts')).toContain('./engine/engine.js');
   });
 });

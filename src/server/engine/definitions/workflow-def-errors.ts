@@ -4,7 +4,11 @@ import { parseJsonPath } from '../json-path.js';
 import type { FullWorkflowDef, FullWorkflowTask } from '../model.js';
 import type { Environment } from '../references.js';
 
-/** Everything that is wrong with a workflow definition. `path` says where it stands in the request. */
+/** What a message shows of a parameter, in characters. */
+const SHOWN_LENGTH = 1_000;
+const MAX_ERRORS = 1_000;
+
+/** What is wrong with a workflow definition. `path` says where it stands in the request. */
 export function workflowDefErrors(
   def: FullWorkflowDef,
   path: string,
@@ -32,7 +36,7 @@ export function workflowDefErrors(
       errors.push({ path, message });
     }
   }
-  return errors;
+  return errors.slice(0, MAX_ERRORS);
 }
 
 function nameErrors(task: FullWorkflowTask, path: string): ValidationError[] {
@@ -78,7 +82,7 @@ function parameterErrors(
       if (problem === 'malformed')
         return [`key: ${key} input parameter value: ${segment.expression} is not valid`];
       return [
-        `taskReferenceName: ${problem.unknown} for given task: ${task.name} input value: ${key} of input parameter: ${parameters} is not defined in workflow definition.`,
+        `taskReferenceName: ${problem.unknown} for given task: ${task.name} input value: ${key} of input parameter: ${parameters.slice(0, SHOWN_LENGTH)} is not defined in workflow definition.`,
       ];
     });
   }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../conductor/types.js';
 import { notThereYet } from '../api-error.js';
+import { splitExpressions } from '../expressions.js';
 import { mapperFor } from '../mappers/registry.js';
 import type { FullTaskDef, FullWorkflowDef, FullWorkflowTask } from '../model.js';
 import {
@@ -87,7 +88,13 @@ export function refuseUnsupported(def: FullWorkflowDef): void {
 }
 
 function findUnsupportedExpression(value: unknown): string | undefined {
-  if (typeof value === 'string') return /\$\{[^}]*(?:\[\?\(|workflow\.secrets\.)[^}]*\}/.exec(value)?.[0];
+  if (typeof value === 'string') {
+    for (const segment of value.includes('${') ? splitExpressions(value) : []) {
+      if ('expression' in segment && /\[\?\(|workflow\.secrets\./.test(segment.expression))
+        return `\${${segment.expression}}`;
+    }
+    return undefined;
+  }
   if (typeof value !== 'object' || value === null) return undefined;
   for (const item of Object.values(value)) {
     const found = findUnsupportedExpression(item);
