@@ -17,8 +17,18 @@ export interface HealthConfig {
   readonly port?: number;
   /** Address to listen on. Environment: `TUTTI_HEALTH_HOST`. @defaultValue '127.0.0.1': this machine only */
   readonly host?: string;
-  /** Whether `POST /commands/…` is obeyed: whoever can reach the port can pause and restart workers. @defaultValue false */
+  /**
+   * Names by which the server may be called besides `localhost`, IP addresses and `host`: a request for another name is
+   * answered 421. Environment: `TUTTI_HEALTH_ALLOWED_HOSTS`, with commas. @defaultValue none
+   */
+  readonly allowedHosts?: readonly string[];
+  /** Whether `POST /commands/…` is obeyed, for those who have the token. @defaultValue false */
   readonly commands?: boolean;
+  /**
+   * What commands must bring as `Authorization: Bearer`; at least 16 characters. Environment: `TUTTI_HEALTH_TOKEN`.
+   * @defaultValue a random one, in a file of the state folder that only the user of the program can read; the log names it
+   */
+  readonly token?: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hostNames } from '../core/http-access.js';
 import { ConsoleLogger, LOG_LEVELS, type Logger, type LogLevel } from '../core/logger.js';
 import {
   either,
@@ -41,6 +42,8 @@ export interface Config {
   readonly restart: Required<RestartOptions>;
 }
 
+/** Checked where an error does not show the value. */
+const ofHealthServer: OptionRule = { expected: 'anything', test: () => true };
 /** Left to the connection, whose errors show no secret. */
 const ofConnection: OptionRule = { expected: 'anything', test: () => true };
 const modules: OptionRule = {
@@ -99,7 +102,9 @@ const RESTART_RULES: Readonly<Record<keyof RestartOptions, OptionRule>> = {
 const HEALTH_RULES: Readonly<Record<keyof HealthConfig, OptionRule>> = {
   port: integer(0, 65_535),
   host: rules.string,
+  allowedHosts: hostNames,
   commands: rules.boolean,
+  token: ofHealthServer,
 };
 
 /** Environment variables that override a number option of `bootstrap()`. */
@@ -209,7 +214,27 @@ function healthFrom(
     return undefined;
   }
   const host = present(env['TUTTI_HEALTH_HOST']) ?? given.host ?? '127.0.0.1';
-  return { port, host, commands: given.commands ?? false };
+  const hosts = present(env['TUTTI_HEALTH_ALLOWED_HOSTS'])
+    ?.split(',')
+    .map((name) => name.trim());
+  if (hosts !== undefined && !hostNames.test(hosts)) {
+    problems.push(
+      `environment: expected TUTTI_HEALTH_ALLOWED_HOSTS to be host names with commas between them, without ports, got ${show(env['TUTTI_HEALTH_ALLOWED_HOSTS'])}`,
+    );
+  }
+  const token = present(env['TUTTI_HEALTH_TOKEN']) ?? given.token;
+  if (token !== undefined && !isToken(token)) {
+    problems.push(
+      'bootstrap({ health }): expected `token` (TUTTI_HEALTH_TOKEN) to be at least 16 characters of ASCII without spaces',
+    );
+  }
+  const allowedHosts = hosts ?? (hostNames.test(given.allowedHosts) ? given.allowedHosts! : []);
+  return { port, host, allowedHosts, commands: given.commands ?? false, token };
+}
+
+/** Long enough not to be guessed; what a header can carry. */
+function isToken(token: unknown): boolean {
+  return typeof token === 'string' && /^[\x21-\x7e]{16,1000}$/.test(token);
 }
 
 function logLevelFrom(options: BootstrapOptions, env: Environment, problems: string[]): LogLevel {

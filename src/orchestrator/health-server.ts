@@ -1,6 +1,9 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigurationError, describeThrown, TuttiError } from '../core/errors.js';
+import { HttpAccess } from '../core/http-access.js';
+import { BodyTooLargeError, createLimitedServer, readBody } from '../core/http-limits.js';
 import type { Logger } from '../core/logger.js';
 import { healthReport, type HealthCheck } from './health-report.js';
 import type { OrchestratorStatus } from './status.js';
@@ -10,8 +13,18 @@ export interface HealthOptions {
   /** 0: a free one, see `status().healthUrl`. */
   readonly port: number;
   readonly host: string;
+  /** Names by which it may be called, besides `localhost`, addresses and `host`. */
+  readonly allowedHosts: readonly string[];
   /** Whether commands are taken. */
   readonly commands: boolean;
+  /** What commands must bring along; `undefined`: {@link HealthServer.makeToken} makes one. */
+  readonly token: string | undefined;
+}
+
+/** Where a secret is kept that only the user of this program may read. */
+export interface SecretFolder {
+  /** @returns the path of the file */
+  writeSecret(name: string, text: string): Promise<string>;
 }
 
 /** What a command may bring with it. */
@@ -30,6 +43,9 @@ export interface HealthTarget {
 }
 
 const MAX_BODY_BYTES = 16_384;
+/** So many connections at a time: a probe needs one. */
+const MAX_CONNECTIONS = 256;
+const TOKEN_FILE = 'command-token';
 const CHECKS = { '/livez': 'live', '/readyz': 'ready', '/startupz': 'started' } as const;
 
 /** `/livez`, `/readyz`, `/startupz` and `/status` over HTTP, and `POST /commands/…` where that is allowed. */
@@ -39,13 +55,18 @@ export class HealthServer {
   readonly #commands: HealthCommands;
   readonly #logger: Logger;
   readonly #server: Server;
+  readonly #access: HttpAccess;
+  #token: string | undefined;
 
   constructor(options: HealthOptions, target: HealthTarget, commands: HealthCommands, logger: Logger) {
     this.#options = options;
     this.#target = target;
     this.#commands = commands;
     this.#logger = logger;
-    this.#server = createServer((request, response) => void this.#handle(request, response));
+    this.#token = options.token;
+    this.#access = new HttpAccess(options.host, options.allowedHosts, '`health.allowedHosts`');
+    this.#server = createLimitedServer((request, response) => void this.#handle(request, response));
+    this.#server.maxConnections = MAX_CONNECTIONS;
   }
 
   /** @throws ConfigurationError when the address cannot be had */
@@ -61,7 +82,28 @@ export class HealthServer {
       });
     });
     this.#server.on('error', (error) => this.#logger.warn('the health server has a problem', { error }));
-    this.#logger.info(`health is told on ${this.url}`);
+    this.#logger.info(`health server listening on ${this.url}`);
+  }
+
+  /**
+   * Makes the token that commands need, where they are allowed and none was given. Until then they are refused.
+   *
+   * @param folder - `undefined`, or one that cannot be written: commands stay refused, which is logged
+   */
+  async makeToken(folder: SecretFolder | undefined): Promise<void> {
+    if (!this.#options.commands || this.#token !== undefined) return;
+    const token = randomBytes(32).toString('base64url');
+    try {
+      if (folder === undefined) throw new Error('there is no folder for it');
+      const file = await folder.writeSecret(TOKEN_FILE, `${token}\n`);
+      this.#token = token;
+      this.#logger.info('commands need the token in this file, as `Authorization: Bearer`', { file });
+    } catch (error) {
+      this.#logger.warn(
+        'commands are refused: their token cannot be written to a file; give one (option `health.token`, TUTTI_HEALTH_TOKEN)',
+        { error: describeThrown(error) },
+      );
+    }
   }
 
   /** `undefined` while it does not listen. */
@@ -90,6 +132,8 @@ export class HealthServer {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      const refusal = this.#access.refusal(request);
+      if (refusal !== undefined) return send(response, refusal.status, { error: refusal.message });
       const path = (request.url ?? '/').replace(/\?.*$/, '');
       if (path.startsWith('/commands/'))
         return await this.#command(path.slice('/commands/'.length), request, response);
@@ -123,6 +167,17 @@ export class HealthServer {
     if (!this.#options.commands) {
       return send(response, 403, { error: 'commands are not allowed; option `health: { commands: true }`' });
     }
+    if (!this.#isAuthorised(request)) {
+      return send(
+        response,
+        401,
+        {
+          error:
+            'commands need the header `authorization: Bearer <token>`; the token is what `health.token` or TUTTI_HEALTH_TOKEN gives, else in the file that the log names',
+        },
+        { 'www-authenticate': 'Bearer' },
+      );
+    }
     const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
     if (command === undefined) {
       return send(response, 404, {
@@ -134,21 +189,25 @@ export class HealthServer {
     if (!/^application\/json\b/.test(request.headers['content-type'] ?? '')) {
       return send(response, 415, { error: 'send `content-type: application/json`' });
     }
-    const result = await command(await bodyOf(request));
+    const result = await command(argumentsOf(await readBody(request, MAX_BODY_BYTES)));
     this.#logger.info('a command was taken', { command: name, result });
     send(response, 200, { result: result ?? 'ok' });
   }
+
+  #isAuthorised({ headers }: IncomingMessage): boolean {
+    const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+    return given !== undefined && this.#token !== undefined && isSame(given, this.#token);
+  }
 }
 
-async function bodyOf(request: IncomingMessage): Promise<CommandArguments> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new TuttiError('CONFIG_INVALID', 'the body is too long');
-    chunks.push(chunk);
-  }
-  const text = Buffer.concat(chunks).toString('utf8').trim();
+/** Takes as long whatever they have in common. */
+function isSame(given: string, token: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(given), digest(token));
+}
+
+function argumentsOf(bytes: Buffer): CommandArguments {
+  const text = bytes.toString('utf8').trim();
   const body: unknown = text === '' ? {} : parse(text);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw wrongBody();
   const { worker } = body as { worker?: unknown };
@@ -172,14 +231,21 @@ function wrongBody(): TuttiError {
 }
 
 function statusOf(error: unknown): number {
+  if (error instanceof BodyTooLargeError) return 413;
   if (TuttiError.is(error, 'WORKER_UNKNOWN')) return 404;
   if (TuttiError.is(error, 'CONFIG_INVALID')) return 400;
   return TuttiError.is(error, 'ILLEGAL_STATE') ? 409 : 500;
 }
 
-function send(response: ServerResponse, status: number, body: object): void {
+function send(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
+    ...headers,
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',

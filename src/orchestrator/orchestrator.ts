@@ -211,6 +211,8 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       const server = await connect();
       if (!this.#state.is('starting')) return await server.close();
       this.#server = server;
+      await this.#health?.makeToken(server.directory);
+      if (!this.#state.is('starting')) return;
       this.#supervisor = new Supervisor(this.#options, server, this.#state, {
         emit: (event, ...data) => tellListeners(this, event, data, logger),
         slotChanged: () => {

@@ -57,6 +57,7 @@ export class RunDirectory {
   readonly #root: string;
   readonly folder: string;
   readonly #logger: Logger;
+  readonly #secrets: string[] = [];
   #touching: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -106,6 +107,14 @@ export class RunDirectory {
   /** Results by idempotency key: they belong to the application, not to this run. */
   get resultsFolder(): string {
     return join(this.#root, 'results');
+  }
+
+  /** Writes a file that only the owner can read. @returns its path */
+  async writeSecret(name: string, text: string): Promise<string> {
+    const file = join(this.folder, name);
+    await writeFile(file, text, { mode: 0o600, flag: 'wx' });
+    this.#secrets.push(file);
+    return file;
   }
 
   /** Shows now and then that this run is alive. */
@@ -164,6 +173,7 @@ export class RunDirectory {
   async close(isEmpty: boolean): Promise<void> {
     clearInterval(this.#touching);
     await this.#writing;
+    await Promise.all(this.#secrets.map((file) => rm(file, { force: true }).catch(() => undefined)));
     if (isEmpty && !(await hasSetAside(this.folder)) && (await this.#isRemoved())) return;
     // The next start sees by this that the run is over, and looks what is left.
     await writeFile(join(this.folder, 'ended'), '', { mode: 0o600 }).catch(() => undefined);

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,6 +8,7 @@ import { serverOfEachTest } from '../support/task-server.js';
 
 const server = serverOfEachTest('act', 'other');
 const start = appProcesses();
+const TOKEN = 'the-token-of-these-tests';
 
 interface Answer {
   readonly status: number;
@@ -23,7 +25,7 @@ function healthy(options: { commands?: boolean; env?: Record<string, string> } =
     serverUrl: server().url,
     workers: ['act', 'other'],
     bootstrap: {
-      health: { port: 0, commands: options.commands ?? false },
+      health: { port: 0, commands: options.commands ?? false, token: TOKEN },
       longTaskWarning: 500,
       restart: { initialDelay: 1, maxDelay: 1, maxDeaths: 2 },
     },
@@ -38,7 +40,7 @@ async function get(app: AppProcess, path: string, init: RequestInit = {}): Promi
 }
 
 async function command(app: AppProcess, name: string, body: object = {}): Promise<Answer> {
-  const headers = { 'content-type': 'application/json' };
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` };
   return await get(app, `/commands/${name}`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
@@ -155,10 +157,27 @@ describe('commands', () => {
     await stopped(app);
     const open = healthy({ commands: true });
     await open.ready();
-    expect((await get(open, '/commands/pause', { method: 'POST', body: '{}' })).status).toBe(415);
-    expect((await get(open, '/commands/pause')).status).toBe(405);
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    expect((await get(open, '/commands/pause', { method: 'POST', body: '{}' })).status).toBe(401);
+    expect((await get(open, '/commands/pause', { method: 'POST', body: '{}', headers })).status).toBe(415);
+    expect((await get(open, '/commands/pause', { headers })).status).toBe(405);
     expect((await command(open, 'explode')).status).toBe(404);
     await stopped(open);
+  });
+
+  test('take the token that was written to a file when none was given', async () => {
+    const app = start('supervised', {
+      serverUrl: server().url,
+      bootstrap: { health: { port: 0, commands: true } },
+    });
+    await app.ready();
+    const file = /commands need the token in this file.* file=(\S+)/.exec(app.stderr)?.[1] ?? '';
+    const authorization = `Bearer ${readFileSync(file, 'utf8').trim()}`;
+    const headers = { 'content-type': 'application/json', authorization };
+    const sent = await get(app, '/commands/pause', { method: 'POST', body: '{}', headers });
+    expect(sent).toEqual({ status: 200, body: { result: ['act:act'] } });
+    await stopped(app);
+    expect(() => readFileSync(file)).toThrow('ENOENT');
   });
 
   test('pause, resume, concurrency, interval', async () => {
@@ -249,7 +268,7 @@ describe('commands', () => {
   test('drain waits for its tasks however long they take, and the application stops', async () => {
     const app = start('supervised', {
       serverUrl: server().url,
-      bootstrap: { health: { port: 0, commands: true }, stopGrace: 500 },
+      bootstrap: { health: { port: 0, commands: true, token: TOKEN }, stopGrace: 500 },
     });
     await app.ready();
     const taskId = await server().run('act', { action: 'sleep', ms: 3_000 });
@@ -262,7 +281,7 @@ describe('commands', () => {
   test('a signal during a drain begins the grace period', async () => {
     const app = start('supervised', {
       serverUrl: server().url,
-      bootstrap: { health: { port: 0, commands: true }, stopGrace: 500 },
+      bootstrap: { health: { port: 0, commands: true, token: TOKEN }, stopGrace: 500 },
     });
     await app.ready();
     const taskId = await server().run('act', { action: 'never' });

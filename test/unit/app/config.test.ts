@@ -178,6 +178,20 @@ describe('mistakes', () => {
       { CONDUCTOR_LOG_LEVEL: 'loud' },
       /CONDUCTOR_LOG_LEVEL to be one of silent, .*got "loud"/,
     ],
+    [
+      'health: a host with a port',
+      { health: { port: 1, allowedHosts: ['a:80'] } },
+      {},
+      /`allowedHosts` to be an array of host names/,
+    ],
+    [
+      'health: hosts',
+      {},
+      { TUTTI_HEALTH_PORT: '1', TUTTI_HEALTH_ALLOWED_HOSTS: 'a, http://b' },
+      /got "a, http/,
+    ],
+    ['health: a token', { health: { port: 1, token: 'short' } }, {}, /`token` \(TUTTI_HEALTH_TOKEN\).* 16 /],
+    ['health: a token', {}, { TUTTI_HEALTH_PORT: '1', TUTTI_HEALTH_TOKEN: 'with a space in it' }, /`token`/],
   ])('%s', (_title, options, env, pattern) => {
     const problems = problemsOf(options, env);
     expect(problems).toHaveLength(1);
@@ -203,6 +217,7 @@ describe('mistakes', () => {
     expect(problems).toHaveLength(2);
     expect(problems.join()).not.toContain('s3cret');
     expect(problemsOf({ keyId: 'k', keySecret: 271828 }).join()).not.toContain('271828');
+    expect(problemsOf({ health: { port: 1, token: 's3cret' } }).join()).not.toContain('s3cret');
   });
 
   test.each([undefined, null, 'options', 5, []])('%j instead of options is an error at once', (options) => {
