@@ -14,7 +14,7 @@ import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
 import { Orchestrator } from '../orchestrator/orchestrator.js';
 import type { ServerConnection } from '../orchestrator/orchestrator-options.js';
 import { OrphanGuard } from '../orchestrator/orphan-guard.js';
-import { RunDirectory, temporaryRoot } from '../orchestrator/run-directory.js';
+import { RunDirectory } from '../orchestrator/run-directory.js';
 import { bootTable } from './boot-table.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
 import { discoveryRoot, resolveConfig, type Config, type Environment } from './config.js';
@@ -22,7 +22,7 @@ import { discoverWorkers } from './discovery.js';
 import { machineWarnings, thisMachine, withHeapLimits } from './machine.js';
 import { currentProcess, entryFile } from './role.js';
 import { planSlots, type ConfiguredWorker } from './slot-plan.js';
-import { stateFolders, temporaryStateFolder } from './state-folders.js';
+import { stateFolders } from './state-folders.js';
 import { duplicates, listedWorkers } from './worker-catalog.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
 
@@ -142,13 +142,17 @@ async function connect(config: Config, entry: string, env: Environment): Promise
     await server?.close();
     throw error;
   }
-  const folders =
-    server === undefined ? stateFolders(entry, url, env) : [temporaryRoot(temporaryStateFolder())];
+  const subject = { entry, serverUrl: url, orphanGraceMs: config.orphanGraceMs };
+  const directory =
+    server === undefined
+      ? await RunDirectory.open(stateFolders(entry, url, env), logger, subject)
+      : // Its tasks end with it.
+        await RunDirectory.openTemporary(logger, subject);
   let clients: Promise<ConductorClients> | undefined;
   return {
     url,
     client,
-    directory: await RunDirectory.open(folders, logger, { entry, serverUrl: url }),
+    directory,
     redact: (text) => withoutCredentials(text, connection),
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {

@@ -4,13 +4,14 @@ import { parseArgs } from 'node:util';
 import { describeThrown } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
 import { didYouMean } from '../core/options.js';
+import { isOwnFolder } from '../core/private-files.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS } from '../conductor/http-options.js';
-import { stateRoots } from '../app/state-folders.js';
+import { stateRoot } from '../app/state-folders.js';
 import { formatTable } from '../app/table.js';
-import { findRuns, RunDirectory, type FoundRun } from '../orchestrator/run-directory.js';
+import { chosenFolder, findRuns, RunDirectory, type FoundRun } from '../orchestrator/run-directory.js';
 import { Outbox } from '../worker/outbox.js';
-import { OutboxStore, type StoredEntry } from '../worker/outbox-store.js';
+import { OutboxStore, type OutboxContent } from '../worker/outbox-store.js';
 
 const USAGE = `Usage: tutti outbox <list | replay | drop> [options]
 
@@ -24,11 +25,14 @@ sends them itself, and so does its next start; these commands are for when there
   --application NAME   only this application (a name as \`list\` shows it)
   --task ID            drop: only the result of this task
   --all                drop: all of them
-  --server URL         replay: address of the API (default: the one that the application used)
+  --server URL         replay: address of the API (default: CONDUCTOR_SERVER_URL, where the application used that
+                       server, else the address that the application used)
   --timeout SECONDS    replay: how long to try (default: 30)
 
-The folder is TUTTI_STATE_DIR, else the user's state folder. The access key is taken from CONDUCTOR_AUTH_KEY and
-CONDUCTOR_AUTH_SECRET. Exit code 0: done; 1: something is left, or went wrong.`;
+The folder is TUTTI_STATE_DIR, else the user's state folder. An application that had to keep its results elsewhere has
+logged where: name that folder's parent in TUTTI_STATE_DIR. The access key is taken from CONDUCTOR_AUTH_KEY and
+CONDUCTOR_AUTH_SECRET, and sent only to a server that --server or CONDUCTOR_SERVER_URL names. Exit code 0: done;
+1: something is left, was refused, or went wrong.`;
 
 interface Options {
   readonly application?: string | undefined;
@@ -102,35 +106,59 @@ function help({ print }: CommandContext, exitCode: number): number {
   return exitCode;
 }
 
-async function findApplications({ application }: Options, { env }: CommandContext): Promise<Application[]> {
+async function findApplications(
+  { application }: Options,
+  { env, logger }: CommandContext,
+): Promise<Application[]> {
+  const root = stateRoot(env);
+  if (root === undefined)
+    throw new Error(
+      'this user has no home; set TUTTI_STATE_DIR to the folder where applications keep their state',
+    );
   const found: Application[] = [];
-  for (const root of stateRoots(env)) {
-    for (const name of (await readdir(root).catch(() => [] as string[])).toSorted()) {
-      const folder = join(root, name);
-      const runs = await findRuns(folder);
-      if (runs.length > 0 && (application === undefined || application === name))
-        found.push({ name, folder, runs });
+  for (const name of await namesIn(root)) {
+    if (application !== undefined && application !== name) continue;
+    const folder = join(root, name);
+    if (!isOwnFolder(folder)) {
+      logger.warn('passed over: it is not a folder of this user', { folder });
+      continue;
     }
+    const runs = await findRuns(folder);
+    if (runs.length > 0) found.push({ name, folder, runs });
   }
-  if (application !== undefined && found.length === 0) {
-    throw new Error(`there is no application "${application}" in ${stateRoots(env).join(' or ')}`);
-  }
+  if (application !== undefined && found.length === 0)
+    throw new Error(`there is no application "${application}" in ${root}`);
   return found;
+}
+
+async function namesIn(root: string): Promise<string[]> {
+  try {
+    return (await readdir(root)).toSorted();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 async function list(applications: readonly Application[], context: CommandContext): Promise<number> {
   const rows: string[][] = [];
+  let isWhole = true;
   for (const { name, runs } of applications) {
     for (const run of runs) {
-      for (const { body, receivedAt, bytes } of await entriesOf(run, context.logger)) {
+      const { entries, others, unread } = await contentOf(run, context.logger);
+      for (const { body, receivedAt, bytes } of entries) {
         const age = `${Math.round((Date.now() - receivedAt) / 1_000)} s`;
         rows.push([name, run.isDead ? 'ended' : 'running', body.taskId, body.status, age, `${bytes}`]);
       }
+      for (const { file, reason } of others) context.print(`not a result: ${file} (${reason})`);
+      for (const { file, reason } of unread) context.print(`cannot be read: ${file} (${reason})`);
+      isWhole &&= unread.length === 0;
     }
   }
-  if (rows.length === 0) context.print('the outbox is empty');
-  else context.print(formatTable(['application', 'run', 'task', 'status', 'since', 'bytes'], rows));
-  return 0;
+  if (rows.length > 0)
+    context.print(formatTable(['application', 'run', 'task', 'status', 'since', 'bytes'], rows));
+  else if (isWhole) context.print('the outbox is empty');
+  return isWhole ? 0 : 1;
 }
 
 async function replay(
@@ -140,30 +168,67 @@ async function replay(
 ): Promise<number> {
   const timeoutMs = Number(timeout) * 1_000;
   if (!(timeoutMs > 0)) throw new Error(`--timeout: expected a number of seconds, got "${timeout}"`);
-  let left = 0;
+  let isDone = true;
   for (const application of applications) {
-    const serverUrl = server ?? application.runs.find((run) => run.subject?.serverUrl)?.subject?.serverUrl;
-    if (serverUrl === undefined)
-      throw new Error(`the server of ${application.name} is not known; give it with --server`);
-    left += await replayOne(application, serverUrl, timeoutMs, context);
+    const target = targetOf(application, server, context.env);
+    if (typeof target === 'string') {
+      context.print(`${application.name}: nothing sent. ${target}`);
+      isDone = false;
+    } else {
+      const { left, refused } = await replayOne(application, target, timeoutMs, context);
+      isDone &&= left === 0 && refused === 0;
+    }
   }
-  return left === 0 ? 0 : 1;
+  return isDone ? 0 : 1;
 }
 
-/** @returns how many results the server has not taken */
+/** A server to send results to, with the access key for it. */
+interface Target {
+  readonly serverUrl: string;
+  readonly keyId: string | undefined;
+  readonly keySecret: string | undefined;
+}
+
+/**
+ * Where the results of an application go; a sentence when that cannot be told. An address that was only read from a file
+ * never gets the access key: whoever could write the file would get it.
+ */
+function targetOf(
+  application: Application,
+  server: string | undefined,
+  env: CommandContext['env'],
+): Target | string {
+  const keyId = env['CONDUCTOR_AUTH_KEY'];
+  const keySecret = env['CONDUCTOR_AUTH_SECRET'];
+  if (server !== undefined) return { serverUrl: server, keyId, keySecret };
+  const used = application.runs.find((run) => run.subject?.serverUrl)?.subject?.serverUrl;
+  if (used === undefined) return 'The server that it used is not known; give it with --server';
+  const given = env['CONDUCTOR_SERVER_URL'];
+  if (given !== undefined && isSameAddress(given, used)) return { serverUrl: given, keyId, keySecret };
+  if (keyId === undefined && keySecret === undefined) return { serverUrl: used, keyId, keySecret };
+  return `To send the access key to the server that its files name, give --server ${used}`;
+}
+
+function isSameAddress(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) =>
+    URL.canParse(text) ? new URL(text).href.replace(/\/+$/, '') : text,
+  );
+  return a === b;
+}
+
+/** @returns how many results the server has not taken, and how many did not count */
 async function replayOne(
   { name, folder }: Application,
-  serverUrl: string,
+  target: Target,
   timeoutMs: number,
-  { env, logger, print }: CommandContext,
-): Promise<number> {
-  const directory = await RunDirectory.open([folder], logger);
+  { logger, print }: CommandContext,
+): Promise<{ left: number; refused: number }> {
+  const { serverUrl } = target;
+  const directory = await RunDirectory.open([chosenFolder(folder)], logger);
   if (directory === undefined) throw new Error(`${folder} cannot be written`);
   const client = createTaskClient(
     {
-      serverUrl,
-      keyId: env['CONDUCTOR_AUTH_KEY'],
-      keySecret: env['CONDUCTOR_AUTH_SECRET'],
+      ...target,
       // What is on its way at the end is waited for.
       requestTimeoutMs: Math.ceil(Math.min(timeoutMs, DEFAULT_REQUEST_TIMEOUT_MS)),
     },
@@ -179,9 +244,12 @@ async function replayOne(
     },
   });
   let found = 0;
+  let isRead = true;
   const { runs } = await directory.takeOverDeadRuns();
   for (const run of runs) {
-    const entries = await new OutboxStore(run.outboxFolder, 'replay', logger).read();
+    const store = new OutboxStore(run.outboxFolder, 'replay', logger);
+    const entries = await store.read();
+    isRead &&= !store.hasUnread;
     found += entries.length;
     outbox.adopt(entries);
   }
@@ -189,11 +257,11 @@ async function replayOne(
   const left = outbox.size;
   await outbox.close(1_000);
   await client.close();
-  await directory.close(left === 0);
+  await directory.close(left === 0 && isRead);
   print(
     `${name}: ${found - left} of ${found} results sent to ${serverUrl}, ${refused} of them did not count`,
   );
-  return left;
+  return { left: isRead ? left : left + 1, refused };
 }
 
 async function drop(
@@ -206,7 +274,7 @@ async function drop(
   let dropped = 0;
   for (const run of applications.flatMap((application) => application.runs)) {
     if (!run.isDead) continue;
-    for (const { body, file } of await entriesOf(run, context.logger)) {
+    for (const { body, file } of (await contentOf(run, context.logger)).entries) {
       if (file === undefined || (options.task !== undefined && options.task !== body.taskId)) continue;
       // The last place where it can be read.
       context.print(`dropped ${basename(file)}: ${JSON.stringify(body)}`);
@@ -218,7 +286,13 @@ async function drop(
   return options.task !== undefined && dropped === 0 ? 1 : 0;
 }
 
-async function entriesOf(run: FoundRun, logger: Logger): Promise<StoredEntry[]> {
+/** What the outboxes of a run hold. Only looks: nothing is set aside. */
+async function contentOf(run: FoundRun, logger: Logger): Promise<OutboxContent> {
   const stores = run.outboxFolders.map((folder) => new OutboxStore(folder, 'command', logger));
-  return (await Promise.all(stores.map((store) => store.read()))).flat();
+  const contents = await Promise.all(stores.map((store) => store.look()));
+  return {
+    entries: contents.flatMap(({ entries }) => entries),
+    others: contents.flatMap(({ others }) => others),
+    unread: contents.flatMap(({ unread }) => unread),
+  };
 }

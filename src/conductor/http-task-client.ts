@@ -1,4 +1,5 @@
 import { HttpError } from '../core/errors.js';
+import { LogLimiter } from '../core/log-limiter.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import { queryString } from './query-string.js';
 import { TaskClient, type PollAnswer, type PollRequest } from './task-client.js';
@@ -8,6 +9,10 @@ import type { SearchResult, Task, TaskExecLog } from './types.js';
 
 /** How much longer than the server's waiting time the answer to a poll may take. */
 export const POLL_MARGIN_MS = 10_000;
+/** Malformed tasks are logged at most so often. */
+const LEFT_OUT_INTERVAL_MS = 60_000;
+/** So many of them are shown. */
+const LEFT_OUT_SHOWN = 5;
 /** The header of a server that notices when a long poll is dropped. */
 const ABORTABLE_POLL = 'x-tutti-abortable-poll';
 
@@ -15,6 +20,8 @@ const ABORTABLE_POLL = 'x-tutti-abortable-poll';
 export class HttpTaskClient extends TaskClient {
   readonly #api: ApiClient;
   readonly #pollMarginMs: number;
+  readonly #leftOut = new LogLimiter(LEFT_OUT_INTERVAL_MS);
+  #leftOutBefore = 0;
   #canChain = true;
 
   constructor(api: ApiClient) {
@@ -144,20 +151,33 @@ export class HttpTaskClient extends TaskClient {
   }
 
   #shapeAll(entries: readonly unknown[], taskType?: string): Task[] {
-    const tasks: Task[] = [];
-    for (const entry of entries) {
-      const task = this.#shape(entry, taskType);
-      if (task !== undefined) tasks.push(task);
-    }
-    return tasks;
+    const shaped = entries.map((entry) => ({ entry, ...shapeTask(entry, taskType) }));
+    const leftOut = shaped.flatMap((one) => ('problem' in one ? [one] : []));
+    if (leftOut.length > 0) this.#leaveOut(leftOut);
+    return shaped.flatMap((one) => ('task' in one ? [one.task] : []));
   }
 
-  #shape(entry: unknown, taskType?: string): Task | undefined {
-    const shaped = shapeTask(entry, taskType);
-    if ('task' in shaped) return shaped.task;
-    const fields = { ...outline(entry), problem: shaped.problem };
-    this.#api.logger.error('the server sent a task of unknown shape, it is left out', fields);
-    return undefined;
+  #shape(entry: unknown): Task | undefined {
+    const [task] = this.#shapeAll([entry]);
+    return task;
+  }
+
+  /** One line for all of an answer, and now and then one for all answers: a server that is wrong is so at each poll. */
+  #leaveOut(leftOut: readonly { entry: unknown; problem: string }[]): void {
+    const suppressed = this.#leftOut.pass();
+    if (suppressed === undefined) {
+      this.#leftOutBefore += leftOut.length;
+      return;
+    }
+    const outlines = leftOut
+      .slice(0, LEFT_OUT_SHOWN)
+      .map(({ entry, problem }) => ({ ...outline(entry), problem }));
+    this.#api.logger.error('the server sent tasks of unknown shape, they are left out', {
+      tasks: leftOut.length,
+      othersBefore: this.#leftOutBefore === 0 ? undefined : this.#leftOutBefore,
+      first: outlines,
+    });
+    this.#leftOutBefore = 0;
   }
 }
 

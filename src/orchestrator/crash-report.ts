@@ -1,7 +1,7 @@
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import { KnownKillers, markedReason, poisonVerdict, type PoisonRecord } from '../worker/poison.js';
 import type { LedgerTask } from './ledger.js';
-import type { WorkerIdentity } from './run-directory.js';
+import type { WorkerIdentity } from './run-files.js';
 
 /** What is known when a process has died with tasks in it. */
 export interface Crash {

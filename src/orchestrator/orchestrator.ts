@@ -209,7 +209,10 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       }
       guard.start(orphanGraceMs);
       const server = await connect();
-      if (!this.#state.is('starting')) return await server.close();
+      if (!this.#state.is('starting')) {
+        await server.directory?.close(true);
+        return await server.close();
+      }
       this.#server = server;
       await this.#health?.makeToken(server.directory);
       if (!this.#state.is('starting')) return;

@@ -1,42 +1,40 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, rmSync, writeSync } from 'node:fs';
+import { lstat, mkdir, mkdtemp, readdir, rename, rm, rmdir, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { isOwnFolder, makePrivateFolder, openPrivateLog } from '../core/private-files.js';
+import type { RunSubject, WorkerIdentity } from './run-files.js';
+import {
+  mayHaveLiveWorkers,
+  processStartTime,
+  readOwner,
+  readWorkerNotes,
+  runState,
+  thisOwner,
+  TOUCH_MS,
+} from './run-liveness.js';
+import { RunSocket } from './run-socket.js';
 
-/** A worker as a server knows it. */
-export interface WorkerIdentity {
-  readonly taskType: string;
-  readonly workerId: string;
+/** A folder in which an application may keep what must survive it. */
+export interface StateFolder {
+  readonly path: string;
+  /** What holds it: everything below has to be this user's own. */
+  readonly base: string;
+  /** A person has chosen `base`, as with `TUTTI_STATE_DIR`; what is above it is not looked at. */
+  readonly isChosen: boolean;
+}
+
+/** A folder that a person has chosen, in whatever is above it. */
+export function chosenFolder(path: string): StateFolder {
+  return { path, base: dirname(path), isChosen: true };
 }
 
 /** What an earlier run has left. */
 export interface LeftRun {
   readonly outboxFolder: string;
   readonly workers: readonly WorkerIdentity[];
-}
-
-/** How often a run shows that it is alive, and after how long without it is taken for dead. */
-const TOUCH_MS = 10_000;
-const DEAD_AFTER_MS = 60_000;
-
-/** A worker with the process that it was in. */
-interface WorkerNote extends WorkerIdentity {
-  readonly pid: number | undefined;
-  readonly startTime: string | undefined;
-}
-
-/** What a run is a run of; for people, and for commands that look at what it has left. */
-export interface RunSubject {
-  readonly entry: string;
-  readonly serverUrl: string;
-}
-
-interface Owner extends Partial<RunSubject> {
-  readonly pid: number;
-  readonly host: string;
-  readonly startTime: string | undefined;
 }
 
 /** A run that is there, alive or dead. */
@@ -49,6 +47,14 @@ export interface FoundRun {
   readonly outboxFolders: readonly string[];
 }
 
+const RUN = 'run-';
+const LEFT = 'left-run-';
+const EMBEDDED = 'tutti-embedded-';
+/** A run lies directly in the one that took it over; deeper only when that one died while it did so. */
+const MAX_DEPTH = 8;
+/** Another run of the application may remove their common folder while this one is made. */
+const MAKE_ATTEMPTS = 5;
+
 /**
  * The folder of one run of an application: its outbox, and the ids of its workers. Readable by the owner only. When
  * the run is dead, the next one takes the folder over; a rename decides who, if several start together.
@@ -58,50 +64,96 @@ export class RunDirectory {
   readonly folder: string;
   readonly #logger: Logger;
   readonly #secrets: string[] = [];
+  readonly #socket: RunSocket | undefined;
+  /** Removes the whole root at the end of the process; only where nothing of it is to survive. */
+  readonly #removeAtExit: (() => void) | undefined;
   #touching: NodeJS.Timeout | undefined;
-  #writing: Promise<void> = Promise.resolve();
 
-  private constructor(root: string, folder: string, logger: Logger) {
+  private constructor(
+    root: string,
+    folder: string,
+    logger: Logger,
+    socket: RunSocket | undefined,
+    removeAtExit?: () => void,
+  ) {
     this.#root = root;
     this.folder = folder;
     this.#logger = logger;
+    this.#socket = socket;
+    this.#removeAtExit = removeAtExit;
   }
 
   /**
-   * @param candidates - folders of the application, the best first; the first that can be written is taken
-   * @returns undefined, with a warning, when none can be written: then nothing survives this process
+   * @param candidates - folders of the application, the best first; the first one is taken that can be written, and that
+   *   nobody else could have filled. After one in the temporary folder, a new one there with a name that nobody can know
+   * @returns undefined, with a warning, when none can be used: then nothing survives this process
    */
   static async open(
-    candidates: readonly string[],
+    candidates: readonly StateFolder[],
     logger: Logger,
     subject?: RunSubject,
   ): Promise<RunDirectory | undefined> {
     const failures: string[] = [];
-    for (const root of candidates) {
+    for (const candidate of candidates) {
       try {
-        const folder = join(root, `run-${process.pid}-${Date.now().toString(36)}`);
-        await mkdir(join(folder, 'outbox'), { recursive: true, mode: 0o700 });
-        const startTime = processStartTime(process.pid);
-        const owner: Owner = { pid: process.pid, host: hostname(), startTime, ...subject };
-        await writeFile(join(folder, 'owner.json'), JSON.stringify(owner), { mode: 0o600 });
+        const folder = await makeRunFolder(candidate, subject);
         if (failures.length > 0)
-          logger.warn('the outbox is not in its usual place', { folder: root, why: failures });
-        return new RunDirectory(root, folder, logger);
+          logger.warn('the outbox is not in its usual place', { folder: candidate.path, why: failures });
+        return new RunDirectory(candidate.path, folder, logger, await RunSocket.open(folder));
       } catch (error) {
-        failures.push(`${root}: ${describeThrown(error)}`);
+        failures.push(`${candidate.path}: ${describeThrown(error)}`);
+      }
+    }
+    if (candidates.some(({ base }) => base === tmpdir())) {
+      try {
+        const root = await mkdtemp(join(tmpdir(), 'tutti-'));
+        const folder = await makeRunFolder(chosenFolder(root), subject);
+        logger.warn('the outbox is in a folder that the next start does not look for', {
+          folder: root,
+          why: failures,
+        });
+        return new RunDirectory(root, folder, logger, await RunSocket.open(folder));
+      } catch (error) {
+        failures.push(`${tmpdir()}: ${describeThrown(error)}`);
       }
     }
     logger.warn(
       'no folder for the outbox can be written: results that the server refuses are kept in memory only',
-      {
-        tried: failures,
-      },
+      { tried: failures },
     );
     return undefined;
   }
 
+  /**
+   * A folder for a run whose server ends with it: gone at the end of the process at the latest. What such runs have left
+   * that were killed is removed.
+   *
+   * @returns undefined, with a line in the log, when the temporary folder cannot be written
+   */
+  static async openTemporary(logger: Logger, subject?: RunSubject): Promise<RunDirectory | undefined> {
+    await removeDeadTemporaries(logger);
+    try {
+      const root = await mkdtemp(join(tmpdir(), EMBEDDED));
+      const remove = (): void => rmSync(root, { recursive: true, force: true });
+      process.once('exit', remove);
+      const folder = await makeRunFolder(chosenFolder(root), subject);
+      return new RunDirectory(root, folder, logger, await RunSocket.open(folder), remove);
+    } catch (error) {
+      logger.info('the temporary folder cannot be written: results are kept in memory only', {
+        folder: tmpdir(),
+        error: describeThrown(error),
+      });
+      return undefined;
+    }
+  }
+
   get outboxFolder(): string {
     return join(this.folder, 'outbox');
+  }
+
+  /** Where worker processes note the native calls that they are in. */
+  get nativeCallsFolder(): string {
+    return join(this.folder, 'native-calls');
   }
 
   /** Results by idempotency key: they belong to the application, not to this run. */
@@ -133,26 +185,34 @@ export class RunDirectory {
   /** Notes ids that the server may know, so that the next run can ask for their tasks. @param pid - their process */
   noteWorkers(workers: readonly WorkerIdentity[], pid: number): void {
     const startTime = processStartTime(pid);
-    const lines = workers.map((worker) => `${JSON.stringify({ ...worker, pid, startTime })}\n`).join('');
-    this.#writing = this.#writing
-      .then(() => appendFile(join(this.folder, 'workers.jsonl'), lines, { mode: 0o600 }))
-      .catch((error: unknown) =>
-        this.#logger.warn('the ids of workers cannot be written down', { error: describeThrown(error) }),
-      );
+    const lines = workers.map(
+      ({ taskType, workerId }) => `${JSON.stringify({ taskType, workerId, pid, startTime })}\n`,
+    );
+    try {
+      const descriptor = openPrivateLog(join(this.folder, 'workers.jsonl'));
+      try {
+        writeSync(descriptor, lines.join(''));
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      this.#logger.warn('the ids of workers cannot be written down', { error: describeThrown(error) });
+    }
   }
 
   /**
-   * Takes over what dead runs of the same application have left. A run of which worker processes are still alive is
-   * left for another call: they may be finishing their tasks.
+   * Takes over what dead runs of the same application have left. Left for another call are runs of which worker
+   * processes are still alive, since they may be finishing their tasks, and runs of which only time will tell.
    */
   async takeOverDeadRuns(): Promise<{ runs: LeftRun[]; isComplete: boolean }> {
-    const names = await readdir(this.#root).catch(() => [] as string[]);
     const runs: LeftRun[] = [];
     let isComplete = true;
-    for (const name of names) {
+    for (const name of await foldersIn(this.#root, RUN)) {
       const left = join(this.#root, name);
-      if (!name.startsWith('run-') || left === this.folder || !(await isDead(left))) continue;
-      if (await hasLiveWorkers(left)) {
+      if (left === this.folder) continue;
+      const state = await runState(left);
+      if (state === 'alive') continue;
+      if (state === 'unknown' || (await mayHaveLiveWorkers(left))) {
         isComplete = false;
         continue;
       }
@@ -164,7 +224,15 @@ export class RunDirectory {
         continue;
       }
       runs.push({ outboxFolder: join(taken, 'outbox'), workers: await readWorkers(taken) });
-      runs.push(...(await nestedRuns(taken)));
+      for (const nested of await nestedRuns(taken)) {
+        // Up one level: however often a start fails, the paths do not grow.
+        const moved = join(this.folder, basename(nested));
+        const place = await rename(nested, moved).then(
+          () => moved,
+          () => nested,
+        );
+        runs.push({ outboxFolder: join(place, 'outbox'), workers: await readWorkers(place) });
+      }
     }
     return { runs, isComplete };
   }
@@ -172,20 +240,29 @@ export class RunDirectory {
   /** @param isEmpty - nothing is left that the next run needs: the folder goes */
   async close(isEmpty: boolean): Promise<void> {
     clearInterval(this.#touching);
-    await this.#writing;
     await Promise.all(this.#secrets.map((file) => rm(file, { force: true }).catch(() => undefined)));
-    if (isEmpty && !(await hasSetAside(this.folder)) && (await this.#isRemoved())) return;
+    this.#socket?.close();
+    if (this.#removeAtExit !== undefined) {
+      process.removeListener('exit', this.#removeAtExit);
+      await this.#isRemoved(this.#root);
+      return;
+    }
+    if (isEmpty && !(await hasSetAside(this.folder)) && (await this.#isRemoved(this.folder))) {
+      // Unless something else is in it: other runs, or results by idempotency key.
+      await rmdir(this.#root).catch(() => undefined);
+      return;
+    }
     // The next start sees by this that the run is over, and looks what is left.
-    await writeFile(join(this.folder, 'ended'), '', { mode: 0o600 }).catch(() => undefined);
+    await writeFile(join(this.folder, 'ended'), '', { mode: 0o600, flag: 'wx' }).catch(() => undefined);
   }
 
-  async #isRemoved(): Promise<boolean> {
+  async #isRemoved(folder: string): Promise<boolean> {
     try {
-      await rm(this.folder, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
       return true;
     } catch (error) {
       this.#logger.warn('the folder of the run cannot be removed; the next start does it', {
-        folder: this.folder,
+        folder,
         error: describeThrown(error),
       });
       return false;
@@ -195,106 +272,92 @@ export class RunDirectory {
 
 /** The runs of an application, alive and dead. @param root - the application's folder */
 export async function findRuns(root: string): Promise<FoundRun[]> {
-  const names = await readdir(root).catch(() => [] as string[]);
-  const folders = names.filter((name) => name.startsWith('run-')).map((name) => join(root, name));
+  const folders = (await foldersIn(root, RUN)).map((name) => join(root, name));
   return await Promise.all(
     folders.map(async (folder) => ({
       folder,
-      isDead: await isDead(folder),
-      subject: await readOwner(folder).catch(() => undefined),
-      outboxFolders: [join(folder, 'outbox'), ...(await nestedRuns(folder)).map((run) => run.outboxFolder)],
+      isDead: (await runState(folder)) === 'dead',
+      subject: await readOwner(folder),
+      outboxFolders: [folder, ...(await nestedRuns(folder))].map((run) => join(run, 'outbox')),
     })),
   );
 }
 
-async function readOwner(folder: string): Promise<Owner> {
-  return JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')) as Owner;
+/** @throws when the folder cannot be made, or could be somebody else's */
+async function makeRunFolder(
+  { path, base, isChosen }: StateFolder,
+  subject: RunSubject | undefined,
+): Promise<string> {
+  const folder = join(path, `${RUN}${process.pid}-${Date.now().toString(36)}`);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      makePrivateFolder(path, base, isChosen);
+      await mkdir(folder, { mode: 0o700 });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MAKE_ATTEMPTS) throw error;
+    }
+  }
+  await mkdir(join(folder, 'outbox'), { mode: 0o700 });
+  await mkdir(join(folder, 'native-calls'), { mode: 0o700 });
+  const owner = JSON.stringify(thisOwner(subject));
+  await writeFile(join(folder, 'owner.json'), owner, { mode: 0o600, flag: 'wx' });
+  return folder;
 }
 
-/** Runs that a dead run had taken over itself. */
-async function nestedRuns(folder: string): Promise<LeftRun[]> {
-  const all = await readdir(folder).catch(() => [] as string[]);
-  const names = all.filter((name) => name.startsWith('left-run-'));
-  const runs: LeftRun[] = [];
-  for (const name of names) {
-    const nested = join(folder, name);
-    // The run that took it over may have died before it could ask the server.
-    const workers = await readWorkers(nested);
-    runs.push({ outboxFolder: join(nested, 'outbox'), workers }, ...(await nestedRuns(nested)));
-  }
-  return runs;
+/** Names of the real folders of this user that begin so; none when the folder itself is not one. */
+async function foldersIn(folder: string, prefix: string): Promise<string[]> {
+  if (!isOwnFolder(folder)) return [];
+  const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => name.startsWith(prefix));
+  return names.filter((name) => isOwnFolder(join(folder, name)));
 }
 
-async function isDead(folder: string): Promise<boolean> {
-  try {
-    const ended = await stat(join(folder, 'ended')).catch(() => undefined);
-    if (ended !== undefined) return true;
-    const owner = await readOwner(folder);
-    if (owner.host === hostname()) return !isAlive(owner);
-    const { mtimeMs } = await stat(join(folder, 'owner.json'));
-    return Date.now() - mtimeMs > DEAD_AFTER_MS;
-  } catch {
-    // Without an owner that can be read, its age decides: it may be in the making.
-    const folderStat = await stat(folder).catch(() => undefined);
-    return folderStat !== undefined && Date.now() - folderStat.mtimeMs > DEAD_AFTER_MS;
+/** Folders of runs that a dead run had taken over itself. */
+async function nestedRuns(folder: string, depth = 1): Promise<string[]> {
+  if (depth > MAX_DEPTH) return [];
+  const nested: string[] = [];
+  for (const name of await foldersIn(folder, LEFT)) {
+    const run = join(folder, name);
+    // The deepest first: they can be moved out before the folder that they are in.
+    nested.push(...(await nestedRuns(run, depth + 1)), run);
   }
+  return nested;
 }
 
-function isAlive({ pid, startTime }: Pick<Owner, 'pid' | 'startTime'>): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  return startTime === undefined || startTime === processStartTime(pid);
-}
-
-/** Tells a process from a later one with the same id; `undefined` without /proc. */
-function processStartTime(pid: number): string | undefined {
-  try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
+/** The run that took it over may have died before it could ask the server. */
+async function readWorkers(folder: string): Promise<WorkerIdentity[]> {
+  return (await readWorkerNotes(folder)).map(({ taskType, workerId }) => ({ taskType, workerId }));
 }
 
 /** Files that are no results were put aside for somebody to look at. */
 async function hasSetAside(folder: string): Promise<boolean> {
-  const names = await readdir(folder, { recursive: true }).catch(() => [] as string[]);
-  return names.some((name) => name.endsWith('.set-aside'));
+  for (const run of [folder, ...(await nestedRuns(folder))]) {
+    const names = await readdir(join(run, 'outbox')).catch(() => [] as string[]);
+    if (names.some((name) => name.endsWith('.set-aside'))) return true;
+  }
+  return false;
 }
 
-async function hasLiveWorkers(folder: string): Promise<boolean> {
-  const owner = await readFile(join(folder, 'owner.json'), 'utf8').catch(() => '{}');
-  if (!owner.includes(JSON.stringify(hostname()))) return false;
-  return (await readNotes(folder)).some(
-    ({ pid, startTime }) => pid !== undefined && isAlive({ pid, startTime }),
-  );
+/** What runs with an embedded server have left that were killed: their tasks are gone with their server. */
+async function removeDeadTemporaries(logger: Logger): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [] as string[])) {
+    const root = join(tmpdir(), name);
+    if (!name.startsWith(EMBEDDED) || !isOwnFolder(root)) continue;
+    const runs = await foldersIn(root, RUN);
+    const states = await Promise.all(runs.map((run) => runState(join(root, run))));
+    // Without a run it may be in the making.
+    const isOver = runs.length > 0 ? states.every((state) => state === 'dead') : await isOld(root);
+    if (!isOver) continue;
+    await rm(root, { recursive: true, force: true }).catch((error: unknown) =>
+      logger.debug('a folder that an earlier run has left cannot be removed', {
+        folder: root,
+        error: describeThrown(error),
+      }),
+    );
+  }
 }
 
-async function readWorkers(folder: string): Promise<WorkerIdentity[]> {
-  return (await readNotes(folder)).map(({ taskType, workerId }) => ({ taskType, workerId }));
-}
-
-async function readNotes(folder: string): Promise<WorkerNote[]> {
-  const text = await readFile(join(folder, 'workers.jsonl'), 'utf8').catch(() => '');
-  return text.split('\n').flatMap((line) => {
-    try {
-      const { taskType, workerId, pid, startTime } = JSON.parse(line) as Partial<WorkerNote>;
-      return typeof taskType === 'string' && typeof workerId === 'string'
-        ? [{ taskType, workerId, pid, startTime }]
-        : [];
-    } catch {
-      // The last line may be cut off by a crash.
-      return [];
-    }
-  });
-}
-
-/** A folder that lives as long as the process: for a server whose tasks end with it. */
-export function temporaryRoot(folder: string): string {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+async function isOld(folder: string): Promise<boolean> {
+  const stats = await lstat(folder).catch(() => undefined);
+  return stats !== undefined && Date.now() - stats.mtimeMs > 60_000;
 }

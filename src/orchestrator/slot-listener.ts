@@ -2,7 +2,7 @@ import type { TuttiError } from '../core/errors.js';
 import type { LedgerTask } from './ledger.js';
 import type { ClaimedTask } from './messages.js';
 import type { ProcessDeath } from './process-death.js';
-import type { WorkerIdentity } from './run-directory.js';
+import type { WorkerIdentity } from './run-files.js';
 import type { Slot } from './slot.js';
 import type { RestartCause } from './watchdog.js';
 

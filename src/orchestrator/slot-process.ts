@@ -4,7 +4,7 @@ import { ProcessFigures } from './process-figures.js';
 import type { ProcessInspector } from './process-inspector.js';
 import type { LaunchedProcess, ProcessEnd, ProcessMarker } from './process-launcher.js';
 import { ProcessProgress } from './process-progress.js';
-import type { WorkerIdentity } from './run-directory.js';
+import type { WorkerIdentity } from './run-files.js';
 import { blockedTimeoutOf, type SlotPlan } from './slot-plan.js';
 import { judge, type RestartCause, type Verdict, type WatchFacts } from './watchdog.js';
 

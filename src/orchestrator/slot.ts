@@ -9,7 +9,7 @@ import { causeOfDeath, deathError, deathOf } from './process-death.js';
 import { ProcInspector, type ProcessInspector } from './process-inspector.js';
 import type { ProcessEnd } from './process-launcher.js';
 import { restartDecision, type CountedDeath } from './restart-policy.js';
-import type { WorkerIdentity } from './run-directory.js';
+import type { WorkerIdentity } from './run-files.js';
 import type { SlotListener } from './slot-listener.js';
 import type { SlotOptions } from './slot-options.js';
 import type { SlotPlan } from './slot-plan.js';

@@ -6,7 +6,7 @@ import type { TaskClient } from '../conductor/task-client.js';
 import type { Task } from '../conductor/types.js';
 import type { Delivery } from '../worker/delivery.js';
 import { deliveryVerdict } from '../worker/result-sender.js';
-import type { WorkerIdentity } from './run-directory.js';
+import type { WorkerIdentity } from './run-files.js';
 
 /** The server's index may lag, and a poll that was under way may be answered after its process has died. */
 const SECOND_SWEEP_MS = 5_000;

@@ -14,7 +14,9 @@ import { mayRunClaimed, type KnownTask } from './duplicate-guard.js';
 import type { LedgerTask } from './ledger.js';
 import { LeaseKeeper, type LeaseGate, type LeasedTask } from './lease-keeper.js';
 import type { ClaimedTask } from './messages.js';
-import type { RunDirectory, WorkerIdentity } from './run-directory.js';
+import type { RunDirectory } from './run-directory.js';
+import type { WorkerIdentity } from './run-files.js';
+import { DEAD_AFTER_MS } from './run-liveness.js';
 import { Sweeper, type KnownTasks } from './sweep.js';
 
 /** File names of the orchestrator's own results in the outbox. */
@@ -45,7 +47,7 @@ const OUTPUT_WAIT_MS = 2_000;
 
 /** How often it is looked whether the processes of a dead run are gone as well, and how long at most. */
 const LEFT_RUNS_CHECK_MS = 500;
-const LEFT_RUNS_WAIT_MS = 60_000;
+const LEFT_RUNS_WAIT_MS = DEAD_AFTER_MS + 5_000;
 
 /**
  * Sees to it that no task is lost while processes come and go: keeps the leases of running tasks, reports those of
@@ -70,6 +72,8 @@ export class TaskCustodian {
   readonly #killers = new KnownKillers();
   readonly #closing = new AbortController();
   #takingOver: Promise<void> | undefined;
+  /** An earlier run has left what cannot be read now. */
+  #hasUnread = false;
 
   constructor(options: {
     client: TaskClient;
@@ -125,7 +129,9 @@ export class TaskCustodian {
     if (this.#directory === undefined) return true;
     const { runs, isComplete } = await this.#directory.takeOverDeadRuns();
     for (const run of runs) {
-      const entries = await new OutboxStore(run.outboxFolder, OWNER, this.#logger).read();
+      const store = new OutboxStore(run.outboxFolder, OWNER, this.#logger);
+      const entries = await store.read();
+      this.#hasUnread ||= store.hasUnread;
       if (entries.length > 0) {
         this.#logger.info('results of an earlier run wait for the server; sending them', {
           results: entries.length,
@@ -235,7 +241,12 @@ export class TaskCustodian {
     this.#closing.abort();
     this.#cancellations.close();
     // What it brings has to be swept for, and its files are in the folder that is closed below.
-    await this.#takingOver;
+    const isTakenOver =
+      this.#takingOver === undefined ||
+      (await within(
+        this.#takingOver.then(() => true),
+        rest(),
+      )) === true;
     await within(Promise.all(this.#reports), rest());
     const isSwept = (await within(this.#sweeper.close(), rest())) ?? false;
     await this.#outbox.drained(rest());
@@ -243,7 +254,8 @@ export class TaskCustodian {
     // A report that is still on its way is on disk as well.
     const left = this.#outbox.size + this.#reports.size;
     this.#leases.close();
-    await this.#directory?.close(left === 0 && isSwept && !wasCutOff);
+    const isUnread = this.#hasUnread || this.#store.hasUnread;
+    await this.#directory?.close(left === 0 && isSwept && isTakenOver && !isUnread && !wasCutOff);
     return left;
   }
 

@@ -1,9 +1,10 @@
 import { closeSync, fdatasync, mkdirSync, openSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { readdir, rename, unlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { join } from 'node:path';
 import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { isOwnFolder, NotPrivateError, readPrivateFile } from '../core/private-files.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 
 /** A result that waits for the server. */
@@ -25,7 +26,23 @@ export interface StoredEntry extends OutboxEntry {
 
 const flushed = promisify(fdatasync);
 
+/** A file, or a folder, that gives no result, and why. */
+export interface Resultless {
+  readonly file: string;
+  readonly reason: string;
+}
+
+/** What an outbox holds. */
+export interface OutboxContent {
+  readonly entries: StoredEntry[];
+  /** Files that are not whole results. */
+  readonly others: Resultless[];
+  /** Files that cannot be read, or the whole folder. */
+  readonly unread: Resultless[];
+}
+
 const SUFFIX = '.result.json';
+const ASIDE = '.set-aside';
 /** Larger files are not ours and are not written; the server takes 10 MB at most. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
@@ -39,6 +56,7 @@ export class OutboxStore {
   readonly #owner: string;
   readonly #logger: Logger;
   #writes = 0;
+  #hasUnread = false;
   #flushing: Promise<void> | undefined;
 
   /** @param owner - part of the file names: results of different processes never meet in one file */
@@ -66,16 +84,16 @@ export class OutboxStore {
     }
     renameSync(beside, file);
     await this.#folderFlushed();
-    return { ...entry, file, bytes: text.length };
+    return { ...entry, file, bytes: size };
   }
 
   #openNew(file: string): number {
     try {
-      return openSync(file, 'w', 0o600);
+      return openSync(file, 'wx', 0o600);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       mkdirSync(this.folder, { recursive: true, mode: 0o700 });
-      return openSync(file, 'w', 0o600);
+      return openSync(file, 'wx', 0o600);
     }
   }
 
@@ -112,42 +130,96 @@ export class OutboxStore {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const prefix = `${owner}~`;
     const names = readdirSync(this.folder).filter((name) => name.startsWith(prefix) && name.endsWith(SUFFIX));
-    return new Set(names.map((name) => decodeURIComponent(name.slice(prefix.length, -SUFFIX.length))));
+    return new Set(names.flatMap((name) => taskIdIn(name.slice(prefix.length, -SUFFIX.length)) ?? []));
   }
 
   /**
    * The entries that are here, the oldest first; only those of `owner` when it is given. A file that is not a whole
-   * result is set aside under another name, and told.
+   * result is set aside under another name, and logged; so is what cannot be read, see {@link hasUnread}.
    */
   async read(owner?: string): Promise<StoredEntry[]> {
-    const names = await readdir(this.folder).catch(() => [] as string[]);
-    const entries: StoredEntry[] = [];
-    for (const name of names) {
-      if (owner !== undefined && !name.startsWith(`${owner}~`)) continue;
-      if (name.endsWith('.set-aside') || name.endsWith('.tmp')) continue;
-      const entry = await this.#readOne(join(this.folder, name), name.endsWith(SUFFIX));
-      if (entry !== undefined) entries.push(entry);
-    }
-    return entries.sort((a, b) => a.receivedAt - b.receivedAt);
-  }
-
-  async #readOne(file: string, isOurs: boolean): Promise<StoredEntry | undefined> {
-    try {
-      if (!isOurs) throw new Error('the name is not that of a result');
-      const { size } = await stat(file);
-      if (size > MAX_FILE_BYTES) throw new Error(`${size} bytes are too many`);
-      const text = await readFile(file, 'utf8');
-      return { ...checkedEntry(JSON.parse(text)), file, bytes: text.length };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      const aside = `${file}.set-aside`;
+    const { entries, others, unread } = await this.#readAll(
+      (name) => owner === undefined || name.startsWith(`${owner}~`),
+    );
+    for (const { file, reason } of others) {
+      const aside = `${file}${ASIDE}`;
       this.#logger.error('a file in the outbox is not a result; it is set aside', {
         file: aside,
-        error: describeThrown(error),
+        error: reason,
       });
       await rename(file, aside).catch(() => undefined);
-      return undefined;
     }
+    for (const { file, reason } of unread) {
+      this.#logger.error('results in the outbox cannot be read; they are left where they are', {
+        file,
+        error: reason,
+      });
+    }
+    this.#hasUnread ||= unread.length > 0;
+    return entries;
+  }
+
+  /** Something is here that {@link read} could not read: it may hold results, and must not be removed. */
+  get hasUnread(): boolean {
+    return this.#hasUnread;
+  }
+
+  /** What is here: entries, the oldest first, and the rest. Changes nothing. */
+  async look(): Promise<OutboxContent> {
+    return await this.#readAll(() => true);
+  }
+
+  async #readAll(isWanted: (name: string) => boolean): Promise<OutboxContent> {
+    const content: OutboxContent = { entries: [], others: [], unread: [] };
+    for (const name of await this.#names(content)) {
+      if (!isWanted(name) || name.endsWith(ASIDE) || name.endsWith('.tmp')) continue;
+      const file = join(this.folder, name);
+      try {
+        if (!name.endsWith(SUFFIX)) throw new NotAResultError('the name is not that of a result');
+        const text = await readPrivateFile(file, MAX_FILE_BYTES);
+        content.entries.push({ ...parseEntry(text.toString()), file, bytes: text.length });
+      } catch (error) {
+        // Sent and removed meanwhile.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+        const isNone = error instanceof NotPrivateError || error instanceof NotAResultError;
+        content[isNone ? 'others' : 'unread'].push({ file, reason: describeThrown(error) });
+      }
+    }
+    content.entries.sort((a, b) => a.receivedAt - b.receivedAt);
+    return content;
+  }
+
+  async #names({ unread }: OutboxContent): Promise<string[]> {
+    try {
+      const names = await readdir(this.folder);
+      if (isOwnFolder(this.folder)) return names;
+      unread.push({ file: this.folder, reason: 'it is not a folder of this user' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        unread.push({ file: this.folder, reason: describeThrown(error) });
+    }
+    return [];
+  }
+}
+
+/** `undefined` for a name that {@link OutboxStore.write} does not give. */
+function taskIdIn(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a file is not a result. */
+class NotAResultError extends Error {}
+
+/** @throws when the text is not a whole entry */
+export function parseEntry(text: string): OutboxEntry {
+  try {
+    return checkedEntry(JSON.parse(text));
+  } catch (error) {
+    throw new NotAResultError(describeThrown(error), { cause: error });
   }
 }
 

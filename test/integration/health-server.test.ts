@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HealthServer, type HealthOptions } from '../../src/orchestrator/health-server.js';
-import { RunDirectory } from '../../src/orchestrator/run-directory.js';
+import { chosenFolder, RunDirectory } from '../../src/orchestrator/run-directory.js';
 import { rawRequest } from '../support/raw-http.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
@@ -121,7 +121,7 @@ describe('commands', () => {
   it('obey the user of the program, who can read the token, and no other user', async ({ skip }) => {
     const { server, port, paused } = await open({ token: undefined });
     const folder = await temporaryFolder();
-    const directory = await RunDirectory.open([folder], new RecordingLogger());
+    const directory = await RunDirectory.open([chosenFolder(folder)], new RecordingLogger());
     await server.makeToken(directory);
     const file = join(directory!.folder, 'command-token');
     expect(statSync(file).mode & 0o777).toBe(0o600);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { outboxCommand } from '../../src/cli/outbox-command.js';
-import { RunDirectory } from '../../src/orchestrator/run-directory.js';
+import { chosenFolder, RunDirectory } from '../../src/orchestrator/run-directory.js';
 import { OutboxStore } from '../../src/worker/outbox-store.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { ScriptedServer } from '../support/scripted-server.js';
@@ -26,7 +26,7 @@ async function application(name: string, taskIds: readonly string[], ended: bool
   const root = join(state, name);
   mkdirSync(root);
   const subject = { entry: '/app/main.js', serverUrl: server.url };
-  const directory = (await RunDirectory.open([root], logger, subject))!;
+  const directory = (await RunDirectory.open([chosenFolder(root)], logger, subject))!;
   const store = new OutboxStore(directory.outboxFolder, 'w1', logger);
   for (const taskId of taskIds) {
     const body = {
@@ -92,6 +92,14 @@ describe('tutti outbox replay', () => {
     expect((await run('replay')).text).toContain('0 of 0 results sent');
     expect(server.of('POST /tasks')).toEqual([]);
     expect((await run('list')).text).toContain('t3');
+  });
+
+  test('results that the server refuses are lost: exit code 1', async () => {
+    await application('shop-1', ['t1'], true);
+    server.on('POST /tasks', { status: 404, body: '{"message":"no such task"}' });
+    const { code, text } = await run('replay');
+    expect(text).toContain('1 of them did not count');
+    expect(code).toBe(1);
   });
 
   test('does not wait longer for a server that never answers', async () => {

@@ -33,7 +33,7 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     expect(use.server.requests[0]?.headers).toMatchObject({ 'user-agent': USER_AGENT, 'x-team': 'blue' });
   });
 
-  it('keeps the good tasks of an answer and logs the others without their payload', async () => {
+  it('keeps the good tasks of an answer and logs the others in one line, without their payload', async () => {
     const good = { taskId: 't-1', workflowInstanceId: 'w-1', inputData: { a: 1 } };
     const bad = { taskId: 't-2', taskType: 'greet', inputData: { password: SECRET } };
     use.server.on(POLL, { headers: { 'x-tutti-abortable-poll': 'true' }, body: [null, bad, good, 'x'] });
@@ -41,8 +41,12 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     const answer = await use.clients.tasks.poll(poll);
     expect(answer.isAbortable).toBe(true);
     expect(answer.tasks).toMatchObject([{ ...good, taskType: 'greet', outputData: {} }]);
-    expect(use.logger.at('error')).toHaveLength(3);
+    expect(use.logger.at('error')).toEqual(['the server sent tasks of unknown shape, they are left out']);
     expect(use.logger.text).toContain('t-2');
+    expect(use.logger.entries.at(-1)?.fields['tasks']).toBe(3);
+    // A server that is wrong is so at each poll.
+    await use.clients.tasks.poll(poll);
+    expect(use.logger.at('error')).toHaveLength(1);
     expect(use.logger.text).not.toContain(SECRET);
   });
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, test, vi } from 'vitest';
@@ -8,7 +8,7 @@ import { OrphanGuard } from '../../../src/orchestrator/orphan-guard.js';
 import { Orchestrator } from '../../../src/orchestrator/orchestrator.js';
 import { ProcessInspector, type DescendantSample } from '../../../src/orchestrator/process-inspector.js';
 import type { OrchestratorOptions } from '../../../src/orchestrator/orchestrator-options.js';
-import { RunDirectory } from '../../../src/orchestrator/run-directory.js';
+import { chosenFolder, RunDirectory } from '../../../src/orchestrator/run-directory.js';
 import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
 import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
 import { FakeLauncher } from '../../support/fake-launcher.js';
@@ -111,7 +111,7 @@ function bench(options: Partial<OrchestratorOptions> & { types?: string[]; direc
 async function brokenDirectory(): Promise<RunDirectory> {
   const root = mkdtempSync(join(tmpdir(), 'tutti-test-'));
   onTestFinished(() => rmSync(root, { recursive: true }));
-  const directory = (await RunDirectory.open([root], new RecordingLogger()))!;
+  const directory = (await RunDirectory.open([chosenFolder(root)], new RecordingLogger()))!;
   directory.close = () => Promise.reject(new Error('ENOTEMPTY: directory not empty'));
   return directory;
 }
@@ -421,6 +421,23 @@ describe('stop', () => {
     await orchestrator.join();
     for (const process of launcher.launched) expect(process.orders).toEqual(['stop']);
     expect(told).not.toContain('running');
+  });
+
+  it('while the connection is made: the folder of the run is removed', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'tutti-test-'));
+    onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+    const folder = join(root, 'app');
+    const directory = (await RunDirectory.open([chosenFolder(folder)], new RecordingLogger()))!;
+    let connect!: (server: Awaited<ReturnType<OrchestratorOptions['connect']>>) => void;
+    const { orchestrator, client } = bench({
+      connect: () => new Promise((resolve) => (connect = resolve)),
+    });
+    const start = orchestrator.start();
+    const stop = orchestrator.stop();
+    const close = () => Promise.resolve();
+    connect({ url: 'x', client, directory, clients: () => Promise.reject(new Error()), close });
+    await Promise.all([start, stop]);
+    expect(existsSync(folder)).toBe(false);
   });
 
   it('while the connection is made: it is closed again', async () => {

@@ -6,15 +6,17 @@ import {
   mkdtempSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { RunDirectory } from '../../../src/orchestrator/run-directory.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { chosenFolder, RunDirectory } from '../../../src/orchestrator/run-directory.js';
+import { isRunSocketHeld, RunSocket } from '../../../src/orchestrator/run-socket.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 let root: string;
@@ -28,7 +30,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const SUBJECT = { entry: '/srv/main.js', serverUrl: 'http://localhost:8080/api' };
 
 async function open(candidates = [join(root, 'app')]): Promise<RunDirectory> {
-  return (await RunDirectory.open(candidates, logger, SUBJECT))!;
+  return (await RunDirectory.open(candidates.map(chosenFolder), logger, SUBJECT))!;
 }
 
 /** The folder of a run, as another process left it. */
@@ -50,6 +52,24 @@ const host = async (): Promise<string> => {
   return name;
 };
 
+/** Listens as the owner of a run does. @returns ends it as SIGKILL does: the socket stays, and nobody listens */
+async function listenLikeAnOwner(folder: string): Promise<() => Promise<void>> {
+  const socket = (await RunSocket.open(folder))!;
+  return async () => {
+    const path = join(folder, 'owner.sock');
+    // An owner that closes it in good order removes it.
+    renameSync(path, `${path}.kept`);
+    socket.close();
+    await vi.waitFor(async () => {
+      renameSync(`${path}.kept`, path);
+      const isHeld = await isRunSocketHeld(folder);
+      renameSync(path, `${path}.kept`);
+      expect(isHeld).toBe(false);
+    });
+    renameSync(`${path}.kept`, path);
+  };
+}
+
 /** Above the largest id that Linux gives: the id of a process that has ended may be given to another one. */
 const DEAD_PID = 2 ** 22 + 1;
 
@@ -60,7 +80,7 @@ describe('RunDirectory', () => {
     expect(statSync(run.folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(run.folder, 'owner.json')).mode & 0o777).toBe(0o600);
     await run.close(true);
-    expect(readdirSync(join(root, 'app'))).toEqual([]);
+    expect(existsSync(join(root, 'app'))).toBe(false);
   });
 
   it('takes the first folder that can be written, and says so when it is not the first', async () => {
@@ -68,7 +88,9 @@ describe('RunDirectory', () => {
     const run = await open([join(root, 'file', 'state'), join(root, 'other')]);
     expect(run.folder.startsWith(join(root, 'other'))).toBe(true);
     expect(logger.at('warn')).toEqual(['the outbox is not in its usual place']);
-    expect(await RunDirectory.open([join(root, 'file', 'state')], logger, SUBJECT)).toBeUndefined();
+    expect(
+      await RunDirectory.open([chosenFolder(join(root, 'file', 'state'))], logger, SUBJECT),
+    ).toBeUndefined();
     expect(logger.at('warn')[1]).toContain('kept in memory only');
     await run.close(true);
   });
@@ -105,9 +127,11 @@ describe('RunDirectory', () => {
   it('leaves runs alone that live: here, or shortly on another machine', async () => {
     const own = await host();
     const other = await open();
-    const fresh = leave('run-9-x', { pid: 1, host: 'another machine' });
     const run = await open();
     expect(await run.takeOverDeadRuns()).toEqual({ runs: [], isComplete: true });
+    const fresh = leave('run-9-x', { pid: 1, host: 'another machine' });
+    // Only time will tell: it is to be looked at again.
+    expect(await run.takeOverDeadRuns()).toEqual({ runs: [], isComplete: false });
     const old = new Date(Date.now() - 120_000);
     utimesSync(join(fresh, 'owner.json'), old, old);
     expect((await run.takeOverDeadRuns()).runs).toHaveLength(1);
@@ -173,6 +197,124 @@ describe('RunDirectory', () => {
     writeFileSync(join(run.outboxFolder, 'x.set-aside'), 'look at me');
     await run.close(true);
     expect(readFileSync(join(run.outboxFolder, 'x.set-aside'), 'utf8')).toBe('look at me');
+  });
+
+  it('is removed at the end with the folder of the application, unless that holds something else', async () => {
+    const first = await open();
+    const second = await open();
+    await first.close(true);
+    expect(existsSync(join(root, 'app'))).toBe(true);
+    await second.close(true);
+    expect(existsSync(join(root, 'app'))).toBe(false);
+    const third = await open();
+    mkdirSync(third.resultsFolder);
+    await third.close(true);
+    expect(readdirSync(join(root, 'app'))).toEqual(['results']);
+  });
+
+  it('brings what was nested in a dead run up one level, so that paths do not grow with every start', async () => {
+    const gone = { pid: DEAD_PID, host: await host() };
+    leave('run-0-x', gone, [{ taskType: 'a', workerId: 'w-0' }]);
+    let last!: RunDirectory;
+    for (let start = 0; start < 12; start++) {
+      last = await open();
+      const { runs } = await last.takeOverDeadRuns();
+      expect(runs.flatMap(({ workers }) => workers)).toEqual([{ taskType: 'a', workerId: 'w-0' }]);
+      await last.close(false);
+    }
+    expect(readdirSync(last.folder)).toContain('left-run-0-x');
+  });
+
+  describe.skipIf(process.platform !== 'linux')('with an owner in another container', () => {
+    const owner = async (changes: object = {}): Promise<object> => {
+      const own = await open();
+      const text = readFileSync(join(own.folder, 'owner.json'), 'utf8');
+      await own.close(true);
+      return { ...(JSON.parse(text) as object), pid: DEAD_PID, pidNamespace: 'pid:[1]', ...changes };
+    };
+
+    it('is alive while the owner listens, although its process id means nothing here, and dead from then on', async () => {
+      const left = leave('run-1-x', await owner());
+      const killOwner = await listenLikeAnOwner(left);
+      const run = await open();
+      expect(await run.takeOverDeadRuns()).toEqual({ runs: [], isComplete: true });
+      await killOwner();
+      // Its worker processes cannot be looked at: they are given their grace.
+      expect(await run.takeOverDeadRuns()).toEqual({ runs: [], isComplete: false });
+      const old = new Date(Date.now() - 15_000);
+      utimesSync(join(left, 'owner.json'), old, old);
+      expect((await run.takeOverDeadRuns()).runs).toHaveLength(1);
+      await run.close(true);
+    });
+
+    it('is over at once when the owner was its first process: the kernel ends the others with it', async () => {
+      const left = leave('run-1-x', await owner({ pid: 1 }));
+      await (
+        await listenLikeAnOwner(left)
+      )();
+      const run = await open();
+      expect((await run.takeOverDeadRuns()).runs).toHaveLength(1);
+      await run.close(true);
+    });
+
+    it('is decided by its age on a file system without sockets, and on another machine with the same name', async () => {
+      const noSocket = leave('run-1-x', await owner());
+      const elsewhere = leave('run-2-x', await owner({ bootId: 'another boot', pidNamespace: undefined }));
+      const run = await open();
+      expect(await run.takeOverDeadRuns()).toEqual({ runs: [], isComplete: false });
+      const old = new Date(Date.now() - 120_000);
+      for (const left of [noSocket, elsewhere]) utimesSync(join(left, 'owner.json'), old, old);
+      expect((await run.takeOverDeadRuns()).runs).toHaveLength(2);
+      await run.close(true);
+    });
+
+    it('listens in folders with long paths too', async () => {
+      const long = join(root, 'x'.repeat(120));
+      mkdirSync(long);
+      const socket = (await RunSocket.open(long))!;
+      expect(await isRunSocketHeld(long)).toBe(true);
+      socket.close();
+    });
+  });
+
+  describe('for an embedded server', () => {
+    const temporaries = () => readdirSync(root).filter((name) => name.startsWith('tutti-embedded-'));
+    beforeEach(() => vi.stubEnv('TMPDIR', root));
+    afterEach(() => vi.unstubAllEnvs());
+
+    it('is gone after a stop, results and all, and with it the listener for the end of the process', async () => {
+      const before = process.listenerCount('exit');
+      const run = (await RunDirectory.openTemporary(logger, SUBJECT))!;
+      expect(temporaries()).toHaveLength(1);
+      writeFileSync(join(run.outboxFolder, 'a.result.json'), '{}');
+      await run.close(false);
+      expect(temporaries()).toEqual([]);
+      expect(process.listenerCount('exit')).toBe(before);
+    });
+
+    it('removes what those have left that were killed, and leaves those alone that live', async () => {
+      const living = (await RunDirectory.openTemporary(logger, SUBJECT))!;
+      const killed = join(root, 'tutti-embedded-killed');
+      mkdirSync(join(killed, 'run-1-x', 'outbox'), { recursive: true });
+      writeFileSync(
+        join(killed, 'run-1-x', 'owner.json'),
+        JSON.stringify({ pid: DEAD_PID, host: hostname() }),
+      );
+      const run = (await RunDirectory.openTemporary(logger, SUBJECT))!;
+      expect(existsSync(killed)).toBe(false);
+      expect(existsSync(living.folder)).toBe(true);
+      await living.close(true);
+      await run.close(true);
+    });
+
+    it('is missing where the temporary folder cannot be written, and no error', async () => {
+      vi.stubEnv('TMPDIR', join(root, 'none'));
+      expect(await RunDirectory.openTemporary(logger, SUBJECT)).toBeUndefined();
+      expect(logger.at('warn')).toEqual([]);
+      expect(logger.at('info')).toEqual([
+        'the temporary folder cannot be written: results are kept in memory only',
+      ]);
+    });
   });
 
   it('a folder without an owner is left alone while it may be in the making', async () => {

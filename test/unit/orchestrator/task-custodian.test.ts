@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Task } from '../../../src/conductor/types.js';
-import { RunDirectory } from '../../../src/orchestrator/run-directory.js';
+import { chosenFolder, RunDirectory } from '../../../src/orchestrator/run-directory.js';
 import { TaskCustodian, type DeadProcess } from '../../../src/orchestrator/task-custodian.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';
 import { makeLedgerTask } from '../../support/make-ledger-task.js';
@@ -15,7 +15,7 @@ it('closes after it has taken over a dead run, whose tasks are given back before
   const root = mkdtempSync(join(tmpdir(), 'tutti-test-'));
   onTestFinished(() => rmSync(root, { recursive: true }));
   const logger = new RecordingLogger();
-  const directory = (await RunDirectory.open([root], logger))!;
+  const directory = (await RunDirectory.open([chosenFolder(root)], logger))!;
   let taken!: () => void;
   const worker = { taskType: 'a', workerId: 'dead-1' };
   directory.takeOverDeadRuns = async () => {

@@ -1,10 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { readPrivateFile } from '../../../src/core/private-files.js';
 import type { TaskResultBody } from '../../../src/conductor/task-result.js';
 import { OutboxStore, type OutboxEntry } from '../../../src/worker/outbox-store.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
+
+vi.mock('../../../src/core/private-files.js', { spy: true });
 
 let root: string;
 let folder: string;
@@ -102,6 +106,50 @@ describe('OutboxStore', () => {
     await store.read();
     expect(logger.at('error')).toEqual(['a file in the outbox is not a result; it is set aside']);
     expect(logger.text).toContain(`${name}.set-aside`);
+  });
+
+  it('counts bytes, not characters', async () => {
+    const { store } = open();
+    const { file, bytes } = await store.write(entry('a', 1, { text: 'ä€😀' }));
+    expect(bytes).toBe(statSync(file!).size);
+    expect((await store.read())[0]!.bytes).toBe(bytes);
+  });
+
+  it('what cannot be read is reported and left where it is; the rest is read', async () => {
+    const { store, logger } = open();
+    await store.write(entry('good'));
+    const { file } = await store.write(entry('bad'));
+    expect(store.hasUnread).toBe(false);
+    vi.mocked(readPrivateFile).mockImplementation((path, max) =>
+      path === file
+        ? Promise.reject(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }))
+        : readFile(path).then((content) => content.subarray(0, max)),
+    );
+    onTestFinished(() => {
+      vi.mocked(readPrivateFile).mockRestore();
+    });
+    expect((await store.read()).map(({ body }) => body.taskId)).toEqual(['good']);
+    expect(store.hasUnread).toBe(true);
+    expect(logger.at('error')).toEqual([
+      'results in the outbox cannot be read; they are left where they are',
+    ]);
+    expect(logger.text).toContain('EIO');
+    expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  it('a folder that cannot be read is reported', async () => {
+    writeFileSync(join(root, 'run'), 'a file in the way');
+    const { store, logger } = open();
+    expect(await store.read()).toEqual([]);
+    expect(store.hasUnread).toBe(true);
+    expect(logger.text).toContain('ENOTDIR');
+  });
+
+  it('passes over names that cannot be decoded when it looks for the tasks of an owner', async () => {
+    const { store } = open();
+    await store.write(entry('good'));
+    writeFileSync(join(folder, 'one~%zz.result.json'), '{}');
+    expect(store.taskIdsOf('one')).toEqual(new Set(['good']));
   });
 
   it('what was cut off while it was written is passed over', async () => {
