@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/errors.js';
-import { mainFile } from '../core/main-file.js';
-import { ownLocation, ownRequire } from '../core/own-location.js';
+import { mainFile, resolveMainFile } from '../core/main-file.js';
+import { ownLocation } from '../core/own-location.js';
 import { isClusterChild } from '../orchestrator/cluster-child.js';
 import type { Environment } from './config.js';
 
@@ -60,7 +60,7 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
       fix,
     );
   }
-  return realPath(facts.mainFile);
+  return resolveMainFile(facts.mainFile);
 }
 
 /** `node --test` sets its variable in the process of each test file, which runs as its own main file. */
@@ -77,15 +77,6 @@ function testRunner({ env, mainFile: file }: ProcessFacts): { name: string; vari
   if (file !== undefined && /^(_?mocha|ava|tap|jasmine)(\.[cm]?js)?$/.test(basename(file)))
     return { name: basename(file) };
   return undefined;
-}
-
-/** Through npm's links, without an extension, a folder: the way Node itself finds the file that it starts. */
-function realPath(file: string): string {
-  try {
-    return ownRequire().resolve(file);
-  } catch {
-    return file;
-  }
 }
 
 function unclear(what: string, fix: string): ConfigurationError {

@@ -1,3 +1,5 @@
+import { ownRequire } from './own-location.js';
+
 /** PM2 starts a file of its own in fork mode, which imports the program that it names in `pm_exec_path`. */
 const PM2_CONTAINER = /[/\\]pm2[/\\]lib[/\\]ProcessContainerFork(?:Bun)?\.js$/;
 
@@ -11,4 +13,13 @@ export function mainFile(program: Pick<NodeJS.Process, 'argv' | 'env'> = process
   // The variable alone says nothing: programs that the one under PM2 starts inherit it.
   if (file !== undefined && PM2_CONTAINER.test(file)) return program.env['pm_exec_path'] ?? file;
   return file;
+}
+
+/** Through npm's links, without an extension, a folder: the way Node itself finds the file that it starts. */
+export function resolveMainFile(file: string): string {
+  try {
+    return ownRequire().resolve(file);
+  } catch {
+    return file;
+  }
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { posix, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { mainFile } from '../core/main-file.js';
+import { mainFile, resolveMainFile } from '../core/main-file.js';
 
 /** Which library is looked for. */
 export interface LookupRequest {
@@ -28,7 +28,14 @@ export interface LibraryCandidate {
 
 export function currentPlace(): LookupPlace {
   const { platform, arch, env } = process;
-  return { platform, arch, cwd: process.cwd(), mainFile: mainFile(), searchPath: env['TUTTI_NATIVE_PATH'] };
+  const file = mainFile();
+  return {
+    platform,
+    arch,
+    cwd: process.cwd(),
+    mainFile: file === undefined ? undefined : resolveMainFile(file),
+    searchPath: env['TUTTI_NATIVE_PATH'],
+  };
 }
 
 /** Whether there is a regular file; what cannot be asked for is none, links that go round in circles for example. */
@@ -74,22 +81,35 @@ export function planLookup(
 }
 
 /**
- * The folders with a `package.json` above the working folder and above the main file, nearest first; where there is
- * none, the starting folder itself.
+ * The folders with a `package.json` above the main file, nearest first; where there is none, the folder of the main file.
+ * The working folder takes its place where there is no main file: in a REPL, with `--eval`. Otherwise it is not looked at,
+ * because a program may be started in a folder of somebody else's, and what is loaded from there runs.
+ *
+ * @param isShared - whether everybody may put files into a folder; such a folder is nobody's project
  */
-export function findProjects(place: LookupPlace, exists: (path: string) => boolean = isFile): string[] {
+export function findProjects(
+  place: LookupPlace,
+  exists: (path: string) => boolean = isFile,
+  isShared: (folder: string) => boolean = isSharedFolder,
+): string[] {
   const path = pathOf(place);
-  const starts =
-    place.mainFile === undefined
-      ? [place.cwd]
-      : [place.cwd, path.dirname(path.resolve(place.cwd, place.mainFile))];
-  const projects = starts.flatMap((start) => {
-    const folders = [start];
-    for (let folder = start; path.dirname(folder) !== folder;) folders.push((folder = path.dirname(folder)));
-    const found = folders.filter((folder) => exists(path.join(folder, 'package.json')));
-    return found.length === 0 ? [start] : found;
-  });
-  return [...new Set(projects)];
+  const start =
+    place.mainFile === undefined ? place.cwd : path.dirname(path.resolve(place.cwd, place.mainFile));
+  const folders = [start];
+  for (let folder = start; path.dirname(folder) !== folder;) folders.push((folder = path.dirname(folder)));
+  const found = folders.filter((folder) => exists(path.join(folder, 'package.json')));
+  return (found.length === 0 ? [start] : found).filter((folder) => !isShared(folder));
+}
+
+/** Like `/tmp`: everybody may add files, and nobody may replace those of others. */
+const SHARED_MODE = 0o1002;
+
+function isSharedFolder(folder: string): boolean {
+  try {
+    return (statSync(folder).mode & SHARED_MODE) === SHARED_MODE;
+  } catch {
+    return false;
+  }
 }
 
 function pathOf({ platform }: LookupPlace): typeof posix {

@@ -186,10 +186,12 @@ function libraryMissing(
   const tried = plan.map(({ kind, location }) =>
     kind === 'system' ? `${location}, by the loader of the system: ${describeThrown(cause)}` : location,
   );
+  const places =
+    tried.length === 0 ? ['none: everybody may put files into the folder of the main file'] : tried;
   return {
     code: 'NATIVE_LIBRARY_MISSING',
     text:
-      `${className}: the native library "${library}" is in none of the places that were tried:\n- ${tried.join('\n- ')}\n` +
+      `${className}: the native library "${library}" is in none of the places that were tried:\n- ${places.join('\n- ')}\n` +
       'Build it with `npm run build:native` (in your own project: `npx tutti native build`), or say where it is with ' +
       `TUTTI_NATIVE_PATH (files and folders) or with @NativeLibrary('${library}', { path: '…' })`,
     details: { class: className, library, tried },

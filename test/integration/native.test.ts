@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { currentPlace, type LookupPlace } from '../../src/native/library-lookup.js';
 import { inspectLibrary } from '../../src/native/library-file.js';
 import { closeNativeLibrary, openNativeLibrary } from '../../src/native/native-activation.js';
 import { native, NativeLibrary } from '../../src/native/native-library.decorator.js';
@@ -230,6 +231,57 @@ describe('mistakes', () => {
       'Mixed.handles.db: the library "types" exports no "db_close"',
     ]);
   });
+});
+
+describe('a library that somebody else has put', () => {
+  const build = (answer: number) =>
+    buildNativeProject({
+      'answer/answer.cpp': `
+        #ifdef _WIN32
+        #define API extern "C" __declspec(dllexport)
+        #else
+        #define API extern "C"
+        #endif
+        API int answer() { return ${answer}; }`,
+    });
+  const [ours, theirs] = [build(42), build(666)];
+  for (const { root } of [ours, theirs]) writeFileSync(join(root, 'package.json'), '{}');
+  afterAll(() => [ours, theirs].forEach((other) => other.remove()));
+
+  const open = (place: Partial<LookupPlace>): { answer(): number } => {
+    @NativeLibrary('answer')
+    class Answer {
+      @native('int answer(void)') readonly answer!: () => number;
+    }
+    const library = new Answer();
+    openNativeLibrary(library, { place: { ...currentPlace(), searchPath: undefined, ...place } });
+    return library;
+  };
+
+  it.skipIf(!ours.isBuilt)('into the folder where the program is started is not loaded', async () => {
+    const library = open({ cwd: theirs.root, mainFile: join(ours.root, 'dist', 'main.js') });
+    expect(library.answer()).toBe(42);
+    await closeNativeLibrary(library);
+  });
+
+  it.skipIf(!ours.isBuilt)('there is not loaded where the program has none of its own, either', () => {
+    ours.remove();
+    const error = tuttiErrorOf(() => open({ cwd: theirs.root, mainFile: join(ours.root, 'main.js') }));
+    expect(error.code).toBe('NATIVE_LIBRARY_MISSING');
+    expect(error.message).not.toContain(theirs.root);
+  });
+
+  it.skipIf(!ours.isBuilt || process.platform === 'win32')(
+    'into a folder above the program that everybody may write to is not loaded',
+    () => {
+      chmodSync(theirs.root, 0o1777);
+      for (const main of ['job/main.js', 'main.js']) {
+        const error = tuttiErrorOf(() => open({ mainFile: join(theirs.root, main) }));
+        expect(error.code).toBe('NATIVE_LIBRARY_MISSING');
+        expect(error.message).toContain('everybody may put files into the folder of the main file');
+      }
+    },
+  );
 });
 
 describe('libraries of the system', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -154,21 +154,45 @@ describe('findProjects', () => {
     (path: string): boolean =>
       paths.includes(path);
 
-  it('takes the folders with a package.json above the working folder and above the main file', () => {
-    const place = { ...LINUX, cwd: '/mono/packages/a/src', mainFile: '/other/build/main.js' };
-    const exists = existing('/mono/packages/a/package.json', '/mono/package.json', '/other/package.json');
-    expect(findProjects(place, exists)).toEqual(['/mono/packages/a', '/mono', '/other']);
+  it('takes the folders with a package.json above the main file, nearest first', () => {
+    const place = { ...LINUX, cwd: '/elsewhere', mainFile: '/mono/packages/a/build/main.js' };
+    const exists = existing('/mono/packages/a/package.json', '/mono/package.json', '/elsewhere/package.json');
+    expect(findProjects(place, exists)).toEqual(['/mono/packages/a', '/mono']);
   });
 
   it('takes a relative main file from the working folder', () => {
-    expect(findProjects({ ...LINUX, mainFile: '../b/main.js' }, existing('/b/package.json'))).toEqual([
-      '/app',
-      '/b',
-    ]);
+    expect(findProjects({ ...LINUX, mainFile: '../b/main.js' }, existing('/b/package.json'))).toEqual(['/b']);
   });
 
   it('starts at the folder itself where there is no package.json', () => {
-    expect(findProjects({ ...LINUX, mainFile: undefined }, existing())).toEqual(['/app']);
+    expect(findProjects(LINUX, existing())).toEqual(['/app/dist']);
     expect(findProjects(WINDOWS, existing('C:\\app\\package.json'))).toEqual(['C:\\app']);
   });
+
+  it('takes the working folder where there is no main file', () => {
+    expect(findProjects({ ...LINUX, mainFile: undefined }, existing())).toEqual(['/app']);
+    expect(findProjects({ ...LINUX, mainFile: undefined }, existing('/package.json'))).toEqual(['/']);
+  });
+
+  it('takes no folder that everybody may put files into', () => {
+    const place = { ...LINUX, mainFile: '/tmp/job/main.js' };
+    const isTmp = (folder: string): boolean => folder === '/tmp';
+    const exists = existing('/tmp/package.json', '/tmp/job/package.json');
+    expect(findProjects(place, exists, isTmp)).toEqual(['/tmp/job']);
+    expect(findProjects(place, existing('/tmp/package.json'), isTmp)).toEqual([]);
+    expect(findProjects({ ...LINUX, mainFile: '/tmp/main.js' }, existing(), isTmp)).toEqual([]);
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'sees by its mode that everybody may put files into a folder',
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'tutti-lookup-'));
+      writeFileSync(join(folder, 'package.json'), '{}');
+      const place = { ...LINUX, mainFile: join(folder, 'main.js') };
+      expect(findProjects(place)).toContain(folder);
+      chmodSync(folder, 0o1777);
+      expect(findProjects(place)).not.toContain(folder);
+      rmSync(folder, { recursive: true });
+    },
+  );
 });
