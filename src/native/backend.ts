@@ -19,8 +19,8 @@ export interface LoweredSignature {
   readonly symbol: string;
   readonly result: LoweredType;
   readonly parameters: readonly LoweredType[];
-  /** How many parameters stand before the `...` of a variadic function. */
-  readonly variadicFrom?: number;
+  /** The variadic function as it is declared: without what stands in the place of `...` in this call. */
+  readonly variadicOf?: LoweredSignature;
 }
 
 /** An opened shared library. */

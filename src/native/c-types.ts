@@ -8,7 +8,14 @@ import {
   joinTokens,
   type ParseContext,
 } from './c-declarator.js';
-import type { EnumType, NativeType, RecordField, TypeTable } from './native-types.js';
+import {
+  isRecord,
+  type EnumType,
+  type NativeType,
+  type RecordField,
+  type RecordType,
+  type TypeTable,
+} from './native-types.js';
 import type { DataModel } from './scalar-types.js';
 
 /** A type table with whatever is wrong in its text. */
@@ -33,6 +40,7 @@ export function parseTypes(text: string, model?: DataModel): ParsedTypes {
           throw new PrototypeProblem(`"${name}" is declared twice`);
         // What was a handle until now may have other names: typedef struct _Point Point; struct _Point { … };
         for (const [alias, other] of types) if (known === other && isOpaque(other)) types.set(alias, type);
+        if (known !== undefined) complete(known, type);
         types.set(name, type);
       }
     } catch (error) {
@@ -63,9 +71,7 @@ function declare(statement: readonly string[], context: ParseContext): [string, 
     if (name === undefined && kind !== 'enum') throw new PrototypeProblem(`the ${kind} has no name`);
     const body = tokens.slice(open + 1, close);
     const type: NativeType =
-      kind === 'enum'
-        ? parseEnum(name ?? 'enum', body)
-        : { kind, name: name!, fields: parseFields(body, withTag(context, tag, name!)) };
+      kind === 'enum' ? parseEnum(name ?? 'enum', body) : parseRecord(kind, name!, tag, body, context);
     return [...new Set([tag, alias])].filter((known) => known !== undefined).map((known) => [known, type]);
   }
   if (
@@ -83,9 +89,24 @@ function declare(statement: readonly string[], context: ParseContext): [string, 
 }
 
 /** A struct may have pointers to its own kind. */
-function withTag(context: ParseContext, tag: string | undefined, name: string): ParseContext {
-  if (tag === undefined || context.types.has(tag)) return context;
-  return { ...context, types: new Map([...context.types, [tag, { kind: 'opaque', name }]]) };
+function parseRecord(
+  kind: RecordType['kind'],
+  name: string,
+  tag: string | undefined,
+  body: readonly string[],
+  context: ParseContext,
+): RecordType {
+  if (tag === undefined || context.types.has(tag)) return { kind, name, fields: parseFields(body, context) };
+  const itself: NativeType = { kind: 'opaque', name };
+  const fields = parseFields(body, { ...context, types: new Map([...context.types, [tag, itself]]) });
+  const type: RecordType = { kind, name, fields };
+  complete(itself, type);
+  return type;
+}
+
+/** Pointers to a handle are pointers to the struct that it turns out to be. */
+function complete(known: NativeType, type: NativeType): void {
+  if (typeof known === 'object' && known.kind === 'opaque' && isRecord(type)) known.completedBy = type;
 }
 
 function parseTypedef(tokens: readonly string[], context: ParseContext): [string, NativeType][] {

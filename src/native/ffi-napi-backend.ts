@@ -11,10 +11,9 @@ import {
   type NativeHandle,
 } from './backend.js';
 import type { FfiNapi, FfiType, RefNapi } from './ffi-napi-types.js';
-import { terminated } from './memory-codec.js';
 import type { NativeType, RecordType } from './native-types.js';
 import { POINTER_SIZE, recordLayout } from './type-layout.js';
-import { writePointer } from './scalar-memory.js';
+import { terminated, writePointer } from './scalar-memory.js';
 
 interface Packages {
   readonly ffi: FfiNapi;
@@ -165,17 +164,14 @@ class FfiHandle implements NativeHandle {
     symbol,
     result,
     parameters,
-    variadicFrom,
+    variadicOf,
   }: LoweredSignature): ReturnType<FfiNapi['ForeignFunction']> {
     const { ffi } = this.#packages;
     const pointer = this.#library.get(symbol);
     const [resultType, ...types] = [result, ...parameters].map((type) => ffiType(this.#packages, type));
-    if (variadicFrom === undefined) return ffi.ForeignFunction(pointer, resultType!, types);
-    return ffi.VariadicForeignFunction(
-      pointer,
-      resultType!,
-      types.slice(0, variadicFrom),
-    )(...types.slice(variadicFrom));
+    if (variadicOf === undefined) return ffi.ForeignFunction(pointer, resultType!, types);
+    const from = variadicOf.parameters.length;
+    return ffi.VariadicForeignFunction(pointer, resultType!, types.slice(0, from))(...types.slice(from));
   }
 }
 

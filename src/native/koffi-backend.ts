@@ -49,8 +49,8 @@ export class KoffiBackend extends NativeBackend {
   readonly name = 'koffi';
   readonly #from: string | undefined;
   #package: Koffi | undefined;
-  readonly #copies = new Map<number, TypeObject>();
   readonly #callbackTypes = new Map<string, TypeObject>();
+  #memcpy: NativeFunction | undefined;
 
   /** @param from - a file from where the package is resolved, instead of this one */
   constructor(from?: string) {
@@ -97,11 +97,13 @@ export class KoffiBackend extends NativeBackend {
 
   read(address: bigint, length: number): Buffer {
     if (length === 0) return Buffer.alloc(0);
-    const koffi = this.#koffi;
-    let type = this.#copies.get(length);
-    if (type === undefined) this.#copies.set(length, (type = koffi.array('uint8_t', length, 'Typed')));
-    const { buffer, byteOffset, byteLength } = koffi.decode(address, type) as Uint8Array<ArrayBuffer>;
-    return Buffer.from(buffer, byteOffset, byteLength);
+    // Decoding would make a type for each length, and koffi keeps types for good.
+    this.#memcpy ??= this.#koffi
+      .load(process.platform === 'win32' ? 'ntdll.dll' : null)
+      .func('memcpy', 'void *', ['void *', 'void *', 'size_t']) as NativeFunction;
+    const copy = Buffer.allocUnsafe(length);
+    this.#memcpy(copy, address, length);
+    return copy;
   }
 
   bytes(address: bigint, length: number): Buffer {
@@ -128,6 +130,7 @@ function withUnsigned(parameters: readonly LoweredType[], fn: NativeFunction): N
 class KoffiHandle implements NativeHandle {
   readonly #koffi: Koffi;
   readonly #library: LibraryHandle;
+  readonly #variadics = new WeakMap<LoweredSignature, AsyncFunction>();
 
   constructor(koffi: Koffi, library: LibraryHandle) {
     this.#koffi = koffi;
@@ -163,23 +166,31 @@ class KoffiHandle implements NativeHandle {
     this.#library.unload();
   }
 
-  #native({ symbol, result, parameters, variadicFrom }: LoweredSignature): AsyncFunction {
+  #native(signature: LoweredSignature): AsyncFunction {
+    const { variadicOf } = signature;
+    if (variadicOf === undefined) return this.#declare(signature, []);
+    // With what stands for `...` koffi gets its types: one function will do, and koffi keeps each for good.
+    let native = this.#variadics.get(variadicOf);
+    if (native === undefined) this.#variadics.set(variadicOf, (native = this.#declare(variadicOf, ['...'])));
+    return native;
+  }
+
+  #declare({ symbol, result, parameters }: LoweredSignature, rest: readonly string[]): AsyncFunction {
     const types = parameters.map((type) => koffiType(this.#koffi, type));
-    const declared = variadicFrom === undefined ? types : [...types.slice(0, variadicFrom), '...'];
-    return this.#library.func(symbol, koffiType(this.#koffi, result), declared) as AsyncFunction;
+    return this.#library.func(symbol, koffiType(this.#koffi, result), [...types, ...rest]) as AsyncFunction;
   }
 
   /** What stands between our values and koffi's: it takes records as objects, and variadic arguments with their types. */
   #conversion({
     result,
     parameters,
-    variadicFrom,
+    variadicOf,
   }: LoweredSignature):
     | { args: (values: unknown[] | readonly unknown[]) => unknown[]; result: (value: unknown) => unknown }
     | undefined {
     const koffi = this.#koffi;
     if (
-      variadicFrom === undefined &&
+      variadicOf === undefined &&
       typeof result === 'string' &&
       parameters.every((type) => typeof type === 'string')
     ) {
@@ -193,7 +204,7 @@ class KoffiHandle implements NativeHandle {
         values.flatMap((value, i) => {
           const record = records[i];
           const converted: unknown = record === undefined ? value : koffi.decode(value, record);
-          const isVariadic = variadicFrom !== undefined && i >= variadicFrom;
+          const isVariadic = variadicOf !== undefined && i >= variadicOf.parameters.length;
           return isVariadic ? [koffiType(koffi, parameters[i]!), converted] : [converted];
         }),
       result: (value) => {

@@ -137,7 +137,7 @@ export function nativeCallback(
     });
   };
   const made = backendCallback(parsed, callback as (...args: unknown[]) => unknown, library.scope(), onError);
-  const registered = new NativeCallback(made, () => library.removeCallback(registered));
+  const registered = new NativeCallback(made, parsed, () => library.removeCallback(registered));
   library.addCallback(registered);
   return registered;
 }

@@ -96,7 +96,7 @@ class MarshalledCall {
     this.#raise = result.raise;
     const parameters = this.#codecs.map(({ lowered }) => lowered);
     this.#lowered = { symbol: signature.symbol, result: result.lowered, parameters };
-    this.#variadic = signature.isVariadic === true ? new VariadicCalls(scope, parameters.length) : undefined;
+    this.#variadic = signature.isVariadic === true ? new VariadicCalls(scope) : undefined;
     this.#sync = remembered((lowered) => library.native.func(lowered));
     this.#async = remembered((lowered) => library.native.asyncFunc(lowered));
     this.#closes = library.isClosedBy(signature.symbol);
@@ -202,9 +202,14 @@ function freedBy(
   return declared === undefined || name === undefined ? undefined : declared[name];
 }
 
-/** Signatures differ in variadic functions only, where each combination of types is one object. */
-function remembered<T>(make: (signature: LoweredSignature) => T): (signature: LoweredSignature) => T {
-  const made = new Map<LoweredSignature, T>();
+/**
+ * Signatures differ in variadic functions only, where each combination of types is one object; what belongs to it goes
+ * with it.
+ */
+function remembered<T extends object>(
+  make: (signature: LoweredSignature) => T,
+): (signature: LoweredSignature) => T {
+  const made = new WeakMap<LoweredSignature, T>();
   return (signature) => {
     let known = made.get(signature);
     if (known === undefined) made.set(signature, (known = make(signature)));

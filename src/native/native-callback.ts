@@ -1,9 +1,9 @@
 import { describeThrown, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { ARGUMENT_CHECKS } from './argument-checks.js';
-import type { BackendCallback, LoweredType, NativeFunction } from './backend.js';
+import type { BackendCallback, LoweredSignature, LoweredType, NativeFunction } from './backend.js';
 import type { CallFrame } from './call-frame.js';
-import { enumName, enumNumber } from './memory-codec.js';
+import { enumName, enumNumber } from './enum-values.js';
 import { describeType, type FunctionType, type NativeType } from './native-types.js';
 import type { CallScope } from './open-library.js';
 import { int64, ValueMismatch } from './scalar-memory.js';
@@ -14,12 +14,15 @@ import { int64, ValueMismatch } from './scalar-memory.js';
  */
 export class NativeCallback {
   readonly #callback: BackendCallback;
+  readonly #type: FunctionType;
   readonly #onRelease: () => void;
   #isReleased = false;
+  #pins = 0;
 
   /** @internal */
-  constructor(callback: BackendCallback, onRelease: () => void) {
+  constructor(callback: BackendCallback, type: FunctionType, onRelease: () => void) {
     this.#callback = callback;
+    this.#type = type;
     this.#onRelease = onRelease;
   }
 
@@ -33,10 +36,37 @@ export class NativeCallback {
     return this.#callback.address;
   }
 
-  /** Native code must not call it any more. Does nothing the second time. */
+  /**
+   * Native code must not call it any more, but for calls under way that it was passed to: those may call it until they
+   * return. Does nothing the second time.
+   */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
+    if (this.#pins === 0) this.#free();
+  }
+
+  /** @internal Whether native code can call it as a function of `type`. */
+  isCallableAs(type: FunctionType): boolean {
+    const [own, other] = [loweredFunction(this.#type), loweredFunction(type)];
+    return own.result === other.result && own.parameters.join() === other.parameters.join();
+  }
+
+  /** @internal The type of the function that it is, for error messages. */
+  get type(): string {
+    return this.#type.name;
+  }
+
+  /** @internal A call uses it: its memory stays until the call has returned. */
+  pin(): () => void {
+    this.#pins++;
+    return () => {
+      this.#pins--;
+      if (this.#pins === 0 && this.#isReleased) this.#free();
+    };
+  }
+
+  #free(): void {
     this.#callback.release();
     this.#onRelease();
   }
@@ -51,8 +81,12 @@ export function callbackAddress(
 ): bigint | null {
   if (value === null) return null;
   if (value instanceof NativeCallback) {
-    frame.keep.push(value);
-    return value.address;
+    if (!value.isCallableAs(type)) {
+      throw new ValueMismatch(`a function or a native callback of the type ${type.name}`, `a ${value.type}`);
+    }
+    const { address } = value;
+    frame.finally(value.pin());
+    return address;
   }
   if (typeof value !== 'function') throw new ValueMismatch('a function, a native callback, or null', value);
   const callback = backendCallback(type, value as NativeFunction, scope, (error) => frame.caught(error));
@@ -68,10 +102,7 @@ export function backendCallback(
   onError: (error: unknown) => void,
 ): BackendCallback {
   const raise = type.parameters.map((parameter) => raised(parameter.type, scope));
-  const signature = {
-    result: lowered(type.result),
-    parameters: type.parameters.map((parameter) => lowered(parameter.type)),
-  };
+  const signature = loweredFunction(type);
   const callback: NativeFunction = (...args) => {
     try {
       return lower(type, fn(...args.map((value, i) => raise[i]!(value))), scope);
@@ -92,6 +123,10 @@ export function backendCallback(
       details: { subject: `callback ${type.name}`, from: 'refused', to: 'made' },
     });
   }
+}
+
+function loweredFunction({ result, parameters }: FunctionType): Omit<LoweredSignature, 'symbol'> {
+  return { result: lowered(result), parameters: parameters.map(({ type }) => lowered(type)) };
 }
 
 function lowered(type: NativeType): LoweredType {

@@ -1,6 +1,7 @@
+import { constants } from 'node:buffer';
 import { IllegalStateError, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
-import { describeType, type NativeType } from './native-types.js';
+import { completed, describeType, type NativeType } from './native-types.js';
 
 /** Reads what a pointer points to; made by the library that gave the pointer out. */
 export interface PointerReader {
@@ -48,9 +49,10 @@ export class NativePointer {
    * The value that it points to, or an array of `count` values.
    *
    * @param type - a C type, where the pointer itself does not say it: `int32_t`, `Point`, `const char *`
+   * @throws TuttiError `NATIVE_SIGNATURE` for a type without a size, and for more than `buffer.constants.MAX_LENGTH` bytes
    */
   read(type?: string, count?: number): unknown {
-    const to = type === undefined ? this.#to : this.#reader.parseType(type);
+    const to = completed(type === undefined ? this.#to : this.#reader.parseType(type));
     if (to === 'void' || (typeof to === 'object' && to.kind === 'opaque')) {
       const message = `a pointer to ${describeType(to)} cannot be read without a type: read('int32_t'), or bytes(length)`;
       throw new TuttiError('NATIVE_SIGNATURE', message, { details: { type: describeType(to) } });
@@ -58,9 +60,14 @@ export class NativePointer {
     return this.#reader.read(this.address, to, count === undefined ? count : requireCount('count', count));
   }
 
-  /** The memory itself, not a copy: valid as long as the library leaves it there. */
+  /**
+   * The memory itself, not a copy: valid as long as the library leaves it there.
+   *
+   * @param length - bytes, at most `buffer.constants.MAX_LENGTH`
+   * @throws TuttiError `NATIVE_SIGNATURE`
+   */
   bytes(length: number): Buffer {
-    return this.#reader.bytes(this.address, requireCount('length', length));
+    return this.#reader.bytes(this.address, requireCount('length', length, constants.MAX_LENGTH));
   }
 
   /** The UTF-8 text up to the first NUL. */
@@ -83,10 +90,13 @@ export class NativePointer {
   }
 }
 
-function requireCount(name: string, value: unknown): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+/** @param max - beyond it, Node.js does not throw but ends the process */
+function requireCount(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max)
+    return value as number;
+  const range = max === Number.MAX_SAFE_INTEGER ? 'from 0' : `from 0 to ${max}`;
   throw new TuttiError(
     'NATIVE_SIGNATURE',
-    `expected the ${name} to be an integer from 0, got ${show(value)}`,
+    `expected the ${name} to be an integer ${range}, got ${show(value)}`,
   );
 }

@@ -46,10 +46,12 @@ export interface FunctionType {
   readonly parameters: readonly NativeParameter[];
 }
 
-/** A struct whose members only the library knows. */
+/** A struct whose members only the library knows, or that are declared further down. */
 export interface OpaqueType {
   readonly kind: 'opaque';
   readonly name: string;
+  /** The struct, once it is declared: what was declared before it has this type. */
+  completedBy?: RecordType;
 }
 
 export type TextEncodingName = 'utf8' | 'utf16';
@@ -99,6 +101,11 @@ export interface NativeDeclaration {
 
 export type TypeTable = ReadonlyMap<string, NativeType>;
 
+/** The struct that an opaque type was completed by, any other type itself. */
+export function completed(type: NativeType): NativeType {
+  return typeof type === 'object' && type.kind === 'opaque' ? (type.completedBy ?? type) : type;
+}
+
 /** A type in words, for error messages. */
 export function describeType(type: NativeType): string {
   if (type === 'string') return 'const char *';
@@ -110,6 +117,7 @@ export function describeType(type: NativeType): string {
     return `${type.isConst ? 'const ' : ''}${to} *`;
   }
   if (type.kind === 'array') return `${describeType(type.of)}[${type.length}]`;
+  if (type.kind === 'opaque' && type.completedBy !== undefined) return type.completedBy.name;
   return type.name;
 }
 

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { basename } from 'node:path';
 import { describeThrown, TuttiError } from '../core/errors.js';
 import { AsyncQueue, nativeCallQueue } from './async-queue.js';
@@ -5,11 +6,11 @@ import type { NativeBackend, NativeFunction, NativeHandle } from './backend.js';
 import { marked, type CallMark } from './call-guard.js';
 import { callTrace, traceAsync, type CallTrace } from './call-trace.js';
 import { parseDeclaration, PrototypeProblem, tokenise } from './c-declarator.js';
-import { decode, viewOf, type CodecContext } from './memory-codec.js';
+import { decode, viewOf, type CodecContext } from './memory-decoder.js';
 import type { NativeCallback } from './native-callback.js';
 import type { NativeDefinition } from './native-definition.js';
 import { NativePointer, type PointerReader } from './native-pointer.js';
-import type { Int64Mode, NativeType } from './native-types.js';
+import { describeType, type Int64Mode, type NativeType } from './native-types.js';
 import { readPointer } from './scalar-memory.js';
 import type { SharedHandle } from './shared-handles.js';
 import { layoutOf } from './type-layout.js';
@@ -158,7 +159,13 @@ export class OpenLibrary implements CodecContext, PointerReader {
 
   read(address: bigint, type: NativeType, count: number | undefined, scope: CodecContext = this): unknown {
     const { size } = layoutOf(type);
-    const view = viewOf(this.backend.read(address, size * (count ?? 1)));
+    const length = size * (count ?? 1);
+    if (length > constants.MAX_LENGTH) {
+      const what = count === undefined ? describeType(type) : `${count} × ${describeType(type)}`;
+      const message = `${this.className}: ${what} takes ${length} bytes, at most ${constants.MAX_LENGTH} can be read`;
+      throw new TuttiError('NATIVE_SIGNATURE', message, { details: { type: describeType(type) } });
+    }
+    const view = viewOf(this.backend.read(address, length));
     if (count === undefined) return decode(type, view, 0, scope);
     return Array.from({ length: count }, (_, i) => decode(type, view, i * size, scope));
   }

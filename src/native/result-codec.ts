@@ -1,5 +1,6 @@
 import type { LoweredType } from './backend.js';
-import { decode, enumName, viewOf } from './memory-codec.js';
+import { enumName } from './enum-values.js';
+import { decode, viewOf } from './memory-decoder.js';
 import { describeType, type NativeType } from './native-types.js';
 import type { CallScope } from './open-library.js';
 import { int64, writePointer } from './scalar-memory.js';

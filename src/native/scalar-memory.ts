@@ -82,3 +82,7 @@ export function readScalar(type: PlainName, source: DataView, offset: number, mo
       return int64(source.getBigUint64(offset, LITTLE), mode);
   }
 }
+
+export function terminated(text: string, encoding: 'utf8' | 'utf16le'): Buffer {
+  return Buffer.from(`${text}\0`, encoding);
+}

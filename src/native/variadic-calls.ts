@@ -2,6 +2,7 @@ import type { LoweredSignature, LoweredType } from './backend.js';
 import type { CallFrame } from './call-frame.js';
 import type { CallScope } from './open-library.js';
 import { parameterCodec, type ParameterCodec } from './parameter-codec.js';
+import { RecentMap } from './recent-map.js';
 import { ValueMismatch } from './scalar-memory.js';
 
 /** The arguments behind `...`, lowered. */
@@ -21,16 +22,17 @@ const PROMOTED: Readonly<Record<string, LoweredType>> = {
   uint16_t: 'int32_t',
 };
 
+/** Programs that put types together at run time could make ever more of them. */
+const REMEMBERED_TYPES = 100;
+
 /** The arguments of variadic functions: `[type, value]` each, e.g. `['int', 5]`. */
 export class VariadicCalls {
   readonly #scope: CallScope;
-  readonly #from: number;
-  readonly #codecs = new Map<string, ParameterCodec>();
-  readonly #signatures = new Map<string, LoweredSignature>();
+  readonly #codecs = new RecentMap<string, ParameterCodec>(REMEMBERED_TYPES);
+  readonly #signatures = new RecentMap<string, LoweredSignature>(REMEMBERED_TYPES);
 
-  constructor(scope: CallScope, from: number) {
+  constructor(scope: CallScope) {
     this.#scope = scope;
-    this.#from = from;
   }
 
   /** @throws ValueMismatch; `onEach` is called before each argument but the first, to know which it was */
@@ -53,24 +55,18 @@ export class VariadicCalls {
   }
 
   #codec(type: string): ParameterCodec {
-    let codec = this.#codecs.get(type);
-    if (codec === undefined) {
+    return this.#codecs.getOr(type, () => {
       const parsed = this.#scope.library.parseType(type);
       const kind = typeof parsed === 'string' ? parsed : parsed.kind;
       if (kind === 'void' || kind === 'opaque' || kind === 'array')
         throw new ValueMismatch('of a type that can be passed', type);
-      codec = parameterCodec({ name: undefined, type: parsed }, this.#scope, undefined);
-      this.#codecs.set(type, codec);
-    }
-    return codec;
+      return parameterCodec({ name: undefined, type: parsed }, this.#scope, undefined);
+    });
   }
 
   #signature(key: string, fixed: LoweredSignature, types: readonly LoweredType[]): LoweredSignature {
-    let signature = this.#signatures.get(key);
-    if (signature === undefined) {
-      signature = { ...fixed, parameters: [...fixed.parameters, ...types], variadicFrom: this.#from };
-      this.#signatures.set(key, signature);
-    }
-    return signature;
+    return this.#signatures.getOr(key, () => {
+      return { ...fixed, parameters: [...fixed.parameters, ...types], variadicOf: fixed };
+    });
   }
 }

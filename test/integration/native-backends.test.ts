@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { cancellationFlag } from '../../src/native/cancellation-flag.js';
@@ -406,7 +407,13 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       expect(point.read()).toEqual({ x: 4, y: 1.5 });
       expect(() => point.read('itn32_t')).toThrow('unknown type');
       expect(() => point.read('double', -1)).toThrow('expected the count to be an integer from 0, got -1');
-      expect(() => point.bytes(1.5)).toThrow('expected the length to be an integer from 0, got 1.5');
+      expect(() => point.bytes(1.5)).toThrow('expected the length to be an integer from 0 to');
+      // Node.js would end the process.
+      for (const length of [constants.MAX_LENGTH + 1, 2 ** 60])
+        expect(() => point.bytes(length)).toThrow('expected the length to be an integer from 0 to ');
+      expect(() => point.read('double', 2 ** 50)).toThrow(
+        `Abi: ${2 ** 50} × double takes ${2 ** 53} bytes, at most ${constants.MAX_LENGTH} can be read`,
+      );
       expect(() => (library['open']!(1) as NativePointer).read()).toThrow('cannot be read without a type');
       library['free']!(point);
     });
@@ -418,6 +425,74 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       expect(() => library['close']!(box)).toThrow('in use by an asynchronous call');
       await expect(slow).resolves.toBe(5);
       library['close']!(box);
+    });
+  });
+
+  describe('pointers inside of structs and arrays', () => {
+    const NESTED: Declarations = {
+      open: 'Box *box_open(int32_t value)',
+      close: 'void box_close(Box *box)',
+      point: 'Point *point_new(double x)',
+      free: 'void give_back(void *p)',
+      bundle: 'double bundle_sum(const Bundle *bundle)',
+      slowBundle: ['double bundle_sum(const Bundle *bundle)', { async: true }],
+      slowBoxes: ['int32_t boxes_sum(Box *const *list, size_t n)', { async: true }],
+      boxes: 'int32_t boxes_sum(Box *const *list, size_t n)',
+    };
+
+    it('are passed as parameters are: handles, functions, arrays, typed arrays, objects', () => {
+      const { open: make, bundle } = open(NESTED);
+      const box = make!(5);
+      const scale = (n: number): number => n * 10;
+      const values = [1, 2.5];
+      expect(bundle!({ box, map: scale, values, count: 2, point: { x: 1, y: 2 } })).toBe(50 + 3.5 + 3);
+      expect(bundle!({ box, values: new Float64Array(values), count: 2 })).toBe(5 + 3.5);
+      expect(bundle!({ count: 0 })).toBe(0);
+    });
+
+    it('are checked as those of parameters are', () => {
+      const { open: make, close, point, free, bundle, boxes } = open(NESTED);
+      const [box, wrong] = [make!(5), point!(1)];
+      expect(() => bundle!({ box: wrong, count: 0 })).toThrow(
+        'expected .box of parameter 1 "bundle" to be a pointer to Box, or null, got "a pointer to Point"',
+      );
+      expect(() => boxes!([box, wrong], 2)).toThrow(
+        'expected [1] of parameter 1 "list" to be a pointer to Box, or null, got "a pointer to Point"',
+      );
+      expect(() => bundle!({ values: new Int32Array(2), count: 2 })).toThrow(
+        'expected .values of parameter 1 "bundle" to be an array of numbers, a Float64Array',
+      );
+      expect(() => bundle!({ map: 5, count: 0 })).toThrow('.map of parameter 1 "bundle" to be a function');
+      close!(box);
+      expect(tuttiErrorOf(() => bundle!({ box, count: 0 })).code).toBe('ILLEGAL_STATE');
+      free!(wrong);
+    });
+
+    it('cannot be closed while an asynchronous call uses them', async () => {
+      const { open: make, close, slowBundle, slowBoxes } = open(NESTED);
+      const box = make!(5);
+      for (const call of [() => slowBundle!({ box, count: 0 }), () => slowBoxes!([box, null], 2)]) {
+        const running = call();
+        expect(() => close!(box)).toThrow('in use by an asynchronous call');
+        await expect(running).resolves.toBe(5);
+      }
+      close!(box);
+    });
+
+    it('of a struct that is declared after its typedef are pointers to that struct', () => {
+      const types = 'typedef struct _Node Node; struct _Node { int32_t value; const Node *next; };';
+      const { sum, push } = open(
+        {
+          sum: 'int32_t nodes_sum(const Node *list)',
+          push: 'Node *node_new(int32_t value, const Node *next)',
+        },
+        { types, handles: {} },
+      );
+      const list = push!(1, push!(2, null)) as NativePointer;
+      expect(sum!(list)).toBe(3);
+      const { next } = list.read() as { next: NativePointer };
+      expect([sum!(next), next.read()]).toEqual([2, { value: 2, next: null }]);
+      expect(sum!({ value: 4, next: { value: 5, next } })).toBe(11);
     });
   });
 
@@ -471,6 +546,38 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
       expect(() => nativeCallback(library, 'map_fn', undefined as never)).toThrow(
         'Abi: "map_fn": expected the callback to be a function, got undefined',
       );
+    });
+
+    it('that are registered are taken for their own type only', () => {
+      const library = open(CALLBACKS);
+      const callback = nativeCallback(library, 'int64_t (*)(double)', () => 1);
+      expect(() => library['keep']!(callback)).toThrow(
+        'expected parameter 1 "f" to be a function or a native callback of the type f, got "a int64_t (*)',
+      );
+      callback.release();
+    });
+
+    it('that are released while an asynchronous call uses them live until it has returned', async () => {
+      const library = open({
+        ...CALLBACKS,
+        slow: ['int32_t apply_slowly(int32_t (*f)(int32_t), int32_t n)', { async: true }],
+      });
+      const callback = nativeCallback(library, 'map_fn', (n: number) => {
+        callback.release();
+        return n + 1;
+      });
+      await expect(library['slow']!(callback, 3)).resolves.toBe(6);
+      expect(() => library['keep']!(callback)).toThrow('a native callback was used after it was released');
+    });
+
+    it('that release themselves live until the call that they were passed to has returned', () => {
+      const { apply, ...library } = open(CALLBACKS);
+      const callback = nativeCallback(opened.at(-1)!, 'map_fn', (n: number) => {
+        callback.release();
+        return n + 1;
+      });
+      expect(apply!(callback, 3)).toBe(6);
+      expect(() => library['keep']!(callback)).toThrow('a native callback was used after it was released');
     });
 
     it('64 bits without a sign come as they are', () => {
@@ -556,6 +663,44 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) =
         );
       expect(() => addAll!()).toThrow('takes at least 1 argument, got 0');
     });
+
+    it.skipIf(name === 'ffi-napi')(
+      'reading and variadic calls cost no type each, which koffi would keep',
+      () => {
+        const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+        const { load } = koffi;
+        const made: string[] = [];
+        const array = vi.spyOn(koffi, 'array');
+        const spy = vi.spyOn(koffi, 'load').mockImplementation((...args) => {
+          const library = load(...args);
+          return new Proxy(library, {
+            get: (_, key) =>
+              key === 'func'
+                ? (symbol: string, ...types: [string, string[]]) => {
+                    made.push(symbol);
+                    return library.func(symbol, ...types);
+                  }
+                : (library[key as keyof typeof library] as () => void).bind(library),
+          });
+        });
+        try {
+          const { addAll, point } = open({
+            addAll: 'double add_all(int32_t n, ...)',
+            point: 'Point *point_new(double x)',
+          });
+          const pointer = point!(1) as NativePointer;
+          for (let i = 1; i < 16; i++) pointer.read('int8_t', i);
+          const values = Object.entries({ int: 1, uint: 2, int64_t: 3, 'const char *': 'x' });
+          for (const one of values) for (const two of values) addAll!(0, one, two);
+          expect(array).not.toHaveBeenCalled();
+          // As it is declared, and with what stands for "...".
+          expect(made.filter((symbol) => symbol === 'add_all')).toHaveLength(2);
+        } finally {
+          array.mockRestore();
+          spy.mockRestore();
+        }
+      },
+    );
   });
 
   describe('asynchronous calls', () => {

@@ -94,6 +94,19 @@ static int32_t inside = 0, most = 0;
 API int32_t enter() { const int32_t now = __atomic_add_fetch(&inside, 1, __ATOMIC_SEQ_CST); int32_t seen = most; while (now > seen && !__atomic_compare_exchange_n(&most, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {} std::this_thread::sleep_for(std::chrono::milliseconds(3)); __atomic_sub_fetch(&inside, 1, __ATOMIC_SEQ_CST); return now; }
 API int32_t most_inside() { const int32_t m = most; most = 0; return m; }
 API uint64_t echo_big(uint64_t (*f)(uint64_t)) { return f(UINT64_MAX); }
+typedef struct { Box *box; int32_t (*map)(int32_t); const double *values; size_t count; const Point *point; } Bundle;
+API double bundle_sum(const Bundle *b) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(b->map == nullptr && b->values == nullptr && b->box != nullptr ? 50 : 0));
+  double s = b->box == nullptr ? 0 : b->map == nullptr ? b->box->value : b->map(b->box->value);
+  for (size_t i = 0; i < b->count; ++i) s += b->values[i];
+  return b->point == nullptr ? s : s + b->point->x + b->point->y;
+}
+API int32_t boxes_sum(Box *const *list, size_t n) { std::this_thread::sleep_for(std::chrono::milliseconds(50)); int32_t s = 0; for (size_t i = 0; i < n; ++i) s += list[i] == nullptr ? 0 : list[i]->value; return s; }
+API int32_t apply_slowly(int32_t (*f)(int32_t), int32_t n) { int32_t s = 0; for (int32_t i = 0; i < n; ++i) { s += f(i); std::this_thread::sleep_for(std::chrono::milliseconds(20)); } return s; }
+typedef struct _Node Node;
+struct _Node { int32_t value; const Node *next; };
+API int32_t nodes_sum(const Node *list) { int32_t s = 0; for (; list != nullptr; list = list->next) s += list->value; return s; }
+API Node *node_new(int32_t value, const Node *next) { return new Node{value, next}; }
 API Box *box_first(Box *box) { return box; }
 API void noop(void *) {}
 `;
@@ -109,4 +122,5 @@ export const ABI_TYPES = `
   typedef struct { float a; uint8_t b; } Small;
   typedef struct Box Box;
   typedef int32_t (*map_fn)(int32_t);
+  typedef struct { Box *box; int32_t (*map)(int32_t); const double *values; size_t count; const Point *point; } Bundle;
 `;
