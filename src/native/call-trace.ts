@@ -50,18 +50,30 @@ function mapOrGoWithout(path: string): ArrayBuffer | undefined {
 
 function traceIn(path: string, cells: Int32Array): CallTrace {
   const ids = new Map<string, number>();
+  // From then on functions have numbers without a line.
+  let isFull = false;
   return {
     cells,
     idOf(library, symbol) {
       const name = `${library} ${symbol}`;
       let id = ids.get(name);
       if (id === undefined) {
-        appendFileSync(path, `${name}\n`);
         ids.set(name, (id = ids.size + 1));
+        if (!isFull) isFull = !append(path, `${name}\n`);
       }
       return id;
     },
   };
+}
+
+/** A disk without room must not keep a library from being opened, either. */
+function append(path: string, line: string): boolean {
+  try {
+    appendFileSync(path, line);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function untraced(): CallTrace {

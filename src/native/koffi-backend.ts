@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ConfigurationError, describeThrown } from '../core/errors.js';
 import { ownRequire } from '../core/own-location.js';
@@ -268,20 +268,27 @@ const MAP_SHARED = 1;
 
 /**
  * The first `length` bytes of a new file as memory: what is written there is in the file, also when the process dies
- * the moment after. `undefined` where the system has no `mmap`.
+ * the moment after.
+ *
+ * @returns undefined where the system has no `mmap`
+ * @throws Error of the file system, which is left without the file then
  */
 export function mapNewFile(file: string, length: number): ArrayBuffer | undefined {
   if (process.platform === 'win32') return undefined;
   const koffi = loadKoffi();
   const descriptor = openSync(file, 'wx+', 0o600);
   try {
-    ftruncateSync(descriptor, length);
+    // Its bytes must be on the disk: writing into memory that a full disk has no room for ends the process (SIGBUS).
+    writeFileSync(descriptor, Buffer.alloc(length));
     const mmap = koffi
       .load(null)
       .func('mmap', 'void *', ['void *', 'size_t', 'int', 'int', 'int', 'long']) as NativeFunction;
     const address = mmap(null, length, PROT_READ_WRITE, MAP_SHARED, descriptor, 0) as bigint | null;
     if (address === null || address === 2n ** 64n - 1n) return undefined;
     return koffi.view(address, length);
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
   } finally {
     closeSync(descriptor);
   }
