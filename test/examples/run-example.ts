@@ -32,6 +32,8 @@ export interface ExampleRun {
   readonly output: string;
 }
 
+if (!hasSumLibrary) console.warn('NOT RUN: there is no C++ compiler, the workers in C++ are not tested');
+
 /** Runs a compiled example as users do, on `CONDUCTOR_SERVER_URL` or its embedded server, until all of it is gone. */
 export async function runExample(
   file: string,

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { createRequire } from 'node:module';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cancellationFlag } from '../../src/native/cancellation-flag.js';
 import type { NativeFunctionOptions } from '../../src/native/native-types.js';
 import type { NativeLibraryOptions } from '../../src/native/library-definition.js';
@@ -22,7 +22,9 @@ afterEach(async () => {
   for (const instance of opened.splice(0)) await closeNativeLibrary(instance);
 });
 
-describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend) => {
+describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, isInstalled) => {
+  beforeEach(({ skip }) => skip(!isInstalled, `${name} is not installed`));
+
   /** An opened library with these functions. */
   const open = (declarations: Declarations, options: NativeLibraryOptions = {}) => {
     class Abi {}

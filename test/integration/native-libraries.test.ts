@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { createHash } from 'node:crypto';
 import { deflateSync, inflateSync } from 'node:zlib';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CrunchLibrary } from '../../examples/native/crunch.library.js';
 import { Digests } from '../../examples/native/digest.library.js';
 import { Maths } from '../../examples/native/maths.library.js';
@@ -19,6 +19,7 @@ import type { NativePointer } from '../../src/native/native-pointer.js';
 import { functionWorker } from '../../src/worker/function-worker.js';
 import { TaskContext } from '../../src/worker/task-context.js';
 import { makeTask } from '../support/make-task.js';
+import { hasSystemLibrary } from '../support/has-system-library.js';
 import { nativeBackends } from '../support/native-backends.js';
 import { buildNativeProject, copyOf } from '../support/native-project.js';
 import { RecordingLogger } from '../support/recording-logger.js';
@@ -46,27 +47,14 @@ class PerTaskText {
 
 type LibraryClass<T> = new () => T;
 
-/** Whether this machine has a library; where it has not, that is printed. */
-function isInstalled(library: LibraryClass<object>): boolean {
-  const instance = new library();
-  try {
-    openNativeLibrary(instance);
-  } catch (error) {
-    console.warn(
-      `NOT RUN: the library of ${library.name} is not on this machine: ${(error as Error).message}`,
-    );
-    return false;
-  }
-  void closeNativeLibrary(instance);
-  return true;
-}
-
 const opened: object[] = [];
 afterEach(async () => {
   for (const instance of opened.splice(0)) await closeNativeLibrary(instance);
 });
 
-describe.each(nativeBackends())('by %s', (name, backend) => {
+describe.each(nativeBackends())('by %s', (name, backend, isInstalled) => {
+  beforeEach(({ skip }) => skip(!isInstalled, `${name} is not installed`));
+
   const open = <T extends object>(library: LibraryClass<T>, by: NativeBackend = backend): T => {
     const instance = new library();
     openNativeLibrary(instance, { backend: by });
@@ -74,7 +62,7 @@ describe.each(nativeBackends())('by %s', (name, backend) => {
     return instance;
   };
 
-  describe.skipIf(!isInstalled(Zlib))('zlib', () => {
+  describe.skipIf(!hasSystemLibrary(Zlib))('zlib', () => {
     it('compresses what Node.js decompresses, and the other way round', async () => {
       const zlib = open(Zlib);
       const text = Buffer.from('grüß dich, '.repeat(1000));
@@ -98,7 +86,7 @@ describe.each(nativeBackends())('by %s', (name, backend) => {
     });
   });
 
-  describe.skipIf(!isInstalled(Sqlite))('sqlite3', () => {
+  describe.skipIf(!hasSystemLibrary(Sqlite))('sqlite3', () => {
     it('prepared statements take and give every type', () => {
       const sqlite = open(Sqlite);
       const database = sqlite.open(':memory:');
@@ -150,7 +138,7 @@ describe.each(nativeBackends())('by %s', (name, backend) => {
     });
   });
 
-  it.skipIf(!isInstalled(Maths))('libm', () => {
+  it.skipIf(!hasSystemLibrary(Maths))('libm', () => {
     const maths = open(Maths);
     const exponent: number[] = [];
     expect([maths.cos(Math.PI), maths.pow(2, 0.5), maths.hypotf(3, 4), maths.lround(-2.5)]).toEqual([
@@ -162,7 +150,7 @@ describe.each(nativeBackends())('by %s', (name, backend) => {
     expect([maths.frexp(20, exponent), exponent]).toEqual([0.625, [5]]);
   });
 
-  it.skipIf(!isInstalled(Sorting))('qsort', () => {
+  it.skipIf(!hasSystemLibrary(Sorting))('qsort', () => {
     const sorting = open(Sorting);
     const numbers = Int32Array.from({ length: 2000 }, (_, i) => (i * 7919) % 2003);
     const expected = Int32Array.from(numbers).sort();
@@ -170,7 +158,7 @@ describe.each(nativeBackends())('by %s', (name, backend) => {
     expect(numbers).toEqual(expected);
   });
 
-  it.skipIf(!isInstalled(Digests))('the digests of OpenSSL', async () => {
+  it.skipIf(!hasSystemLibrary(Digests))('the digests of OpenSSL', async () => {
     const digests = open(Digests);
     const chunks = Array.from({ length: 20 }, (_, i) => Buffer.alloc(1000, i));
     for (const digest of ['sha256', 'sha512', 'sha1']) {

@@ -6,6 +6,7 @@ import { currentPlace, type LookupPlace } from '../../src/native/library-lookup.
 import { inspectLibrary } from '../../src/native/library-file.js';
 import { closeNativeLibrary, openNativeLibrary } from '../../src/native/native-activation.js';
 import { native, NativeLibrary } from '../../src/native/native-library.decorator.js';
+import { hasSystemLibrary } from '../support/has-system-library.js';
 import { buildNativeProject, tuttiErrorOf } from '../support/native-project.js';
 
 const TYPES = `
@@ -306,4 +307,37 @@ describe('libraries of the system', () => {
     expect(error.message).toContain('libno-such-thing.so.9, by the loader of the system: ');
     expect(error.message).toContain('No such file');
   });
+
+  it.skipIf(process.platform !== 'linux')(
+    'count as not on this machine only where they are not found: anything else is an error of the tests',
+    () => {
+      @NativeLibrary('libno-such-thing.so.9')
+      class Missing {
+        @native('double cos(double x)') readonly cos!: (x: number) => number;
+      }
+      @NativeLibrary('libm.so.6')
+      class WrongSymbol {
+        @native('double no_such_function(double x)') readonly none!: (x: number) => number;
+      }
+      @NativeLibrary('libm.so.6')
+      class WrongSignature {
+        @native('duoble cos(double x)') readonly cos!: (x: number) => number;
+      }
+      @NativeLibrary('libbroken.so.1')
+      class Refused {
+        @native('double cos(double x)') readonly cos!: (x: number) => number;
+      }
+      expect(hasSystemLibrary(Missing)).toBe(false);
+      expect(() => hasSystemLibrary(WrongSymbol)).toThrow('exports no "no_such_function"');
+      expect(() => hasSystemLibrary(WrongSignature)).toThrow('unknown type "duoble"');
+      const file = join(project.root, 'libbroken.so.1');
+      writeFileSync(file, 'no library');
+      process.env['TUTTI_NATIVE_PATH'] = project.root;
+      try {
+        expect(() => hasSystemLibrary(Refused)).toThrow('not a shared library');
+      } finally {
+        delete process.env['TUTTI_NATIVE_PATH'];
+      }
+    },
+  );
 });

@@ -137,7 +137,11 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
     await app.began(taskId);
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(1);
-    expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toBeTruthy();
+    const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
+    expect(reasonForIncompletion).toMatch(
+      /^worker process crash:CrashWorker#1 \(pid \d+\) was killed: it had not finished 3000 ms after /,
+    );
+    expect(reasonForIncompletion).toContain(' while calling libcrash.so crash_block (asynchronously)');
   });
 
   test('a task that brings it down again and again ends for good', async () => {

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NativeBackend } from '../../src/native/backend.js';
 import { FfiNapiBackend } from '../../src/native/ffi-napi-backend.js';
@@ -9,19 +11,15 @@ export const FFI_NAPI_FROM = fileURLToPath(
   new URL('../../node_modules/.cache/ffi-napi/package.json', import.meta.url),
 );
 
-/** Whether it is there; when it is not, that is printed. */
-export function hasFfiNapi(): boolean {
-  try {
-    createRequire(FFI_NAPI_FROM)('ffi-napi');
-    return true;
-  } catch {
-    console.warn('NOT RUN: ffi-napi is not built (node scripts/build-ffi-napi.mjs), its tests are skipped');
-    return false;
-  }
-}
+/** Whether the packages are installed. What else keeps them from being loaded is an error. */
+export const hasFfiNapi = existsSync(dirname(FFI_NAPI_FROM));
+if (hasFfiNapi) createRequire(FFI_NAPI_FROM)('ffi-napi');
+else console.warn('NOT RUN: ffi-napi is not built (node scripts/build-ffi-napi.mjs), its tests are skipped');
 
-/** Every backend that can be tried here, with its name. */
-export function nativeBackends(): [name: string, backend: NativeBackend][] {
-  const koffi: [string, NativeBackend] = ['koffi', new KoffiBackend()];
-  return hasFfiNapi() ? [koffi, ['ffi-napi', new FfiNapiBackend(FFI_NAPI_FROM)]] : [koffi];
+/** Every backend with its name, and whether it can be tried here. */
+export function nativeBackends(): [name: string, backend: NativeBackend, isInstalled: boolean][] {
+  return [
+    ['koffi', new KoffiBackend(), true],
+    ['ffi-napi', new FfiNapiBackend(FFI_NAPI_FROM), hasFfiNapi],
+  ];
 }
