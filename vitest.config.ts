@@ -7,10 +7,12 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 const sources = [
   { find: /^tutti$/, replacement: path('./src/index.ts') },
   { find: /^tutti\/server$/, replacement: path('./src/server/index.ts') },
+  { find: /^tutti\/testing$/, replacement: path('./src/testing/index.ts') },
 ];
 const built = [
   { find: /^tutti$/, replacement: path('./dist/index.js') },
   { find: /^tutti\/server$/, replacement: path('./dist/server/index.js') },
+  { find: /^tutti\/testing$/, replacement: path('./dist/testing/index.js') },
 ];
 
 interface ProjectOptions {

@@ -66,20 +66,26 @@ function describe(
   };
 }
 
-/** The entries of the `workers` option. Every value that is no worker is a problem that tells what to do. */
-export function listedWorkers(values: readonly unknown[]): { entries: CatalogEntry[]; problems: string[] } {
+/**
+ * The entries of the `workers` option. Every value that is not a worker is a problem that says what to do.
+ *
+ * @param where - what the values were given to, for the problems
+ */
+export function listedWorkers(
+  values: readonly unknown[],
+  where = (index: number): string => `bootstrap({ workers }): entry ${index}`,
+): { entries: CatalogEntry[]; problems: string[] } {
   const entries: CatalogEntry[] = [];
   const problems: string[] = [];
   values.forEach((value, index) => {
     const entry = catalogEntry(value);
-    if (entry === undefined) problems.push(notAWorker(value, index));
+    if (entry === undefined) problems.push(notAWorker(value, where(index)));
     else entries.push(entry);
   });
   return { entries, problems };
 }
 
-function notAWorker(value: unknown, index: number): string {
-  const where = `bootstrap({ workers }): entry ${index}`;
+function notAWorker(value: unknown, where: string): string {
   if (value === undefined) return `${where} is undefined; a circular import, or a wrong name in the import?`;
   if (typeof value === 'function') {
     const name = value.name === '' ? '(anonymous)' : value.name;

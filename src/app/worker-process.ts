@@ -1,5 +1,4 @@
 import { pathToFileURL } from 'node:url';
-import { throwProblems, rules } from '../core/options.js';
 import { SteadyLogger, type Logger } from '../core/logger.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
@@ -10,15 +9,11 @@ import type { ProcessMarker } from '../orchestrator/process-launcher.js';
 import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
 import { WorkerHost } from '../orchestrator/worker-host.js';
 import { TaskLogger } from '../worker/task-logger.js';
-import { pauseCheck } from '../worker/pause-check.js';
-import type { TaskWorker } from '../worker/task-worker.js';
-import { WORKER_OPTION_RULES } from '../worker/worker-options.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
 import { readConfig, type Environment } from './config.js';
-import { WorkerContainer, type BuiltWorker } from './container.js';
-import { idempotentSource } from './idempotent-source.js';
+import { WorkerContainer } from './container.js';
 import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
-import { workerSettings } from './worker-settings.js';
+import { buildWorker } from './worker-builder.js';
 
 /** For what a poll does beside the request. */
 const POLL_SPARE_MS = 2_000;
@@ -59,11 +54,7 @@ async function buildWorkers(
   const container = new WorkerContainer(options.modules ?? [], new TaskLogger(logger));
   const workers: HostedWorker[] = [];
   for (const entry of pickWorkers(entries, marker.workers)) {
-    const problems: string[] = [];
-    const settings = workerSettings(entry.description, env, problems);
-    throwProblems(problems);
-    const built = await container.build(entry, settings.options.scope);
-    workers.push(hosted(entry, settings, built, marker.resultsFolder, logger));
+    workers.push(await buildWorker(entry, { container, env, resultsFolder: marker.resultsFolder, logger }));
   }
   return { workers, close: () => container.close() };
 }
@@ -78,52 +69,4 @@ async function importWorkers(files: readonly string[]): Promise<CatalogEntry[]> 
     }
   }
   return entries;
-}
-
-/** Members of the worker object override the decorator; the environment overrides both. */
-function hosted(
-  entry: CatalogEntry,
-  { options, sources }: ReturnType<typeof workerSettings>,
-  built: BuiltWorker,
-  resultsFolder: string | undefined,
-  logger: Logger,
-): HostedWorker {
-  const { instance } = built;
-  throwProblems(memberProblems(entry.description.name, instance), 'WORKER_INVALID');
-  const isFromEnvironment = (option: 'pollInterval' | 'workerId'): boolean =>
-    sources[option].startsWith('env ');
-  return {
-    key: entry.description.key,
-    taskType: entry.description.taskDefName,
-    domain: options.domain,
-    concurrency: options.concurrency,
-    pollInterval: isFromEnvironment('pollInterval')
-      ? options.pollInterval
-      : (instance?.pollInterval ?? options.pollInterval),
-    executionTimeout: options.executionTimeout,
-    workerIdPrefix: isFromEnvironment('workerId')
-      ? options.workerId
-      : (instance?.workerId ?? options.workerId),
-    isDurable: options.durable,
-    startsPaused: options.paused,
-    pausesItself: pauseCheck(instance, logger.child({ worker: entry.description.key })),
-    source: idempotentSource(entry, built, resultsFolder, logger),
-  };
-}
-
-function memberProblems(name: string, instance: Partial<TaskWorker> | undefined): string[] {
-  const problems: string[] = [];
-  for (const member of ['pollInterval', 'workerId'] as const) {
-    const value = instance?.[member];
-    const rule = WORKER_OPTION_RULES[member];
-    if (value !== undefined && !rule.test(value)) {
-      problems.push(
-        `class ${name}: expected its member \`${member}\` to be ${rule.expected}, got ${String(value)}`,
-      );
-    }
-  }
-  if (instance?.isPaused !== undefined && !rules.function.test(instance.isPaused)) {
-    problems.push(`class ${name}: expected its member \`isPaused\` to be a method`);
-  }
-  return problems;
 }

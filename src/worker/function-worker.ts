@@ -31,8 +31,17 @@ export type Injected<S extends readonly ServiceIdentifier[]> = {
       : never;
 };
 
-/** A worker made of a function; give it to `bootstrap({ workers })` or export it from a discovered file. */
-export interface FunctionWorker {
+declare const TYPES: unique symbol;
+
+/**
+ * A worker made of a function; give it to `bootstrap({ workers })` or export it from a discovered file.
+ *
+ * @typeParam I - type of the task's `inputData`
+ * @typeParam O - type of the output
+ */
+export interface FunctionWorker<I = never, O = unknown> {
+  /** For the compiler only: the types of input and output. */
+  readonly [TYPES]?: (input: I) => O;
   readonly taskDefName: string;
   readonly name: string;
   readonly execute: (task: Task, context: TaskContext, ...services: unknown[]) => unknown;
@@ -70,7 +79,7 @@ export function functionWorker<
     ...services: Injected<S>
   ) => WorkerOutput<O> | Promise<WorkerOutput<O>>,
   options: FunctionWorkerOptions<S> = {},
-): FunctionWorker {
+): FunctionWorker<I, O> {
   const areOptions = rules.object.test(options);
   const {
     inject = [],

@@ -56,7 +56,7 @@ export type OnPayloadLost = (result: TaskResultBody, error: unknown, path: strin
  * @param chain - also ask for the next task of the same type
  */
 export async function sendResult(
-  client: TaskClient,
+  client: Pick<TaskClient, 'update' | 'updateAndPoll'>,
   result: TaskResultBody,
   chain: boolean,
   onPayloadLost: OnPayloadLost,

@@ -97,7 +97,7 @@ describe('the packed package', () => {
 
   test('leads every entry of exports to a file, types first', () => {
     const entries = Object.entries(readJson(join(installed, 'package.json'))['exports'] as object);
-    expect(entries.map(([name]) => name)).toEqual(expect.arrayContaining(['.', './server']));
+    expect(entries.map(([name]) => name)).toEqual(expect.arrayContaining(['.', './server', './testing']));
     for (const [name, target] of entries as [string, string | Record<string, string>][]) {
       const targets = typeof target === 'string' ? [target] : Object.values(target);
       for (const file of targets) expect(existsSync(join(installed, file)), `${name} → ${file}`).toBe(true);

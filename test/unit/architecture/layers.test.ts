@@ -19,7 +19,7 @@ const architecture = readFileSync(new URL('docs/architecture.md', ROOT), 'utf8')
 const rules: ImportRules = {
   layers: readTable(architecture, 'Folder').map((row) => ({ name: row.first, mayImport: row.last })),
   modules: readTable(architecture, 'Module').map((row) => ({ module: row.first, usedIn: row.last })),
-  barrels: ['index.ts', 'server/index.ts'],
+  barrels: ['index.ts', 'server/index.ts', 'testing/index.ts'],
 };
 
 const sources = new Map(
@@ -114,7 +114,7 @@ describe('the checker finds what is forbidden', () => {
     expect(findForbiddenImports(file, from(specifier), rules)).toEqual([]);
   });
 
-  test('a re-export anywhere but in the two entry files', () => {
+  test('a re-export anywhere but in the entry files', () => {
     const statements = [{ specifier: './errors.js', isReExport: true, isTypeOnly: false }];
     expect(findForbiddenImports('core/index.ts', statements, rules)).toEqual([
       'core/index.ts: re-exports from ./errors.js',

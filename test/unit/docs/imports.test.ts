@@ -7,6 +7,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const ENTRY_FILES: Readonly<Record<string, string>> = {
   tutti: 'src/index.ts',
   'tutti/server': 'src/server/index.ts',
+  'tutti/testing': 'src/testing/index.ts',
   'tutti/axios': 'src/conductor/axios-transport.ts',
 };
 const pages = [

@@ -1,0 +1,36 @@
+import type { TaskResult } from '../conductor/task-result.js';
+import type { JsonObject } from '../conductor/types.js';
+import type { FunctionWorker } from '../worker/function-worker.js';
+import type { InProgress } from '../worker/in-progress.js';
+import type { WorkerClass } from '../worker/task-worker.js';
+
+/** A class with `@Worker`, or a function worker. */
+export type AnyWorker = WorkerClass | FunctionWorker;
+
+type Execute<W> = W extends abstract new (...args: never[]) => { execute: infer E } ? E : never;
+
+/** The type of the input that a worker takes: `I` of its `Task<I>`. */
+export type InputOf<W> =
+  W extends FunctionWorker<infer I>
+    ? I
+    : Execute<W> extends (task: infer T, ...rest: never[]) => unknown
+      ? T extends { inputData: infer I }
+        ? I
+        : JsonObject
+      : JsonObject;
+
+/** The type of the output that the server gets from a worker when it completes the task. */
+export type OutputOf<W> =
+  W extends FunctionWorker<never, infer O>
+    ? Reported<O>
+    : Execute<W> extends (...args: never[]) => infer R
+      ? Reported<Awaited<R>>
+      : JsonObject;
+
+type Reported<R> = [Exclude<R, NoOutput>] extends [never] ? JsonObject : AsObject<Exclude<R, NoOutput>>;
+type NoOutput = TaskResult | InProgress | null | undefined | void;
+type AsObject<O> = O extends string | number | boolean | bigint | readonly unknown[]
+  ? { result: O }
+  : O extends object
+    ? O
+    : JsonObject;
