@@ -8,7 +8,8 @@ import {
   createTaskClient,
   type ConductorClients,
 } from '../conductor/conductor-clients.js';
-import type { ConductorConnection } from '../conductor/http-options.js';
+import { resolveHttpOptions } from '../conductor/http-options.js';
+import { redactSecrets, secretsOf } from '../conductor/redaction.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
 import { Orchestrator } from '../orchestrator/orchestrator.js';
@@ -26,6 +27,7 @@ import { stateFolders } from './state-folders.js';
 import { duplicates, listedWorkers } from './worker-catalog.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
 
+const PLAIN_HTTP = 'the access key goes to the server in plain text: use https, or a server on this machine';
 /** How long the end waits for requests that are under way. */
 const CLOSE_WAIT_MS = 3_000;
 /** How long the start waits to hear whether the server takes the access key. */
@@ -130,7 +132,13 @@ async function configuredWorkers(
 /** Starts the embedded server where there is one, and makes the orchestrator's own client. */
 async function connect(config: Config, entry: string, env: Environment): Promise<ServerConnection> {
   const server = await config.server?.start(config.logger);
-  const url = server?.url ?? config.connection.serverUrl;
+  const options = resolveHttpOptions(
+    { ...config.connection, serverUrl: server?.url ?? config.connection.serverUrl },
+    env,
+  );
+  const url = options.baseUrl;
+  if (options.exposesSecrets) config.logger.warn(PLAIN_HTTP, { url });
+  const secrets = secretsOf(options);
   const { logger, transport } = config;
   const connection = { ...config.connection, serverUrl: url };
   let client: TaskClient | undefined;
@@ -153,7 +161,7 @@ async function connect(config: Config, entry: string, env: Environment): Promise
     url,
     client,
     directory,
-    redact: (text) => withoutCredentials(text, connection),
+    redact: (text) => redactSecrets(text, secrets),
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {
       // A request that is not answered, for a token say, must not hold up the end.
@@ -173,12 +181,4 @@ async function checkKey(client: TaskClient, { onStartupFailure }: Config): Promi
   );
   const error = await within(refusal, KEY_CHECK_MS);
   if (error !== undefined) throw error;
-}
-
-/** What a worker process wrote before it died may show what it was given. */
-function withoutCredentials(text: string, { keyId, keySecret }: ConductorConnection): string {
-  return [keySecret, keyId].reduce<string>(
-    (clean, secret) => (secret === undefined || secret === '' ? clean : clean.replaceAll(secret, '***')),
-    text,
-  );
 }

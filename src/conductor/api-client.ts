@@ -1,7 +1,9 @@
+import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { Authentication } from './authentication.js';
 import type { HttpOptions } from './http-options.js';
 import { bodyError, describeAnswer, isHtml, statusError } from './http-response-error.js';
+import { approximateJsonSize } from './json-size.js';
 import type { Transport, TransportRequest, TransportResponse } from './transport.js';
 import { USER_AGENT } from './user-agent.js';
 
@@ -21,7 +23,11 @@ export interface ApiRequest {
   readonly unsentSignal?: AbortSignal | undefined;
   readonly lane?: 'poll' | 'request';
   readonly idempotent?: boolean;
+  readonly maxAnswerBytes?: number;
 }
+
+/** Larger bodies are not sent: the server takes results of 10 MB, and the outbox keeps those of 64 MB. */
+export const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -31,6 +37,7 @@ export class ApiClient {
   readonly logger: Logger;
   readonly #transport: Transport;
   readonly #authentication: Authentication;
+  #hasSucceeded = false;
   #headers: { token: string | undefined; plain: Headers; json: Headers; text: Headers };
 
   constructor(transport: Transport, authentication: Authentication, options: HttpOptions, logger: Logger) {
@@ -45,15 +52,19 @@ export class ApiClient {
    * The answer to `request`, when its status is 2xx. A token that the server refuses is renewed, and the same
    * request sent once more.
    *
-   * @throws HttpError HTTP_STATUS, HTTP_AUTH, HTTP_TIMEOUT or HTTP_NETWORK; the signal's reason after an abort
+   * @throws HttpError HTTP_STATUS, HTTP_AUTH, HTTP_TIMEOUT or HTTP_NETWORK; the signal's reason after an abort;
+   *   TuttiError PAYLOAD_TOO_LARGE when the body has more than {@link MAX_REQUEST_BYTES}
    */
   async send(request: ApiRequest): Promise<TransportResponse> {
     const { unsentSignal = request.signal } = request;
     const pending = this.#authentication.token();
     const token = typeof pending === 'object' ? await untilAborted(pending, unsentSignal) : pending;
-    const body = request.json === undefined ? request.text : JSON.stringify(request.json);
+    const body = bodyOf(request);
     const response = await this.#transport.request(this.#prepare(request, body, token));
-    if (response.status >= 200 && response.status < 300) return response;
+    if (response.status >= 200 && response.status < 300) {
+      this.#hasSucceeded = true;
+      return response;
+    }
     // A server that seemed to have no authentication, as it was not there yet when it was asked for a token.
     const wantsToken = response.status === 403 && token === undefined && this.#authentication.hasCredentials;
     if (!wantsToken && !isTokenRefused(response)) throw this.#error(request, response);
@@ -128,6 +139,7 @@ export class ApiClient {
       ...(request.signal === undefined ? undefined : { signal: request.signal }),
       ...(request.lane === undefined ? undefined : { lane: request.lane }),
       ...(request.idempotent === undefined ? undefined : { idempotent: request.idempotent }),
+      ...(request.maxAnswerBytes === undefined ? undefined : { maxAnswerBytes: request.maxAnswerBytes }),
     };
   }
 
@@ -164,10 +176,40 @@ export class ApiClient {
     if (response.status === 401) return 'the token was refused: does the access key belong to this server?';
     if (response.status === 403) return 'the access key may lack a permission';
     if (response.status === 407) return 'the proxy wants credentials: give them in its address';
-    if (response.status === 404 && isHtml(response))
-      return 'is the server URL right? It usually ends in /api';
+    const isFirst = !this.#hasSucceeded && !isAboutContent(response);
+    if (response.status === 404 && (isHtml(response) || isFirst))
+      return `is the server URL right (${this.options.baseUrl})? It usually ends in /api`;
     return '';
   }
+}
+
+/** A 404 that speaks of a task, workflow or definition comes from an API that is there. */
+function isAboutContent({ body }: TransportResponse): boolean {
+  return /no such |not found (for|by)\b/i.test(body.slice(0, 4_096));
+}
+
+function bodyOf({ json, text, method, path }: ApiRequest): string | undefined {
+  let body = text;
+  let isTooLong = false;
+  try {
+    if (json !== undefined) body = JSON.stringify(json);
+  } catch (error) {
+    // What V8 says of a text that is longer than any text may be.
+    if (!(error instanceof RangeError) || !/invalid string length/i.test(error.message)) throw error;
+    isTooLong = true;
+  }
+  if (!isTooLong && (body === undefined || body.length * 3 <= MAX_REQUEST_BYTES)) return body;
+  const bytes = isTooLong ? approximateJsonSize(json) : Buffer.byteLength(body!);
+  if (bytes <= MAX_REQUEST_BYTES && !isTooLong) return body;
+  throw new TuttiError(
+    'PAYLOAD_TOO_LARGE',
+    `${isTooLong ? 'about ' : ''}${inMb(bytes)} (${bytes} bytes) are more than the ${inMb(MAX_REQUEST_BYTES)} (${MAX_REQUEST_BYTES} bytes) that can be sent; keep large data elsewhere and send its address`,
+    { details: { method, path, bytes, maxBytes: MAX_REQUEST_BYTES } },
+  );
+}
+
+function inMb(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 }
 
 function isTokenRefused(response: TransportResponse): boolean {

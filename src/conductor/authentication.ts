@@ -2,7 +2,9 @@ import { backoffDelay } from '../core/backoff.js';
 import { describeThrown, HttpError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { HttpOptions } from './http-options.js';
+import { ANSWER_LIMITS } from './answer-limits.js';
 import { bodyError, statusError } from './http-response-error.js';
+import { redactSecrets, secretsOf } from './redaction.js';
 import { tokenLifetimeMs } from './token-lifetime.js';
 import type { Transport, TransportResponse } from './transport.js';
 import { USER_AGENT } from './user-agent.js';
@@ -22,6 +24,7 @@ export class Authentication {
   readonly #options: HttpOptions;
   readonly #logger: Logger;
   readonly #now: () => number;
+  readonly #secrets: readonly string[];
   #token: string | undefined;
   /** Refused or replaced, and still to be kept out of messages. */
   #oldToken: string | undefined;
@@ -41,6 +44,7 @@ export class Authentication {
     this.#options = options;
     this.#logger = logger;
     this.#now = now;
+    this.#secrets = secretsOf(options);
   }
 
   /** Whether there is an access key at all. */
@@ -91,15 +95,10 @@ export class Authentication {
     this.#refusals = Math.min(this.#refusals, 1);
   }
 
-  /** `text` without key, secret and token: for what a server wrote into its answer. */
+  /** `text` without key, secret, token and values of headers: for what a server wrote into its answer. */
   redact(text: string): string {
-    const { keyId, keySecret } = this.#options.credentials ?? {};
-    let clean = text;
-    for (const secret of [keySecret, this.#token, this.#oldToken, keyId]) {
-      for (const form of secret === undefined ? [] : writtenForms(secret))
-        clean = clean.replaceAll(form, '***');
-    }
-    return clean;
+    const tokens = [this.#token, this.#oldToken].filter((token) => token !== undefined);
+    return redactSecrets(text, [...tokens, ...this.#secrets]);
   }
 
   #renew(): Promise<string | undefined> {
@@ -118,6 +117,7 @@ export class Authentication {
         body: JSON.stringify(this.#options.credentials),
         timeoutMs: this.#options.requestTimeoutMs,
         idempotent: true,
+        maxAnswerBytes: ANSWER_LIMITS.token,
       });
       this.#accept(response);
     } catch (error) {
@@ -172,15 +172,6 @@ export class Authentication {
       pauseMs,
     });
   }
-}
-
-/** As it is, in JSON, and in a query or form. */
-function writtenForms(secret: string): string[] {
-  return [
-    secret,
-    JSON.stringify(secret).slice(1, -1),
-    new URLSearchParams({ s: secret }).toString().slice(2),
-  ];
 }
 
 function readToken(response: TransportResponse): string {

@@ -1,9 +1,12 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosProxyConfig, type AxiosRequestConfig } from 'axios';
+import { HttpError } from '../core/errors.js';
+import { ANSWER_LIMITS } from './answer-limits.js';
+import { isGood, textOfAnswer, tooLargeError } from './content-encoding.js';
 import type { HttpOptions, ProxySettings } from './http-options.js';
 import { networkError, timeoutError } from './network-error.js';
-import { MAX_ANSWER_BYTES, Transport, type TransportRequest, type TransportResponse } from './transport.js';
+import { Transport, type TransportRequest, type TransportResponse } from './transport.js';
 
 /**
  * The transport of the management clients. Give it an axios instance of your own to hook interceptors in; agents
@@ -34,13 +37,13 @@ export class AxiosTransport extends Transport {
       httpAgent: own.httpAgent ?? this.#agents[0],
       httpsAgent: own.httpsAgent ?? this.#agents[1],
       proxy: own.proxy ?? axiosProxy(options.proxy),
-      responseType: 'text',
+      // Decompressed and made a text here, within the limit of the request.
+      responseType: 'arraybuffer',
+      decompress: false,
       transformRequest: (data: unknown) => data,
-      transformResponse: (data: unknown) => data,
       validateStatus: () => true,
       // A redirect is an answer to report: following it would turn a POST into a GET and send the token along.
       maxRedirects: 0,
-      maxContentLength: MAX_ANSWER_BYTES,
       maxBodyLength: Infinity,
       timeout: 0,
     };
@@ -60,20 +63,32 @@ export class AxiosTransport extends Transport {
     request.signal?.throwIfAborted();
     if (this.#isClosed) throw networkError(request, this.#options.baseUrl, new Error('the client is closed'));
     const limit = AbortSignal.timeout(request.timeoutMs);
+    const maxBytes = request.maxAnswerBytes ?? ANSWER_LIMITS.other;
     try {
-      const { status, headers, data } = await this.#axios.request<unknown>({
+      const answer = await this.#axios.request<unknown>({
         ...this.#defaults,
+        maxContentLength: maxBytes,
+        // Interceptors of a given instance see the text.
+        transformResponse: (data: unknown, headers: object, status = 200) =>
+          asText(data, (bytes) =>
+            textOfAnswer(request, { status, headers: lowerCased(headers) }, bytes, maxBytes),
+          ),
         method: request.method,
         url: this.#options.baseUrl + request.path,
         headers: { ...request.headers },
         ...(request.body === undefined ? {} : { data: request.body }),
         signal: request.signal === undefined ? limit : AbortSignal.any([request.signal, limit]),
       });
+      const { data } = answer;
       const body =
         typeof data === 'string' ? data : data === undefined || data === null ? '' : JSON.stringify(data);
-      return { status, headers: lowerCased(headers), body };
+      return { status: answer.status, headers: lowerCased(answer.headers), body };
     } catch (error) {
       request.signal?.throwIfAborted();
+      if (error instanceof HttpError) throw error;
+      const head = headOfTooLarge(error);
+      if (head !== undefined && isGood(head)) throw tooLargeError(request, head, maxBytes);
+      if (head !== undefined) return { ...head, body: '' };
       if (limit.aborted) throw timeoutError(request, this.#options.baseUrl, true);
       throw networkError(request, this.#options.baseUrl, withoutConfig(error));
     }
@@ -84,6 +99,19 @@ export class AxiosTransport extends Transport {
     await Promise.all(this.#underWay);
     for (const agent of this.#agents) agent.destroy();
   }
+}
+
+/** Only Node's own adapter gives a `Buffer`, as it came; others have decompressed what they give. */
+function asText(data: unknown, textOf: (bytes: Buffer) => string): unknown {
+  if (Buffer.isBuffer(data)) return textOf(data);
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString() : data;
+}
+
+/** What is known of an answer that axios has given up as too large. */
+function headOfTooLarge(error: unknown): Pick<TransportResponse, 'status' | 'headers'> | undefined {
+  if (!axios.isAxiosError(error) || !error.message.startsWith('maxContentLength size of')) return undefined;
+  const { res } = (error.request ?? {}) as { res?: { statusCode?: number; headers?: object } };
+  return { status: res?.statusCode ?? 200, headers: lowerCased(res?.headers ?? {}) };
 }
 
 /** Node writes header names like that, an adapter or interceptor of the user may not. */

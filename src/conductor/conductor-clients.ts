@@ -61,6 +61,8 @@ export function createTaskClient(
 }
 
 function createApi(options: HttpOptions, transport: Transport, logger: Logger): ApiClient {
+  if (options.isPathAdded)
+    logger.debug('the server URL has no path: /api is added', { url: options.baseUrl });
   return new ApiClient(transport, new Authentication(transport, options, logger), options, logger);
 }
 

@@ -1,10 +1,14 @@
 import { integer, findProblems, rules, show, throwProblems } from '../core/options.js';
-import { proxyFromEnvironment, type Environment } from './proxy-environment.js';
+import { isLoopback, proxyFromEnvironment, type Environment } from './proxy-environment.js';
+import { SECRET_NAME } from './redaction.js';
 import { readTlsFiles, type TlsFiles, type TlsSettings } from './tls-files.js';
 
 /** How to reach a Conductor server. */
 export interface ConductorConnection {
-  /** Address of the API, e.g. `http://localhost:8080/api`. Used as it stands: nothing is appended. */
+  /**
+   * Address of the API, e.g. `http://localhost:8080/api`. An address without a path gets `/api`; any other is used as it
+   * stands.
+   */
   readonly serverUrl: string;
   /** Access key; together with `keySecret`. Without both, requests carry no token. */
   readonly keyId?: string | undefined;
@@ -66,7 +70,7 @@ export class HttpOptions {
   constructor(resolved: Resolved) {
     this.#resolved = resolved;
     this.origin = resolved.server.origin;
-    this.basePath = resolved.server.pathname.replace(/\/+$/, '');
+    this.basePath = withApiPath(resolved.server).pathname.replace(/\/+$/, '');
     this.requestTimeoutMs = resolved.requestTimeoutMs;
     this.connectTimeoutMs = resolved.connectTimeoutMs;
     this.updateConnections = resolved.updateConnections;
@@ -77,8 +81,17 @@ export class HttpOptions {
   get baseUrl(): string {
     return this.origin + this.basePath;
   }
+  /** The address that was given has no path: `/api` was added. */
+  get isPathAdded(): boolean {
+    return hasNoPath(this.#resolved.server);
+  }
   get isHttps(): boolean {
     return this.#resolved.server.protocol === 'https:';
+  }
+  /** Whether key, secret or tokens go over the network in plain text. */
+  get exposesSecrets(): boolean {
+    if (this.isHttps || isLoopback(this.#resolved.server.hostname.replace(/^\[|\]$/g, ''))) return false;
+    return this.credentials !== undefined || Object.keys(this.headers).some((name) => SECRET_NAME.test(name));
   }
   get credentials(): Credentials | undefined {
     return this.#resolved.credentials;
@@ -92,6 +105,17 @@ export class HttpOptions {
   get tls(): TlsSettings | undefined {
     return this.#resolved.tls;
   }
+}
+
+const API_PATH = '/api';
+
+/** As users of the official SDKs write it: an address without a path means the API below it. */
+export function withApiPath(server: URL): URL {
+  return hasNoPath(server) ? new URL(API_PATH, server) : server;
+}
+
+function hasNoPath(server: URL): boolean {
+  return /^\/*$/.test(server.pathname);
 }
 
 const WHERE = 'connection';

@@ -8,6 +8,10 @@ interface Asked {
 }
 
 const LIMIT = 500;
+/** So many validation errors are shown. */
+const MAX_LISTED = 20;
+/** Where a page has its title, if it has one: its beginning, in characters. */
+const HTML_HEAD_LENGTH = 4_096;
 /** However long a server, or what stands in its place, wants to be left alone: then it is asked again. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 
@@ -47,13 +51,14 @@ export function bodyError(
   response: TransportResponse,
   problem: string,
   cause?: unknown,
+  details?: Readonly<Record<string, unknown>>,
 ): HttpError {
   const hint = isHtml(response) ? '; is the server URL the address of the API? It usually ends in /api' : '';
   return new HttpError(
     'HTTP_BODY',
     `${request.method} ${request.path}: the server answered ${response.status} with ${problem}${hint}`,
     { ...request, status: response.status },
-    { cause },
+    { cause, ...(details === undefined ? {} : { details }) },
   );
 }
 
@@ -120,11 +125,18 @@ function messageOf(body: string): string | undefined {
   const { message, error, validationErrors } = parsed as Record<string, unknown>;
   const main = [message, error].find((text): text is string => typeof text === 'string' && text !== '');
   if (!Array.isArray(validationErrors) || validationErrors.length === 0) return main;
-  const list = validationErrors.map(
-    (entry: { path?: unknown; message?: unknown } | null) =>
-      `${String(entry?.path ?? '?')}: ${String(entry?.message ?? '?')}`,
-  );
+  const list = validationErrors
+    .slice(0, MAX_LISTED)
+    .map(
+      (entry: { path?: unknown; message?: unknown } | null) =>
+        `${textOr(entry?.path, '?')}: ${textOr(entry?.message, '?')}`,
+    );
   return `${main ?? 'validation failed'} ${list.join(', ')}`;
+}
+
+/** Anything but a text may throw when it is written as one. */
+function textOr(value: unknown, other: string): string {
+  return typeof value === 'string' ? value : other;
 }
 
 function describeRedirect(response: TransportResponse): string {
@@ -135,7 +147,7 @@ function describeRedirect(response: TransportResponse): string {
 }
 
 function htmlTitle(body: string): string {
-  const title = /<title[^>]*>([^<]*)/i.exec(body)?.[1]?.trim();
+  const title = /<title[^>]*>([^<]*)/i.exec(body.slice(0, HTML_HEAD_LENGTH))?.[1]?.trim();
   return title === undefined || title === '' ? 'a page without a title' : title;
 }
 

@@ -1,6 +1,7 @@
 import { HttpError } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
+import { ANSWER_LIMITS, pollLimit } from './answer-limits.js';
 import { queryString } from './query-string.js';
 import { TaskClient, type PollAnswer, type PollRequest } from './task-client.js';
 import { TaskResultStatus, type TaskResultBody } from './task-result.js';
@@ -48,6 +49,7 @@ export class HttpTaskClient extends TaskClient {
       timeoutMs: timeoutMs + this.#pollMarginMs,
       signal,
       unsentSignal,
+      maxAnswerBytes: pollLimit(count),
     };
     const response = await this.#api.send(request);
     const entries = this.#api.parse<unknown>(request, response) ?? [];
@@ -62,7 +64,13 @@ export class HttpTaskClient extends TaskClient {
     // The server ignores a result for a task that has one, so that a second copy does no harm. That of an IN_PROGRESS
     // could take the task away from whoever has polled it meanwhile.
     const idempotent = result.status !== TaskResultStatus.IN_PROGRESS;
-    await this.#api.text({ method: 'POST', path: '/tasks', json: result, idempotent });
+    await this.#api.text({
+      method: 'POST',
+      path: '/tasks',
+      json: result,
+      idempotent,
+      maxAnswerBytes: ANSWER_LIMITS.update,
+    });
   }
 
   override async updateAndPoll(result: TaskResultBody): Promise<Task | undefined> {
@@ -77,6 +85,7 @@ export class HttpTaskClient extends TaskClient {
         json: result,
         // The result does no harm twice, but the task of a lost answer would be with nobody.
         idempotent: false,
+        maxAnswerBytes: ANSWER_LIMITS.task,
       };
       const next = await this.#api.json<unknown>(request);
       return next === undefined || next === null ? undefined : this.#shape(next);
@@ -100,7 +109,14 @@ export class HttpTaskClient extends TaskClient {
       status: 'IN_PROGRESS',
       extendLease: true,
     };
-    await this.#api.text({ method: 'POST', path: '/tasks', json, idempotent: true, timeoutMs });
+    await this.#api.text({
+      method: 'POST',
+      path: '/tasks',
+      json,
+      idempotent: true,
+      timeoutMs,
+      maxAnswerBytes: ANSWER_LIMITS.update,
+    });
   }
 
   override async addLog(taskId: string, line: string): Promise<void> {
@@ -113,7 +129,11 @@ export class HttpTaskClient extends TaskClient {
   }
 
   override async getTask(taskId: string): Promise<Task> {
-    const request: ApiRequest = { method: 'GET', path: `/tasks/${encodeURIComponent(taskId)}` };
+    const request: ApiRequest = {
+      method: 'GET',
+      path: `/tasks/${encodeURIComponent(taskId)}`,
+      maxAnswerBytes: ANSWER_LIMITS.task,
+    };
     const shaped = shapeTask(await this.#api.json<unknown>(request));
     if ('problem' in shaped) throw this.#api.shapeError(request, `a task (${shaped.problem})`);
     return shaped.task;
@@ -125,7 +145,7 @@ export class HttpTaskClient extends TaskClient {
   ): Promise<SearchResult<Task>> {
     const { start = 0, size = 100 } = options;
     const path = `/tasks/search-v2${queryString({ start, size, freeText: '*', query })}`;
-    const request: ApiRequest = { method: 'GET', path };
+    const request: ApiRequest = { method: 'GET', path, maxAnswerBytes: ANSWER_LIMITS.search };
     const found = await this.#api.json<Partial<SearchResult<unknown>>>(request);
     if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
     return { totalHits: found.totalHits ?? found.results.length, results: this.#shapeAll(found.results) };

@@ -28,7 +28,8 @@ function read(env: Environment, name: string): string | undefined {
   return value === undefined || value.trim() === '' ? undefined : value.trim();
 }
 
-function isLoopback(host: string): boolean {
+/** @param host - in lower case, without brackets */
+export function isLoopback(host: string): boolean {
   return (
     host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d+){3}$/.test(host)
   );

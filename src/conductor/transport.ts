@@ -16,6 +16,8 @@ export interface TransportRequest {
    * out to be closed. @defaultValue true for all methods but POST
    */
   readonly idempotent?: boolean;
+  /** Largest answer in bytes, as it comes and decompressed. @defaultValue `ANSWER_LIMITS.other` */
+  readonly maxAnswerBytes?: number;
 }
 
 export interface TransportResponse {
@@ -26,14 +28,9 @@ export interface TransportResponse {
 }
 
 /**
- * Answers above this are given up, so that a server, or what stands in its place, cannot use up the memory of a worker. A
- * hundred tasks with the largest input that Conductor allows inline (3 MB by default) stay below.
- */
-export const MAX_ANSWER_BYTES = 384 * 1024 * 1024;
-
-/**
  * The port to the network. An answer with any status is a response; no answer is an `HttpError` with code
- * `HTTP_NETWORK` or `HTTP_TIMEOUT`, an abort rejects with the signal's reason.
+ * `HTTP_NETWORK` or `HTTP_TIMEOUT`, an abort rejects with the signal's reason. A 2xx answer that is too large or cannot be
+ * decompressed is an `HttpError` with code `HTTP_BODY`; with any other status it is a response without a body.
  */
 export abstract class Transport {
   abstract request(request: TransportRequest): Promise<TransportResponse>;

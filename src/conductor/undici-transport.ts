@@ -1,11 +1,10 @@
 import { Pool, ProxyAgent, type Dispatcher } from 'undici';
-import { describeThrown } from '../core/errors.js';
-import { decodeContent } from './content-encoding.js';
+import { ANSWER_LIMITS } from './answer-limits.js';
+import { isGood, textOfAnswer, tooLargeError } from './content-encoding.js';
 import { Deadlines, type Expiring } from './deadlines.js';
 import type { HttpOptions } from './http-options.js';
-import { bodyError } from './http-response-error.js';
 import { networkError, timeoutError } from './network-error.js';
-import { MAX_ANSWER_BYTES, Transport, type TransportRequest, type TransportResponse } from './transport.js';
+import { Transport, type TransportRequest, type TransportResponse } from './transport.js';
 
 /**
  * The transport of the data plane (poll, update, heartbeat): kept-alive connections and as little work a request
@@ -20,7 +19,7 @@ export class UndiciTransport extends Transport {
   readonly #maxAnswerBytes: number;
   #closing: Promise<void> | undefined;
 
-  constructor(options: HttpOptions, maxAnswerBytes = MAX_ANSWER_BYTES) {
+  constructor(options: HttpOptions, maxAnswerBytes: number = ANSWER_LIMITS.other) {
     super();
     this.#options = options;
     this.#maxAnswerBytes = maxAnswerBytes;
@@ -32,7 +31,8 @@ export class UndiciTransport extends Transport {
     if (request.signal?.aborted === true) return Promise.reject(request.signal.reason);
     const dispatcher = request.lane === 'poll' ? this.#polls : this.#requests;
     return new Promise((resolve, reject) => {
-      const limits = { deadlines: this.#deadlines, maxBytes: this.#maxAnswerBytes };
+      const maxBytes = Math.min(request.maxAnswerBytes ?? Infinity, this.#maxAnswerBytes);
+      const limits = { deadlines: this.#deadlines, maxBytes };
       new Exchange(request, this.#options, dispatcher, limits, resolve, reject).start();
     });
   }
@@ -128,7 +128,7 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
 
   onResponseData(_: unknown, chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#limits.maxBytes) return this.#giveUp(this.#tooMuch());
+    if (this.#bytes > this.#limits.maxBytes) return this.#endEarly();
     if (this.#body === undefined) this.#body = chunk;
     else if (Array.isArray(this.#body)) this.#body.push(chunk);
     else this.#body = [this.#body, chunk];
@@ -137,11 +137,12 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
   onResponseEnd(): void {
     if (!this.#settle()) return;
     const bytes = Array.isArray(this.#body) ? Buffer.concat(this.#body) : this.#body;
-    const answer = { status: this.#status, headers: this.#headers, body: '' };
+    const head = { status: this.#status, headers: this.#headers };
     try {
-      this.#resolve(bytes === undefined ? answer : { ...answer, body: this.#decode(bytes).toString() });
+      const body = bytes === undefined ? '' : textOfAnswer(this.#request, head, bytes, this.#limits.maxBytes);
+      this.#resolve({ ...head, body });
     } catch (error) {
-      this.#reject(bodyError(this.#request, answer, describeThrown(error), error));
+      this.#reject(error);
     }
   }
 
@@ -154,14 +155,6 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
     } else if (this.#settle()) {
       this.#reject(networkError(this.#request, this.#options.baseUrl, error));
     }
-  }
-
-  #decode(bytes: Buffer): Buffer {
-    const header = this.#headers['content-encoding'];
-    if (header === undefined) return bytes;
-    const encoding = String(header).trim().toLowerCase();
-    if (encoding === '' || encoding === 'identity') return bytes;
-    return decodeContent(bytes, encoding, this.#limits.maxBytes);
   }
 
   #dispatch(): void {
@@ -194,9 +187,14 @@ class Exchange implements Dispatcher.DispatchHandler, Expiring {
     return idempotent && error.code === 'UND_ERR_SOCKET' && (error.socket?.bytesRead ?? 0) > 0;
   }
 
-  #tooMuch(): Error {
-    const answer = { status: this.#status, headers: this.#headers, body: '' };
-    return bodyError(this.#request, answer, `more than ${this.#limits.maxBytes} bytes`);
+  /** The answer is too large: nothing more of it is read. */
+  #endEarly(): void {
+    const head = { status: this.#status, headers: this.#headers };
+    if (!isGood(head)) {
+      if (!this.#settle()) return;
+      this.#resolve({ ...head, body: '' });
+      this.#controller?.abort(new Error('the rest of the answer is not wanted'));
+    } else this.#giveUp(tooLargeError(this.#request, head, this.#limits.maxBytes));
   }
 
   #giveUp(reason: unknown): void {

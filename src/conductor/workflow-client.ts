@@ -1,6 +1,7 @@
 import { HttpError } from '../core/errors.js';
 import { sleep } from '../core/sleep.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
+import { ANSWER_LIMITS } from './answer-limits.js';
 import { queryString } from './query-string.js';
 import type { JsonObject, SearchResult, StartWorkflowRequest, Workflow, WorkflowStatus } from './types.js';
 
@@ -92,7 +93,7 @@ export class WorkflowClient {
   ): Promise<SearchResult<Workflow>> {
     const { start = 0, size = 100, sort, freeText = '*' } = options;
     const path = `/workflow/search-v2${queryString({ start, size, sort, freeText, query: condition })}`;
-    const request: ApiRequest = { method: 'GET', path };
+    const request: ApiRequest = { method: 'GET', path, maxAnswerBytes: ANSWER_LIMITS.search };
     const found = await this.#api.json<SearchResult<Workflow>>(request);
     if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
     return found;

@@ -21,6 +21,9 @@ export const ERROR_CODES = {
   HTTP_AUTH: 'The server refused the credentials (401 or 403).',
   HTTP_TIMEOUT: 'The server did not answer in time.',
   HTTP_NETWORK: 'The server cannot be reached, or the connection broke.',
+  PAYLOAD_TOO_LARGE: 'What was to be sent to the server is larger than what can be sent; nothing was sent.',
+  TASK_INVALID:
+    'The server sent a task with a field that cannot be used; the task fails without being executed.',
   HTTP_BODY: 'The server answered something that is not the JSON it should be (HTML, cut off, wrong shape).',
   TASK_FAILED: 'A task failed; the server may retry it.',
   TASK_TERMINAL: 'A task failed for good; the server must not retry it.',

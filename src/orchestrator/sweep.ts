@@ -13,7 +13,10 @@ const SECOND_SWEEP_MS = 5_000;
 /** A server that does not notice a lost connection may answer a long poll up to 5 s later: then, and once more. */
 const LIVE_ROUNDS = 2;
 const PAGE_SIZE = 500;
-const MAX_PAGES = 20;
+/** So many requests for one search. */
+const MAX_PAGES = 40;
+/** A page whose answer is too large is asked for in smaller ones. */
+const SHRINK = 8;
 /** A server that is away is asked again, at this pace. */
 const AWAY = { initialMs: 500, maxMs: 10_000 };
 
@@ -197,13 +200,22 @@ export class Sweeper {
 
   async #searchAll(taskType: string): Promise<Task[]> {
     const tasks: Task[] = [];
+    let [start, size] = [0, PAGE_SIZE];
     for (let page = 0; page < MAX_PAGES; page++) {
-      const { results, totalHits } = await this.#client.search(
-        `taskType='${taskType}' AND status='IN_PROGRESS'`,
-        { start: page * PAGE_SIZE, size: PAGE_SIZE },
-      );
-      tasks.push(...results);
-      if (results.length === 0 || tasks.length >= totalHits) break;
+      try {
+        const { results, totalHits } = await this.#client.search(
+          `taskType='${taskType}' AND status='IN_PROGRESS'`,
+          { start, size },
+        );
+        tasks.push(...results);
+        start += size;
+        if (results.length === 0 || start >= totalHits) break;
+      } catch (error) {
+        if (!isPageTooLarge(error)) throw error;
+        // Their inputs come along. One that is too large by itself waits for the end of its lease.
+        if (size === 1) start += 1;
+        size = Math.max(1, Math.floor(size / SHRINK));
+      }
     }
     return tasks;
   }
@@ -221,6 +233,10 @@ function isWith(workerIds: ReadonlySet<string>, task: Task): boolean {
 
 /** What servers without an index, or without the endpoint, answer: asking again changes nothing. */
 const NO_INDEX: readonly (number | undefined)[] = [404, 405, 500, 501];
+
+function isPageTooLarge(error: unknown): boolean {
+  return error instanceof HttpError && error.details['maxAnswerBytes'] !== undefined;
+}
 
 function isAway(error: unknown): boolean {
   return !(error instanceof HttpError && NO_INDEX.includes(error.status)) && mayAnswerLater(error);

@@ -64,8 +64,8 @@ export class Delivery {
         await durableStore?.remove(written).catch(() => undefined);
       if (outcome.kind === 'accepted') {
         // A chained task must not wait for the answer about the one before.
-        if (outcome.next !== undefined) return { end: outcome.status, next: outcome.next };
-        return await this.#counted(outcome.status, { body, ...receipt });
+        if (outcome.next !== undefined) return { end: outcome.body.status, next: outcome.next };
+        return await this.#counted({ body: outcome.body, ...receipt });
       }
       if (outcome.kind === 'refused') return this.#refused(result, outcome.error);
       body = outcome.body;
@@ -118,9 +118,9 @@ export class Delivery {
     }
   }
 
-  async #counted(status: TaskEnd, entry: OutboxEntry): Promise<Delivered> {
+  async #counted(entry: OutboxEntry): Promise<Delivered> {
     const hasCounted = await didResultCount(this.#options.client, entry, this.#options.logger);
-    return { end: hasCounted ? status : 'LATE', next: undefined };
+    return { end: hasCounted ? entry.body.status : 'LATE', next: undefined };
   }
 
   #refused(result: TaskResultBody, error: unknown): Delivered {

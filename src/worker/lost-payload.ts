@@ -1,4 +1,4 @@
-import { describeThrown } from '../core/errors.js';
+import { describeThrown, HttpError, TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { TaskResultBody } from '../conductor/task-result.js';
 
@@ -27,6 +27,19 @@ export function logReplaced(
   error: unknown,
   path: string | undefined,
 ): void {
+  if (TuttiError.is(error, 'PAYLOAD_TOO_LARGE')) {
+    logger.error('the result of a task is too large to be sent; the task is failed', {
+      taskId: result.taskId,
+      workflowId: result.workflowInstanceId,
+      status: result.status,
+      error: error.message,
+    });
+    return;
+  }
+  if (path === undefined && !(error instanceof HttpError)) {
+    logger.error('the result of a task cannot be sent; the task is failed', lostPayload(result, error));
+    return;
+  }
   if (path === undefined) {
     logger.error('the server refuses a result; the task is failed instead', lostPayload(result, error));
     return;

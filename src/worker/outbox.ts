@@ -224,7 +224,8 @@ export class Outbox {
       logger.info('the server has taken the results that it had refused', { results: this.#delivered });
       this.#delivered = 0;
     }
-    onSettled(entry, (await didResultCount(client, entry, logger)) ? outcome.status : 'LATE');
+    const { body } = outcome;
+    onSettled(entry, (await didResultCount(client, { ...entry, body }, logger)) ? body.status : 'LATE');
   }
 
   /** An earlier try has reached the server after all, or the task is over. */

@@ -1,4 +1,5 @@
 import { describeThrown } from '../core/errors.js';
+import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import { sleep } from '../core/sleep.js';
 import type { TaskClient } from '../conductor/task-client.js';
@@ -6,6 +7,7 @@ import type { Task } from '../conductor/types.js';
 import type { Delivery } from './delivery.js';
 import type { ExclusiveGate } from './exclusive-gate.js';
 import { delayAfterPollError, idlePollGap } from './poll-backoff.js';
+import { isOfType } from './task-fields.js';
 import type { TaskReporter } from './task-reporter.js';
 import type { TaskRunner } from './task-runner.js';
 import { isNew, TaskSlots } from './task-slots.js';
@@ -71,6 +73,7 @@ export class PollLoop {
   /** Tasks on their way back that were never asked for. */
   readonly #surplus = new Set<Promise<unknown>>();
   readonly #turns = new TurnWatch();
+  readonly #foreigners = new LogLimiter();
   #pollIntervalMs: number;
   #wakeUp: () => void = () => undefined;
   #nap: AbortController | undefined;
@@ -83,7 +86,11 @@ export class PollLoop {
   constructor(options: PollLoopOptions) {
     this.#options = options;
     this.#pollIntervalMs = options.pollIntervalMs;
-    this.#slots = new TaskSlots({ ...options, onFreed: () => this.#wakeUp() });
+    this.#slots = new TaskSlots({
+      ...options,
+      onForeign: (task) => this.#handForeignBack(task),
+      onFreed: () => this.#wakeUp(),
+    });
   }
 
   /** Polls until {@link stop}, then resolves when every task has ended and its result is delivered or stored. */
@@ -179,10 +186,10 @@ export class PollLoop {
     this.#turns.turn(waitMs + (this.#options.requestLimitMs ?? REQUEST_LIMIT_MS));
     const answer = await this.#ask(count, waitMs, startedAt);
     this.#slots.release(count);
-    const tasks = this.#slots.withoutCopies(answer.tasks);
+    const tasks = this.#slots.withoutCopies(this.#withoutForeign(answer.tasks));
     if (answer.error !== undefined) await this.#failed(answer.error);
     else if (tasks.length > 0) await this.#hit(tasks, count, isLong);
-    // Nothing but copies of what is here is no reason to ask again at once.
+    // Nothing but copies of what is here, or what is not for this worker, is no reason to ask again at once.
     else if (isLong || answer.tasks.length > 0) await this.#waitIdle();
     else {
       this.#slots.isBusy = false;
@@ -227,6 +234,27 @@ export class PollLoop {
     for (const extra of tasks.slice(count)) this.#handBack(extra);
     this.#turns.turn(BEGIN_LIMIT_MS * tasks.length);
     await this.#slots.begin(tasks.slice(0, count));
+  }
+
+  #withoutForeign(tasks: readonly Task[]): Task[] {
+    return tasks.filter((task) => {
+      const isOurs = isOfType(task, this.#options.taskType);
+      if (!isOurs) this.#handForeignBack(task);
+      return isOurs;
+    });
+  }
+
+  /** The server puts it into the queue of its own type, where its worker finds it. */
+  #handForeignBack(task: Task): void {
+    const othersBefore = this.#foreigners.pass();
+    const level = othersBefore === undefined ? 'debug' : 'error';
+    this.#options.logger.log(level, 'the server sent a task of another type; it is handed back', {
+      taskId: task.taskId,
+      taskType: task.taskType,
+      polled: this.#options.taskType,
+      othersBefore: othersBefore === 0 ? undefined : othersBefore,
+    });
+    this.#handBack(task);
   }
 
   #handBack(task: Task): void {

@@ -1,5 +1,5 @@
 import { backoffDelay, type BackoffOptions } from '../core/backoff.js';
-import { describeThrown, HttpError } from '../core/errors.js';
+import { describeThrown, HttpError, TuttiError } from '../core/errors.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
 import type { Task } from '../conductor/types.js';
@@ -37,7 +37,8 @@ export function retryDelay(error: unknown, failures: number): number {
 
 /** How one try to bring a result to the server ended. */
 export type SendOutcome =
-  | { readonly kind: 'accepted'; readonly status: TaskResultStatus; readonly next: Task | undefined }
+  /** `body` is what the server took: the result, or the failure in its place. */
+  | { readonly kind: 'accepted'; readonly body: TaskResultBody; readonly next: Task | undefined }
   /** May succeed later. `body` is what has to be sent then. */
   | { readonly kind: 'retry'; readonly body: TaskResultBody; readonly error: unknown }
   /** Will never succeed. */
@@ -64,23 +65,31 @@ export async function sendResult(
   let body = result;
   for (;;) {
     try {
-      if (chain) return { kind: 'accepted', status: body.status, next: await client.updateAndPoll(body) };
+      if (chain) return { kind: 'accepted', body, next: await client.updateAndPoll(body) };
       await client.update(body);
-      return { kind: 'accepted', status: body.status, next: undefined };
+      return { kind: 'accepted', body, next: undefined };
     } catch (error) {
       const verdict = deliveryVerdict(error);
       if (verdict === 'retry' || verdict === 'retry-auth') return { kind: 'retry', body, error };
       if (verdict === 'unknown-task' || body !== result) return { kind: 'refused', error };
       const path =
-        error instanceof HttpError ? undefined : findUnserialisable(result.outputData, 'outputData');
+        error instanceof HttpError || isTooLarge(error)
+          ? undefined
+          : findUnserialisable(result.outputData, 'outputData');
       onPayloadLost(result, error, path);
       body = substitute(result, error, path);
     }
   }
 }
 
+/** Nothing was sent: there is more than can be. */
+export function isTooLarge(error: unknown): boolean {
+  return TuttiError.is(error, 'PAYLOAD_TOO_LARGE');
+}
+
 function substitute(result: TaskResultBody, error: unknown, path: string | undefined): TaskResultBody {
-  const what = error instanceof HttpError ? 'the server refused the result' : 'the result cannot be sent';
+  const unsent = isTooLarge(error) ? 'the result is too large' : 'the result cannot be sent';
+  const what = error instanceof HttpError ? 'the server refused the result' : unsent;
   const reason =
     path === undefined
       ? `${what} (${result.status}): ${describeThrown(error)}`

@@ -1,6 +1,7 @@
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { TaskResultStatus, type TaskResultBody } from '../conductor/task-result.js';
+import { problemOf } from '../conductor/task-shape.js';
 import type { Task } from '../conductor/types.js';
 import { TaskContext, withTaskContext } from './task-context.js';
 import { executionLimit } from './execution-limit.js';
@@ -71,7 +72,8 @@ export class TaskRunner {
       onProgress: (progress) => this.#options.onProgress(task.taskId, progress),
     });
     const limit = new ExecutionLimit(context, this.limitOf(task));
-    const execution = this.#execute(context);
+    const problem = problemOf(task);
+    const execution = problem === undefined ? this.#execute(context) : refused(problem);
     const running = {
       task,
       hasEnded: false,
@@ -142,6 +144,12 @@ export class TaskRunner {
 function failureOf({ status, reasonForIncompletion, stack }: TaskOutcome): TaskFailure | undefined {
   if (status === TaskResultStatus.COMPLETED || status === TaskResultStatus.IN_PROGRESS) return undefined;
   return { status, reason: reasonForIncompletion ?? 'the worker gave no reason', stack };
+}
+
+/** The end of a task that the server sent in a form in which nobody can execute it. */
+function refused(problem: string): Promise<Execution> {
+  const message = `the server sent a task that cannot be executed: ${problem}`;
+  return Promise.resolve({ kind: 'threw', thrown: new TuttiError('TASK_INVALID', message) });
 }
 
 /** The time limit of one execution, and the way to end it from outside. */

@@ -6,6 +6,7 @@ import type { Delivered, Delivery, Receipt } from './delivery.js';
 import type { ExclusiveGate } from './exclusive-gate.js';
 import { FailureLog } from './failure-log.js';
 import { poisonRecord } from './poison.js';
+import { isOfType } from './task-fields.js';
 import type { ReportedTask, TaskReporter } from './task-reporter.js';
 import type { RunningTask, TaskRunner } from './task-runner.js';
 
@@ -35,6 +36,9 @@ export interface TaskSlotsOptions {
   readonly gate: ExclusiveGate;
   readonly logger: Logger;
   readonly isPaused: () => boolean;
+  readonly taskType: string;
+  /** Gives back a task of another type, which came with the answer to an update. */
+  readonly onForeign: (task: Task) => void;
   /** A slot is free again. */
   readonly onFreed: () => void;
 }
@@ -192,11 +196,13 @@ export class TaskSlots {
     let arrival: Arrival | undefined = first;
     let cameAt = receivedAt;
     while (arrival !== undefined) {
-      const next: Task | undefined = await this.#runOne(arrival, {
-        receivedAt: cameAt,
-        responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
-        pollCount: arrival.task.pollCount,
-      });
+      const next = this.#unlessForeign(
+        await this.#runOne(arrival, {
+          receivedAt: cameAt,
+          responseTimeoutSeconds: arrival.task.responseTimeoutSeconds,
+          pollCount: arrival.task.pollCount,
+        }),
+      );
       cameAt = Date.now();
       // The task that has just been told is still here: an answer that brings it once more brings a copy.
       const isNext = next !== undefined && (isNew(next) ? !this.#isCopy(next) : await this.#mayRun(next));
@@ -205,6 +211,12 @@ export class TaskSlots {
       if (arrival !== undefined) await this.#options.reporter.started([this.#toReport(arrival)]);
     }
     this.#freeOne();
+  }
+
+  #unlessForeign(next: Task | undefined): Task | undefined {
+    if (next === undefined || isOfType(next, this.#options.taskType)) return next;
+    this.#options.onForeign(next);
+    return undefined;
   }
 
   #freeOne(): void {

@@ -23,13 +23,28 @@ describe('resolveHttpOptions', () => {
   it.each([
     ['http://localhost:8080/api', 'http://localhost:8080', '/api'],
     ['http://localhost:8080/api/', 'http://localhost:8080', '/api'],
-    ['https://c.example.com', 'https://c.example.com', ''],
+    ['https://c.example.com', 'https://c.example.com', '/api'],
+    ['https://c.example.com//', 'https://c.example.com', '/api'],
+    ['https://c.example.com/conductor', 'https://c.example.com', '/conductor'],
     ['https://c.example.com:443/a/b//', 'https://c.example.com', '/a/b'],
     ['HTTP://[::1]:80/api', 'http://[::1]', '/api'],
   ])('splits %s', (url, origin, basePath) => {
     const options = resolveHttpOptions({ serverUrl: url }, {});
     expect(options).toMatchObject({ origin, basePath });
     expect(options.baseUrl).toBe(origin + basePath);
+  });
+
+  it.each([
+    ['http://conductor:8080/api', { keyId: 'k', keySecret: 's' }, true],
+    ['http://192.0.2.1/api', { headers: { Authorization: 'Bearer x' } }, true],
+    ['http://conductor/api', { headers: { 'X-Team': 'blue' } }, false],
+    ['http://conductor/api', {}, false],
+    ['https://conductor/api', { keyId: 'k', keySecret: 's' }, false],
+    ['http://localhost:8080/api', { keyId: 'k', keySecret: 's' }, false],
+    ['http://127.0.0.1/api', { keyId: 'k', keySecret: 's' }, false],
+    ['http://[::1]/api', { keyId: 'k', keySecret: 's' }, false],
+  ])('knows whether secrets go to %s in plain text (%j): %s', (url, secrets, expected) => {
+    expect(resolveHttpOptions({ serverUrl: url, ...secrets }, {}).exposesSecrets).toBe(expected);
   });
 
   it('has defaults and is frozen', () => {

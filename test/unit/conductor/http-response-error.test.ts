@@ -69,6 +69,23 @@ describe('statusError', () => {
     );
   });
 
+  it.each([
+    [
+      { validationErrors: [{ path: { toString: 1 }, message: [[]] }, null, 7] },
+      'validation failed ?: ?, ?: ?, ?: ?',
+    ],
+    [{ message: { toString: 1 }, error: ['x'] }, '{"message":{"toString":1},"error":["x"]}'],
+  ])('reads what is no text in an error body: %j', (body, expected) => {
+    expect(describeAnswer(answer(400, JSON.stringify(body)))).toBe(expected);
+  });
+
+  it('shows the first of very many validation errors', () => {
+    const validationErrors = Array.from({ length: 100_000 }, () => ({ path: 'p', message: 'm' }));
+    expect(describeAnswer(answer(400, JSON.stringify({ validationErrors })))).toMatch(
+      /^validation failed( p: m,?){20}$/,
+    );
+  });
+
   it('cuts long messages', () => {
     expect(statusError(request, answer(500, 'x'.repeat(100_000))).message.length).toBeLessThan(600);
   });

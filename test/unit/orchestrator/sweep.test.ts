@@ -14,15 +14,28 @@ const http = (status: number): HttpError =>
     status,
   });
 
+const tooLarge = new HttpError(
+  'HTTP_BODY',
+  'more than 10 bytes',
+  { method: 'GET', path: '/', status: 200 },
+  { details: { maxAnswerBytes: 10 } },
+);
+
 /** Finds the tasks that it holds; a task that is given back is with nobody any more. */
 class Server extends FakeTaskClient {
   readonly queries: string[] = [];
   tasks: Task[] = [];
   fails: Error | undefined;
+  /** Larger pages are answered with more than the client reads. */
+  maxPage = Infinity;
+  /** Too large by itself. */
+  hugeAt = -1;
 
   override search(query: string, { start = 0, size = 100 } = {}): Promise<SearchResult<Task>> {
     this.queries.push(query);
     if (this.fails !== undefined) return Promise.reject(this.fails);
+    if (size > this.maxPage || (start <= this.hugeAt && this.hugeAt < start + size))
+      return Promise.reject(tooLarge);
     const type = /taskType='(.*?)'/.exec(query)?.[1];
     const results = this.tasks.filter((task) => task.taskType === type && task.status === 'IN_PROGRESS');
     return Promise.resolve({ totalHits: results.length, results: results.slice(start, start + size) });
@@ -50,6 +63,19 @@ const settle = (ms = 100): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
+
+describe('a search whose answer is too large', () => {
+  it('is made in smaller pages, and passes over what is too large by itself', async () => {
+    const { server, sweeper } = open();
+    server.maxPage = 10;
+    server.hugeAt = 3;
+    server.tasks = Array.from({ length: 20 }, (_, index) => withWorker(`t-${index}`, 'dead-1'));
+    sweeper.sweepDead(dead, nobody);
+    await settle();
+    const left = server.tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.taskId);
+    expect(left).toEqual(['t-3']);
+  });
+});
 
 describe('a sweep for dead processes', () => {
   it('gives back what they were given without anyone knowing, with the output that was there, and nothing else', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import { HttpError, type HttpErrorCode } from '../../../src/core/errors.js';
+import { HttpError, TuttiError, type HttpErrorCode } from '../../../src/core/errors.js';
 import type { Task } from '../../../src/conductor/types.js';
 import type { TaskResultBody } from '../../../src/conductor/task-result.js';
 import { Delivery } from '../../../src/worker/delivery.js';
@@ -296,4 +296,29 @@ describe('Delivery', () => {
       expect(getTask).not.toHaveBeenCalled();
     });
   });
+});
+
+test('a result that is too large to be sent fails its task, which is no late result, however long it took', async () => {
+  const client = new FakeTaskClient();
+  const logger = new RecordingLogger();
+  const tooLarge = new TuttiError(
+    'PAYLOAD_TOO_LARGE',
+    'about 800.0 MB are more than the 64.0 MB that can be sent',
+  );
+  client.answers.update = ({ status }) =>
+    status === 'COMPLETED' ? Promise.reject(tooLarge) : Promise.resolve();
+  client.answers.getTask = () => Promise.resolve(makeTask('t-1', { status: 'FAILED_WITH_TERMINAL_ERROR' }));
+  const receipt = { receivedAt: Date.now() - 60_000, responseTimeoutSeconds: 1 };
+  const delivered = await new Delivery({ client, logger }).deliver(resultOf(), false, receipt);
+  expect(delivered.end).toBe('FAILED_WITH_TERMINAL_ERROR');
+  expect(client.results).toMatchObject([
+    {
+      status: 'FAILED_WITH_TERMINAL_ERROR',
+      reasonForIncompletion:
+        'the result is too large (COMPLETED): about 800.0 MB are more than the 64.0 MB that can be sent',
+    },
+  ]);
+  expect(logger.at('error')).toHaveLength(1);
+  expect(logger.text).toContain('the result of a task is too large to be sent; the task is failed');
+  expect(logger.text).not.toMatch(/refuse|too late/);
 });

@@ -756,3 +756,47 @@ test('results are by the id of the process, whatever the worker says', async () 
   });
   await bench.stopped();
 });
+
+describe('a task of another type', () => {
+  const foreign = (taskId: string): Task => makeTask(taskId, { taskType: 'pay', taskDefName: 'pay' });
+
+  it('in the answer to a poll is handed back, not executed; the next poll waits', async () => {
+    const bench = await new Bench(2).startIdle();
+    bench.client.push(foreign('t-1'));
+    await bench.pass(10);
+    expect(bench.client.updates).toMatchObject([
+      { taskId: 't-1', status: 'IN_PROGRESS', callbackAfterSeconds: 0 },
+    ]);
+    expect(bench.begun).toEqual([]);
+    expect(bench.logger.at('error').join()).toContain('the server sent a task of another type');
+    // A server that sends nothing else is not asked again and again.
+    const { length } = bench.client.polls;
+    bench.client.answers.poll = () => Promise.resolve([foreign('t-1')]);
+    await bench.pass(INTERVAL_MS * 10);
+    expect(bench.client.polls.length).toBeLessThan(length + 12);
+    delete bench.client.answers.poll;
+    bench.client.push(makeTask('t-2'));
+    await bench.pass(LONG_MS);
+    expect(bench.begun).toEqual(['t-2']);
+  });
+
+  it('in the answer to an update is handed back', async () => {
+    const bench = new Bench(1);
+    bench.client.push(makeTask('t-1'), makeTask('t-2'));
+    bench.client.answers.updateAndPoll = () => Promise.resolve(foreign('t-3'));
+    bench.start();
+    await bench.pass(INTERVAL_MS + 50);
+    await bench.end('t-1');
+    await bench.pass(10);
+    expect(bench.client.updates).toMatchObject([{ taskId: 't-3', status: 'IN_PROGRESS' }]);
+    await bench.pass(INTERVAL_MS * 2);
+    expect(bench.begun).toEqual(['t-1', 't-2']);
+  });
+
+  it('is executed when its definition has the name that was polled', async () => {
+    const bench = await new Bench(1).startIdle();
+    bench.client.push(makeTask('t-1', { taskType: 'SIMPLE' }));
+    await bench.pass(10);
+    expect(bench.begun).toEqual(['t-1']);
+  });
+});

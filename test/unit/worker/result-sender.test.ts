@@ -20,7 +20,7 @@ it('searches an output that cannot be written as JSON once', async () => {
     false,
     ({ taskId }, _error, path) => lost.push([taskId, path]),
   );
-  expect(outcome).toMatchObject({ kind: 'accepted', status: 'FAILED_WITH_TERMINAL_ERROR' });
+  expect(outcome).toMatchObject({ kind: 'accepted', body: { status: 'FAILED_WITH_TERMINAL_ERROR' } });
   expect(client.results).toMatchObject([
     { reasonForIncompletion: 'the output cannot be written as JSON: outputData.id: a BigInt' },
   ]);

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
+import { shapeTask } from '../../../src/conductor/task-shape.js';
 import type { Task } from '../../../src/conductor/types.js';
 import { NonRetryableError } from '../../../src/worker/non-retryable-error.js';
 import { taskContext, type TaskContext } from '../../../src/worker/task-context.js';
@@ -328,4 +329,20 @@ describe('time limit and abort', () => {
     await vi.advanceTimersByTimeAsync(24 * 3_600_000);
     expect(running.hasEnded).toBe(false);
   });
+});
+
+test('a task with a field that cannot be used fails without being executed, and says which', async () => {
+  let executed = 0;
+  const shaped = shapeTask(makeTask('t-1', { referenceTaskName: [['deep']] as unknown as string }));
+  if (!('task' in shaped)) throw new Error(shaped.problem);
+  const running = runnerFor(() => executed++).start(shaped.task);
+  expect(await running.result).toMatchObject({
+    taskId: 't-1',
+    status: 'FAILED',
+    reasonForIncompletion: expect.stringContaining(
+      'the server sent a task that cannot be executed: expected `referenceTaskName` to be a string, got an array',
+    ),
+  });
+  await running.ended;
+  expect(executed).toBe(0);
 });
