@@ -1,12 +1,17 @@
+import { show } from '../core/options.js';
 import type { Task } from '../conductor/types.js';
 import type { ReportedTask, TaskEnd, TaskReporter } from '../worker/task-reporter.js';
-import type { FinishedEntry, StartedEntry, TaskMark } from './messages.js';
+import { MAX_PROGRESS_LENGTH, type FinishedEntry, type StartedEntry, type TaskMark } from './messages.js';
 import type { OrchestratorChannel } from './orchestrator-channel.js';
 
 /** A claim that is not answered in this time is allowed: the orchestrator may be busy, the task must not be lost. */
 const CLAIM_WAIT_MS = 30_000;
 /** The search that follows takes seconds: to tell more often says nothing new, and costs when many updates are refused. */
 const UNCERTAIN_MS = 1_000;
+/** The time between two messages of progress. */
+const PROGRESS_MS = 250;
+/** Longer references come from a server that is out of its mind: the beginning tells them apart as well. */
+const MAX_REFERENCE_LENGTH = 1_000;
 
 /**
  * Keeps the orchestrator's ledger: what starts and ends within one turn of the event loop goes in one message. A
@@ -24,6 +29,9 @@ export class ChannelReporter {
   #started: StartedEntry[] = [];
   #marks: [number, TaskMark][] = [];
   #finished: FinishedEntry[] = [];
+  #duplicates = 0;
+  readonly #progress = new Map<number, string | number>();
+  #progressTimer: NodeJS.Timeout | undefined;
   #uncertain: 'told' | 'again' | undefined;
   #flush: Promise<void> | undefined;
   /** Of the newest message; those before it are written before it. */
@@ -41,10 +49,11 @@ export class ChannelReporter {
       releasing: (taskId) => this.#addMark(taskId, 'releasing'),
       stored: (taskId, isOnDisk = true) => void this.#addMark(taskId, isOnDisk ? 'stored' : 'kept'),
       finished: (taskId, end) => this.finished(taskId, end),
-      progress: (taskId, progress) => {
-        const ref = this.#refs.get(taskId);
-        if (ref !== undefined) this.#channel.send({ type: 'progress', ref, progress });
+      duplicate: () => {
+        this.#duplicates++;
+        void this.#flushSoon();
       },
+      progress: (taskId, progress) => this.#addProgress(taskId, progress),
       mayRun: (task) => this.#claim(task),
       uncertain: () => this.#tellUncertain(),
     };
@@ -79,6 +88,7 @@ export class ChannelReporter {
     if (ref === undefined) return;
     this.#refs.delete(taskId);
     this.#taskIds.delete(ref);
+    this.#progress.delete(ref);
     this.#finished.push([ref, end]);
     void this.#flushSoon();
   }
@@ -98,12 +108,12 @@ export class ChannelReporter {
         task.taskId,
         task.workflowInstanceId,
         worker,
-        task.responseTimeoutSeconds,
-        limitMs ?? 0,
+        amount(task.responseTimeoutSeconds),
+        amount(limitMs),
         deaths,
         begins,
-        task.referenceTaskName,
-        task.retryCount,
+        referenceOf(task),
+        amount(task.retryCount),
         Object.keys(task.outputData).length > 0,
       ]);
     }
@@ -125,6 +135,23 @@ export class ChannelReporter {
     setTimeout(mayTellAgain, UNCERTAIN_MS).unref();
   }
 
+  /** At most a few messages a second, however often a task reports: the newest of each task counts. */
+  #addProgress(taskId: string, progress: string | number): void {
+    const ref = this.#refs.get(taskId);
+    if (ref === undefined) return;
+    this.#progress.set(ref, progress);
+    if (this.#progressTimer === undefined) this.#sendProgress();
+  }
+
+  #sendProgress(): void {
+    this.#progressTimer = undefined;
+    if (this.#progress.size === 0) return;
+    const progress = [...this.#progress].map(([ref, value]) => [ref, shortProgress(value)] as const);
+    this.#channel.send({ type: 'progress', progress });
+    this.#progress.clear();
+    this.#progressTimer = setTimeout(() => this.#sendProgress(), PROGRESS_MS).unref();
+  }
+
   #addMark(taskId: string, mark: TaskMark): Promise<void> {
     const ref = this.#refs.get(taskId);
     if (ref === undefined) return Promise.resolve();
@@ -142,14 +169,14 @@ export class ChannelReporter {
       };
       const timer = setTimeout(() => settle(true), CLAIM_WAIT_MS);
       this.#claims.set(claim, settle);
-      const { taskId, workflowInstanceId, referenceTaskName: reference, retryCount } = task;
+      const { taskId, workflowInstanceId } = task;
       const isSent = this.#channel.send({
         type: 'claim',
         claim,
         taskId,
         workflowInstanceId,
-        reference,
-        retryCount,
+        reference: referenceOf(task),
+        retryCount: amount(task.retryCount),
       });
       if (!isSent) settle(true);
     });
@@ -159,13 +186,30 @@ export class ChannelReporter {
     this.#flush ??= this.#written = new Promise((resolve) => {
       setImmediate(() => {
         const [started, marks, finished] = [this.#started, this.#marks, this.#finished];
+        const duplicates = this.#duplicates;
+        this.#duplicates = 0;
         this.#started = [];
         this.#marks = [];
         this.#finished = [];
         this.#flush = undefined;
-        resolve(this.#channel.written({ type: 'tasks', started, marks, finished }));
+        resolve(this.#channel.written({ type: 'tasks', started, marks, finished, duplicates }));
       });
     });
     return this.#flush;
   }
+}
+
+/** Servers send what they like: what is not a number of 0 or more is 0. */
+function amount(value: number | undefined): number {
+  return value !== undefined && Number.isFinite(value) && value > 0 ? value : 0;
+}
+
+function referenceOf({ referenceTaskName }: { readonly referenceTaskName: unknown }): string {
+  return typeof referenceTaskName === 'string' ? referenceTaskName.slice(0, MAX_REFERENCE_LENGTH) : '';
+}
+
+function shortProgress(progress: unknown): string | number {
+  if (typeof progress === 'number' && Number.isFinite(progress)) return progress;
+  const text = typeof progress === 'string' ? progress : show(progress);
+  return text.length <= MAX_PROGRESS_LENGTH ? text : `${text.slice(0, MAX_PROGRESS_LENGTH - 1)}…`;
 }

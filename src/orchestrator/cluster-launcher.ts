@@ -2,7 +2,8 @@ import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { setPriority } from 'node:os';
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import { openEnvelope, type Envelope, type OrchestratorMessage, type WorkerMessage } from './messages.js';
+import { guardChannel } from './channel-guard.js';
+import { openEnvelope, type Envelope, type OrchestratorMessage } from './messages.js';
 import {
   ProcessLauncher,
   type LaunchedProcess,
@@ -77,7 +78,8 @@ class ClusterProcess implements LaunchedProcess {
   readonly #stderr = new TextTail();
   #closeTimer: NodeJS.Timeout | undefined;
   #hasEnded = false;
-  #onMessage: (message: WorkerMessage) => void = () => undefined;
+  #onMessage: (received: object) => void = () => undefined;
+  #onUnreadable: (problem: string) => void = () => undefined;
   #onEnd: (end: ProcessEnd) => void = () => undefined;
 
   constructor(worker: ClusterWorker, watch: ProcessWatch) {
@@ -96,9 +98,10 @@ class ClusterProcess implements LaunchedProcess {
     this.pid = child.pid;
     watch.add(this.pid);
     worker.on('message', (received: unknown) => {
-      const message = openEnvelope<WorkerMessage>(received);
+      const message = openEnvelope(received);
       if (message !== undefined) this.#onMessage(message);
     });
+    guardChannel(child, (problem) => this.#onUnreadable(problem));
     child.stderr?.on('data', (chunk: Buffer) => {
       process.stderr.write(chunk);
       this.#stderr.push(chunk);
@@ -110,8 +113,12 @@ class ClusterProcess implements LaunchedProcess {
     });
   }
 
-  onMessage(listener: (message: WorkerMessage) => void): void {
+  onMessage(listener: (received: object) => void): void {
     this.#onMessage = listener;
+  }
+
+  onUnreadable(listener: (problem: string) => void): void {
+    this.#onUnreadable = listener;
   }
 
   onEnd(listener: (end: ProcessEnd) => void): void {

@@ -93,6 +93,11 @@ export class Ledger {
     }
   }
 
+  /** Copies of tasks that run already, which were not run. */
+  recordDuplicates(count: number): void {
+    this.counts.DUPLICATE += count;
+  }
+
   recordProgress(ref: number, progress: string | number): void {
     const task = this.#tasks.get(ref);
     if (task !== undefined) task.progress = progress;
@@ -104,6 +109,11 @@ export class Ledger {
 
   tasks(): LedgerTask[] {
     return [...this.#tasks.values()];
+  }
+
+  /** Whether a task in flight has this number. */
+  hasRef(ref: number): boolean {
+    return this.#tasks.has(ref);
   }
 
   has(task: LedgerTask): boolean {

@@ -10,14 +10,15 @@ export interface Envelope<M> {
   readonly tutti: M;
 }
 
-/** The message of ours that has come; `undefined` when it is somebody else's. */
-export function openEnvelope<M extends OrchestratorMessage | WorkerMessage>(
-  received: unknown,
-): M | undefined {
+/** What is in an envelope of ours, not checked yet; `undefined` when the message is somebody else's. */
+export function openEnvelope(received: unknown): object | undefined {
   if (typeof received !== 'object' || received === null) return undefined;
-  const { tutti } = received as Partial<Envelope<M>>;
+  const { tutti } = received as Partial<Envelope<unknown>>;
   return typeof tutti === 'object' && tutti !== null ? tutti : undefined;
 }
+
+/** What a task reports as its progress is cut off there. */
+export const MAX_PROGRESS_LENGTH = 500;
 
 /** One task that has arrived in a worker process; numbers instead of names keep the message short. */
 export type StartedEntry = readonly [
@@ -110,12 +111,17 @@ export type WorkerMessage =
       readonly started: readonly StartedEntry[];
       readonly marks: readonly (readonly [ref: number, mark: TaskMark])[];
       readonly finished: readonly FinishedEntry[];
+      /** Copies of tasks that run already, which were not run. */
+      readonly duplicates: number;
     }
   /** Asks whether a task that was delivered before may be run; answered by `claimed`. */
   | ({ readonly type: 'claim'; readonly claim: number } & ClaimedTask)
   /** A poll or update broke off: the server may have given this process a task that it does not know of. */
   | { readonly type: 'uncertain' }
-  | { readonly type: 'progress'; readonly ref: number; readonly progress: string | number }
+  | {
+      readonly type: 'progress';
+      readonly progress: readonly (readonly [ref: number, progress: string | number])[];
+    }
   /** The event loop answers. */
   | ({ readonly type: 'beat' } & Beat)
   /**

@@ -1,4 +1,5 @@
 import { describeThrown, stackOf, TuttiError } from '../core/errors.js';
+import { readOrchestratorMessage } from './message-check.js';
 import {
   openEnvelope,
   type Envelope,
@@ -24,10 +25,14 @@ export class OrchestratorChannel {
     });
   }
 
-  onMessage(listener: (message: OrchestratorMessage) => void): void {
+  /** @param onProblem - called with what is wrong with a message that is in an envelope of ours, but is none of ours */
+  onMessage(listener: (message: OrchestratorMessage) => void, onProblem: (problem: string) => void): void {
     process.on('message', (received) => {
-      const message = openEnvelope<OrchestratorMessage>(received);
-      if (message !== undefined) listener(message);
+      const content = openEnvelope(received);
+      if (content === undefined) return;
+      const read = readOrchestratorMessage(content);
+      if ('problem' in read) onProblem(read.problem);
+      else listener(read.message);
     });
   }
 
@@ -47,11 +52,19 @@ export class OrchestratorChannel {
 
 export function errorReport(thrown: unknown): ErrorReport {
   return {
-    name: nameOf(thrown),
+    name: nameOf(thrown).slice(0, MAX_NAME_LENGTH),
     message: describeThrown(thrown),
     stack: stackOf(thrown),
-    code: TuttiError.is(thrown) ? thrown.code : undefined,
+    code: codeOf(thrown),
   };
+}
+
+const MAX_NAME_LENGTH = 200;
+
+function codeOf(thrown: unknown): string | undefined {
+  // An error of another copy of the package, or one that only looks like it.
+  const code: unknown = TuttiError.is(thrown) ? thrown.code : undefined;
+  return typeof code === 'string' ? code.slice(0, MAX_NAME_LENGTH) : undefined;
 }
 
 /** Whatever was thrown, this can be sent. */

@@ -1,4 +1,4 @@
-import type { OrchestratorMessage, WorkerMessage } from './messages.js';
+import type { OrchestratorMessage } from './messages.js';
 import type { ProcessLimits } from './slot-plan.js';
 
 /** What a worker process is started for; travels in its environment. Holds no credentials. */
@@ -32,7 +32,10 @@ export interface ProcessEnd {
 export interface LaunchedProcess {
   readonly pid: number;
   send(message: OrchestratorMessage): void;
-  onMessage(listener: (message: WorkerMessage) => void): void;
+  /** Called with what has come in an envelope of ours, not checked yet. */
+  onMessage(listener: (received: object) => void): void;
+  /** Called once, when nothing more can be read from its channel; with the reason, as a sentence about "it". */
+  onUnreadable(listener: (problem: string) => void): void;
   /** Called once, when the process is gone and its messages and standard error are read. */
   onEnd(listener: (end: ProcessEnd) => void): void;
   /** SIGKILL for the process and everything that it started. */

@@ -1,5 +1,13 @@
 import { Ledger, type EndCounts, type LedgerTask } from './ledger.js';
-import type { Beat, ErrorReport, OrchestratorMessage, ReadyWorker, WorkerMessage } from './messages.js';
+import { readWorkerMessage } from './message-check.js';
+import type {
+  Beat,
+  ErrorReport,
+  OrchestratorMessage,
+  ReadyWorker,
+  StartedEntry,
+  WorkerMessage,
+} from './messages.js';
 import { ProcessFigures } from './process-figures.js';
 import type { ProcessInspector } from './process-inspector.js';
 import type { LaunchedProcess, ProcessEnd, ProcessMarker } from './process-launcher.js';
@@ -79,7 +87,8 @@ export class SlotProcess {
       const text = `it was not ready within ${options.readyTimeoutMs} ms (readyTimeout)`;
       this.kill({ text, cause: 'not-ready', isByTask: false });
     }, options.readyTimeoutMs);
-    launched.onMessage((message) => this.#receive(message));
+    launched.onMessage((received) => this.#read(received));
+    launched.onUnreadable((text) => this.kill({ text, isByTask: true }));
     launched.onEnd((end) => {
       clearTimeout(this.#readyTimer);
       listener.ended(this, end);
@@ -212,6 +221,53 @@ export class SlotProcess {
       : { worker: this.#plan.workers[latest]?.key ?? this.#plan.name, overdueMs };
   }
 
+  /** What is not a valid message ends the process: what it has, and what it does, cannot be known any more. */
+  #read(received: object): void {
+    const read = readWorkerMessage(received);
+    const problem = 'problem' in read ? read.problem : this.#contradictionIn(read.message);
+    if (problem !== undefined)
+      return this.kill({ text: `it sent a message that is not valid: ${problem}`, isByTask: true });
+    if ('message' in read) this.#receive(read.message);
+  }
+
+  /** What cannot be, for all that is known of the process. */
+  #contradictionIn(message: WorkerMessage): string | undefined {
+    const isReady = this.readyAt !== undefined;
+    const { length } = this.#plan.workers;
+    switch (message.type) {
+      case 'ready':
+        if (isReady) return 'ready was sent before';
+        return message.workers.length === length
+          ? undefined
+          : `ready.workers must have ${length} entries, got ${message.workers.length}`;
+      case 'beat':
+        return message.loops.length <= length
+          ? undefined
+          : `beat.loops must have ${length} entries, got ${message.loops.length}`;
+      case 'tasks':
+        if (!isReady) return 'tasks was sent before ready';
+        return this.#contradictionInStarted(message.started);
+      case 'failed':
+      case 'claim':
+      case 'uncertain':
+      case 'progress':
+      case 'stopped':
+        return undefined;
+    }
+  }
+
+  #contradictionInStarted(started: readonly StartedEntry[]): string | undefined {
+    const refs = new Set<number>();
+    for (const [index, [ref, , , worker]] of started.entries()) {
+      const path = `tasks.started[${index}]`;
+      if (refs.has(ref) || this.ledger.hasRef(ref))
+        return `${path}[0]: a task in flight has the number ${ref}`;
+      if (worker >= this.#plan.workers.length) return `${path}[3]: there is no worker ${worker}`;
+      refs.add(ref);
+    }
+    return undefined;
+  }
+
   #receive(message: WorkerMessage): void {
     switch (message.type) {
       case 'ready':
@@ -226,9 +282,11 @@ export class SlotProcess {
         this.error = message.error;
         return;
       case 'tasks':
+        this.ledger.recordDuplicates(message.duplicates);
         return this.ledger.record(message.started, message.marks, message.finished, performance.now());
       case 'progress':
-        return this.ledger.recordProgress(message.ref, message.progress);
+        for (const [ref, progress] of message.progress) this.ledger.recordProgress(ref, progress);
+        return;
       case 'beat':
         this.beat = message;
         this.#isDebugged = message.isDebugged;

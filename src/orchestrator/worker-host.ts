@@ -1,5 +1,5 @@
 import { url as inspectorUrl } from 'node:inspector';
-import { ConfigurationError, describeThrown, stackOf } from '../core/errors.js';
+import { ConfigurationError, describeThrown, stackOf, TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { StateMachine } from '../core/state-machine.js';
 import { sleep, within } from '../core/sleep.js';
@@ -61,7 +61,10 @@ export class WorkerHost {
   /** Never returns: the process ends. */
   async run(): Promise<never> {
     this.#guardProcess();
-    this.#channel.onMessage((message) => this.#obey(message));
+    this.#channel.onMessage(
+      (message) => this.#obey(message),
+      (problem) => void this.#misunderstood(problem),
+    );
     this.#channel.onGone(() => void this.#finishAsOrphan());
     try {
       this.#hosted = await this.#options.build();
@@ -151,6 +154,13 @@ export class WorkerHost {
     await sleep(graceMs * (ORPHAN_EXIT_SHARE - ORPHAN_ABORT_SHARE));
     logger.error('tasks were cut off because the orchestrator is gone', { tasks: this.#loops.inFlight });
     process.exit(EXIT_CODES.failed);
+  }
+
+  /** Whether it was an order that matters, nobody knows. */
+  async #misunderstood(problem: string): Promise<never> {
+    const text = `the orchestrator sent a message that is not valid: ${problem}`;
+    this.#options.logger.error(text);
+    return await this.#fail(new TuttiError('PROCESS_FAILED', text), EXIT_CODES.failed);
   }
 
   /** Tells what went wrong and ends the process. */

@@ -82,7 +82,10 @@ export class TaskContext {
     else this.#lines.push({ log: String(line), createdTime: Date.now() });
   }
 
-  /** Tells the orchestrator that the task is getting on: a share from 0 to 1, or a word of where it is. */
+  /**
+   * Shows in `status()` how far the task has got: a share from 0 to 1, or a few words. Call it as often as you like: the newest
+   * value is sent a few times a second, and text is cut off after 500 characters.
+   */
   progress(progress: string | number): void {
     this.#onProgress(progress);
   }

@@ -41,6 +41,8 @@ export abstract class TaskReporter {
   abstract stored(taskId: string, isOnDisk?: boolean): void;
   /** Tells that the server has the result, or that there will be none. */
   abstract finished(taskId: string, end: TaskEnd): void;
+  /** Tells that a copy of a task that runs already has come, and was not run. */
+  abstract duplicate(): void;
   abstract progress(taskId: string, progress: string | number): void;
   /** Whether a task that was delivered before may be run: false when this application is running it. */
   abstract mayRun(task: Task): Promise<boolean>;

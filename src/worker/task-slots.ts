@@ -189,6 +189,7 @@ export class TaskSlots {
 
   #tellOfCopy({ taskId }: Task): void {
     this.#options.logger.warn('a task was delivered while it runs already; this copy is not run', { taskId });
+    this.#options.reporter.duplicate();
   }
 
   /** One place, from a task to its last chained successor. */

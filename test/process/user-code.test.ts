@@ -48,3 +48,49 @@ test('nobody reads the standard error of the application any more: it goes on', 
   app.signal('SIGTERM');
   expect(await app.ended()).toEqual({ code: 0, signal: null });
 });
+
+test('what is not a valid message ends that worker process only, with a reason that names it', async () => {
+  const app = start('app', {
+    serverUrl: server().url,
+    workers: ['act', 'other'],
+    bootstrap: { restart: { initialDelay: 1, maxDelay: 1 } },
+  });
+  await app.ready();
+  const otherPid = await app.workerPid('other');
+  for (const [action, reason] of [
+    ['forge', 'was killed: it sent a message that is not valid: tasks.started must be a list, got undefined'],
+    ['garble', 'was killed: it wrote something to its channel that is not JSON'],
+    ['babble', 'was killed: it sent a message of more than 16 MB over its channel'],
+  ] as const) {
+    const taskId = await server().run('act', { action });
+    const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
+    expect(reasonForIncompletion).toContain(reason);
+    expect(app.stderr).toContain(reason);
+  }
+  expect(await app.slot('other')).toMatchObject({ pid: otherPid, restarts: 0 });
+
+  // The other direction: code of the main program.
+  const pid = (await app.slot('act', (slot) => slot.state === 'ready')).pid!;
+  app.tellWorkers({ hello: 'workers' });
+  app.tellWorkers({ tutti: { type: 'cancel', ref: 'all' } });
+  const slot = await app.slot('act', (one) => one.state === 'ready' && one.pid !== pid);
+  expect(slot.lastError).toContain(
+    'failed: the orchestrator sent a message that is not valid: cancel.ref must be a whole number of 0 or more, got "all"',
+  );
+  const next = await server().run('act', { action: 'echo' });
+  await server().has(next, 'COMPLETED');
+  app.signal('SIGTERM');
+  expect((await app.ended()).code).toBe(0);
+});
+
+test('progress without measure is cut off, and neither holds the application up nor gets lost', async () => {
+  const app = start('app', { serverUrl: server().url });
+  await app.ready();
+  const taskId = await server().run('act', { action: 'boast', ms: 3_000 });
+  const { tasks } = await app.slot('act', (slot) => String(slot.tasks[0]?.progress).startsWith('19999 x'));
+  expect(String(tasks[0]!.progress)).toHaveLength(500);
+  expect((await app.status()).loopDelayMs).toBeLessThan(1_000);
+  await server().has(taskId, 'COMPLETED');
+  app.signal('SIGTERM');
+  expect((await app.ended()).code).toBe(0);
+});

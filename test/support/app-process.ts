@@ -180,6 +180,11 @@ export class AppProcess {
     this.#ask({ type: 'crash' });
   }
 
+  /** Sends a message to every worker process, as code of the main program can. */
+  tellWorkers(message: object): void {
+    this.#ask({ type: 'tellWorkers', message });
+  }
+
   /** Nobody reads its standard error from now on, as when a log shipper has died. */
   leaveStderr(): void {
     this.#process.stderr?.destroy();

@@ -17,7 +17,8 @@ export class FakeProcess implements LaunchedProcess {
   /** What its workers would tell of their tasks. */
   readonly reporter = new ChannelReporter(new FakeChannel((message) => this.say(message)));
   wasKilled = false;
-  #onMessage: (message: WorkerMessage) => void = () => undefined;
+  #onMessage: (received: object) => void = () => undefined;
+  #onUnreadable: (problem: string) => void = () => undefined;
   #onEnd: (end: ProcessEnd) => void = () => undefined;
 
   constructor(
@@ -31,8 +32,17 @@ export class FakeProcess implements LaunchedProcess {
     if (message.type === 'stop' && this.behaviour.obeysStop) queueMicrotask(() => this.leave());
   }
 
-  onMessage(listener: (message: WorkerMessage) => void): void {
+  onMessage(listener: (received: object) => void): void {
     this.#onMessage = listener;
+  }
+
+  onUnreadable(listener: (problem: string) => void): void {
+    this.#onUnreadable = listener;
+  }
+
+  /** Nothing more can be read from its channel. */
+  breakChannel(problem: string): void {
+    this.#onUnreadable(problem);
   }
 
   onEnd(listener: (end: ProcessEnd) => void): void {
@@ -45,7 +55,12 @@ export class FakeProcess implements LaunchedProcess {
   }
 
   say(message: WorkerMessage): void {
-    this.#onMessage(message);
+    this.sayAnything(message);
+  }
+
+  /** Whatever it is, as it arrives. */
+  sayAnything(message: object): void {
+    this.#onMessage(JSON.parse(JSON.stringify(message)) as object);
   }
 
   sayReady(): void {
@@ -119,7 +134,7 @@ class FakeChannel extends OrchestratorChannel {
     this.#say = say;
   }
   override send(message: WorkerMessage): boolean {
-    this.#say(structuredClone(message));
+    this.#say(message);
     return true;
   }
   override written(message: WorkerMessage): Promise<void> {

@@ -28,6 +28,9 @@ export class FakeTaskReporter extends TaskReporter {
   override finished(taskId: string, end: TaskEnd): void {
     this.events.push(`finished ${taskId} ${end}`);
   }
+  override duplicate(): void {
+    this.events.push('duplicate');
+  }
   override progress(taskId: string, progress: string | number): void {
     this.events.push(`progress ${taskId} ${progress}`);
   }

@@ -43,7 +43,8 @@ function bothEnds(): {
     const made = new Ledger();
     for (const message of channel.messages) {
       if (message.type === 'tasks') made.record(message.started, message.marks, message.finished, 1_000);
-      if (message.type === 'progress') made.recordProgress(message.ref, message.progress);
+      if (message.type === 'progress')
+        for (const [ref, progress] of message.progress) made.recordProgress(ref, progress);
     }
     return made;
   };
@@ -203,6 +204,13 @@ describe('Ledger', () => {
     expect(ledger).toMatchObject({ size: 0, counts: { COMPLETED: 1 } });
     expect(ledger.settle()).toEqual([]);
     expect(seen).toEqual(['+a', '+b', '-a', '-b']);
+  });
+
+  it('counts copies that were not run', () => {
+    const ledger = new Ledger();
+    ledger.recordDuplicates(2);
+    ledger.recordDuplicates(0);
+    expect(ledger).toMatchObject({ size: 0, ended: 0, counts: { DUPLICATE: 2, COMPLETED: 0 } });
   });
 
   it('takes no notice of ends and progress of tasks that it does not know', () => {

@@ -659,6 +659,7 @@ describe('a task that runs already', () => {
     bench.client.push(makeTask('other'));
     await bench.pass(INTERVAL_MS + 100);
     expect(bench.begun).toEqual(['other']);
+    expect(bench.reporter.events.filter((event) => event === 'duplicate')).toHaveLength(1);
     await bench.stopped();
   });
 
@@ -671,6 +672,7 @@ describe('a task that runs already', () => {
     bench.client.push(...tasks('a', 'b'));
     await bench.pass(INTERVAL_MS + 100);
     expect(bench.begun).toEqual(['a', 'b']);
+    expect(bench.reporter.events.filter((event) => event === 'duplicate')).toHaveLength(2);
     await bench.end('a');
     await bench.end('b');
     // Nothing was given back that runs, and no place is lost.
