@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeThrown } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
+import { printableLines } from '../core/printable.js';
 import { didYouMean } from '../core/options.js';
 import { isOwnFolder } from '../core/private-files.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
@@ -64,8 +65,10 @@ export interface CommandContext {
  */
 export async function outboxCommand(
   args: readonly string[],
-  context: CommandContext = terminal(),
+  given: CommandContext = terminal(),
 ): Promise<number> {
+  // Ids and output come from whoever wrote the files.
+  const context: CommandContext = { ...given, print: (text) => given.print(printableLines(text)) };
   try {
     const { positionals, values } = parseArgs({
       args: [...args],

@@ -1,4 +1,6 @@
-import { stackOf } from './errors.js';
+import { types } from 'node:util';
+import { describeThrown, stackOf } from './errors.js';
+import { oneLine, printableLines } from './printable.js';
 import { shared } from './shared.js';
 
 /** Ordered from quiet to talkative. */
@@ -107,36 +109,122 @@ function onceToConsole(): (error: unknown) => void {
   };
 }
 
-/** One line per entry on standard error: time, level, message, fields as `key=value`. */
+/** How {@link ConsoleLogger} writes an entry. */
+export const LOG_FORMATS = ['text', 'json'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/**
+ * Writes entries to standard error.
+ *
+ * `text`: one line an entry, with time, level, message and fields as `key=value`; stacks and tables follow on indented
+ * lines. Control characters are shown, never written: nobody can forge a line or reach the terminal with a text.
+ *
+ * `json`: one object a line, with `time` (ISO 8601), `level`, `message` and the fields. An error is an object with `name`,
+ * `message`, `code` and `stack`.
+ */
 export class ConsoleLogger extends Logger {
   readonly #threshold: number;
   readonly #write: (line: string) => void;
+  readonly #format: (entry: Entry) => string;
 
   constructor(
     level: LogLevel = 'info',
     write: (line: string) => void = (line) => void process.stderr.write(line),
+    format: LogFormat = 'text',
   ) {
     super();
     this.#threshold = LOG_LEVELS.indexOf(level);
     this.#write = write;
+    this.#format = format === 'json' ? jsonEntry : textEntry;
   }
 
-  override log(level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields = {}): void {
+  override log(level: Level, message: string, fields: LogFields = {}): void {
     if (LOG_LEVELS.indexOf(level) > this.#threshold) return;
-    let line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}`;
-    for (const [key, value] of Object.entries(fields)) {
-      if (value !== undefined) line += ` ${key}=${formatValue(value)}`;
-    }
-    this.#write(`${line}\n`);
+    this.#write(
+      `${this.#format({ time: new Date().toISOString(), level, message: String(message), fields })}\n`,
+    );
   }
 }
 
+interface Entry {
+  readonly time: string;
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** Texts of several lines that are to be read as such. */
+const BLOCKS: readonly string[] = ['stack', 'stderr', 'table'];
+
+function textEntry({ time, level, message, fields }: Entry): string {
+  let line = `${time} ${level.toUpperCase().padEnd(5)} ${oneLine(message)}`;
+  let blocks = '';
+  for (const [key, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    if (BLOCKS.includes(key) && typeof value === 'string') {
+      blocks += block(value);
+      continue;
+    }
+    const isError = looksLikeError(value);
+    line += ` ${oneLine(key)}=${formatValue(isError ? describeThrown(value) : value)}`;
+    if (isError) blocks += block(stackOf(value));
+  }
+  return line + blocks;
+}
+
+/** Indented, so that no line of it is taken for an entry. */
+function block(text: string): string {
+  return `\n${printableLines(text)}`.replaceAll('\n', '\n    ');
+}
+
 function formatValue(value: unknown): string {
-  if (typeof value === 'string') return /^[\w.:/@#-]+$/.test(value) ? value : JSON.stringify(value);
+  if (typeof value === 'string' && /^[\w.:/@#-]+$/.test(value)) return value;
   try {
-    if (value instanceof Error) return JSON.stringify(stackOf(value));
-    return JSON.stringify(value) ?? String(value);
+    return withoutUnsafe(JSON.stringify(value) ?? String(value));
   } catch {
     return '(cannot be shown)';
   }
+}
+
+function jsonEntry({ time, level, message, fields }: Entry): string {
+  // Without prototype: a field may have any name.
+  const own = Object.assign(Object.create(null) as Record<string, unknown>, { time, level, message });
+  for (const [key, value] of Object.entries(fields)) {
+    // A field must not be taken for what every entry has.
+    own[Object.hasOwn(own, key) ? `${key}_` : key] = jsonValue(value);
+  }
+  return withoutUnsafe(JSON.stringify(own));
+}
+
+function jsonValue(value: unknown): unknown {
+  try {
+    if (looksLikeError(value)) return jsonError(value);
+    return JSON.stringify(value) === undefined && value !== undefined ? String(value) : value;
+  } catch {
+    return '(cannot be shown)';
+  }
+}
+
+function jsonError(error: Error): object {
+  const { name, code } = error as { name?: unknown; code?: unknown };
+  return {
+    name: String(name),
+    message: describeThrown(error),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    stack: stackOf(error),
+  };
+}
+
+/** Errors of another realm are no instances of this one's class. */
+function looksLikeError(value: unknown): value is Error {
+  try {
+    return types.isNativeError(value) || value instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
+/** JSON escapes the first control characters only. Within its strings, and there alone, others can stand. */
+function withoutUnsafe(json: string): string {
+  return oneLine(json);
 }

@@ -1,5 +1,6 @@
 import { TuttiError } from '../core/errors.js';
 import { nativeCallFile, takeNativeCalls } from '../core/native-call-record.js';
+import { oneLine, printableLines } from '../core/printable.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { MemoryKiller } from './memory-killer.js';
 import type { ErrorReport } from './messages.js';
@@ -65,13 +66,13 @@ export function causeOfDeath(death: ProcessDeath): RestartCause {
 /** One sentence for logs, events and the reason of failed tasks: who died of what, and in which native function. */
 export function describeDeath(slot: string, death: ProcessDeath): string {
   const sentence = whoDiedOfWhat(slot, death);
-  return death.nativeCall === undefined ? sentence : `${sentence} while calling ${death.nativeCall}`;
+  return death.nativeCall === undefined ? sentence : `${sentence} while calling ${oneLine(death.nativeCall)}`;
 }
 
 function whoDiedOfWhat(slot: string, death: ProcessDeath): string {
   const who = `worker process ${slot} (pid ${death.pid})`;
   if (death.killedFor !== undefined) return `${who} was killed: ${death.killedFor.text}`;
-  if (death.error !== undefined) return `${who} failed: ${death.error.message}`;
+  if (death.error !== undefined) return `${who} failed: ${printableLines(death.error.message)}`;
   const { code, signal } = death.end;
   if (isHeapExhausted(death)) {
     const limit = death.heapMb === undefined ? '' : ` (heapLimit ${death.heapMb} MB)`;
@@ -86,6 +87,13 @@ function whoDiedOfWhat(slot: string, death: ProcessDeath): string {
 
 function isHeapExhausted({ end }: ProcessDeath): boolean {
   return /heap out of memory|Reached heap limit/i.test(end.stderrTail);
+}
+
+/** Its last lines on standard error, with the stack of the error that it reported, should that not be among them. */
+export function lastWordsOf({ error, end }: Pick<ProcessDeath, 'error' | 'end'>): string {
+  const stack = printableLines(error?.stack ?? '');
+  if (stack === '' || end.stderrTail.includes(stack.split('\n')[1]?.trim() ?? stack)) return end.stderrTail;
+  return `${end.stderrTail}\n${stack}`.trimStart();
 }
 
 /** The error that stands for a death: what the process reported, or its standard error where it could not. */

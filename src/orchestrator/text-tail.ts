@@ -1,4 +1,7 @@
-/** Keeps the last lines of a stream of text. */
+import { stripVTControlCharacters } from 'node:util';
+import { printableLines } from '../core/printable.js';
+
+/** Keeps the last lines of a stream of text. They end up in reasons, logs and terminals: colours are taken out of them. */
 export class TextTail {
   readonly #maxBytes: number;
   readonly #maxLines: number;
@@ -18,10 +21,11 @@ export class TextTail {
     }
   }
 
-  /** The last lines, without trailing white space. */
+  /** The last lines, without trailing white space; control characters are shown. */
   text(): string {
     const bytes = Buffer.concat(this.#chunks);
     const text = bytes.subarray(Math.max(0, bytes.length - this.#maxBytes)).toString('utf8');
-    return text.trimEnd().split('\n').slice(-this.#maxLines).join('\n');
+    const printable = printableLines(stripVTControlCharacters(text));
+    return printable.trimEnd().split('\n').slice(-this.#maxLines).join('\n');
   }
 }

@@ -62,6 +62,16 @@ describe('tutti outbox list', () => {
     expect(text).toMatch(/mail-2 +running +t3 +COMPLETED/);
   });
 
+  test('shows control characters of ids and output, and writes none of them', async () => {
+    const taskId = 't1\n2026-01-01 forged\u001b[2J\u009b31m\u202e';
+    await application('shop-1', [taskId], true);
+    const list = await run('list');
+    expect(list.text).toContain('t1\\n2026-01-01 forged\\u001b[2J\\u009b31m\\u202e  COMPLETED');
+    const drop = await run('drop', '--all');
+    for (const { text } of [list, drop]) expect(text).not.toMatch(/[\u009b\u202e]|\p{Cc}(?<!\n)/u);
+    expect(drop.text).toContain('t1\\n2026');
+  });
+
   test('says that nothing is there', async () => {
     expect(await run('list')).toEqual({ code: 0, text: 'the outbox is empty' });
   });

@@ -1,5 +1,10 @@
 import { describe, expect, it, test } from 'vitest';
-import { deathError, describeDeath, type ProcessDeath } from '../../../src/orchestrator/process-death.js';
+import {
+  deathError,
+  describeDeath,
+  lastWordsOf,
+  type ProcessDeath,
+} from '../../../src/orchestrator/process-death.js';
 
 const OOM = 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory';
 
@@ -22,6 +27,22 @@ const error = {
   code: undefined,
 };
 
+describe('lastWordsOf', () => {
+  test.each<[string, ProcessDeath, string]>([
+    ['nothing', death(), ''],
+    ['its last lines', death({ end: { stderrTail: 'boom' } }), 'boom'],
+    ['the stack of the error that it reported', death({ error }), error.stack],
+    ['its last lines with the stack', death({ error, end: { stderrTail: 'boom' } }), `boom\n${error.stack}`],
+    [
+      'its last lines that have the stack already, in whatever form',
+      death({ error, end: { stderrTail: '"stack":"Error: no database\\n    at main.js:1"' } }),
+      '"stack":"Error: no database\\n    at main.js:1"',
+    ],
+  ])('are %s', (_title, given, text) => {
+    expect(lastWordsOf(given)).toBe(text);
+  });
+});
+
 describe('describeDeath', () => {
   test.each<[string, ProcessDeath, string]>([
     ['an exit', death({ end: { code: 3 } }), 'exited with code 3'],
@@ -42,6 +63,15 @@ describe('describeDeath', () => {
       'a native call',
       death({ nativeCall: 'libsum.so get_sum', end: { signal: 'SIGSEGV' } }),
       'died of signal SIGSEGV while calling libsum.so get_sum',
+    ],
+    [
+      'an error and a native call with control characters',
+      death({
+        error: { ...error, message: 'a\nb\u001b[2J' },
+        nativeCall: 'x\n\u009b',
+        end: { code: 1 },
+      }),
+      'failed: a\nb\\u001b[2J while calling x\\n\\u009b',
     ],
   ])('%s', (_title, given, text) => {
     expect(describeDeath('greet#1', given)).toBe(`worker process greet#1 (pid 42) ${text}`);

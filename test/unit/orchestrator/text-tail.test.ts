@@ -16,6 +16,8 @@ describe('TextTail', () => {
     ['the last bytes', ['abcdefgh'], [3], 'fgh'],
     ['the last bytes of many pieces', ['aaaa', 'bbbb', 'cccc'], [6], 'bbcccc'],
     ['a piece that fits exactly', ['aaaa', 'bbbb'], [4], 'bbbb'],
+    ['colours, without them', ['\u001b[31mred\u001b[39m\r\nplain'], [], 'red\nplain'],
+    ['control characters, shown', ['a\u0007b\u0085c\u202ed\te'], [], 'a\\u0007b\\u0085c\\u202ed\te'],
     ['letters of several bytes, cut between pieces', ['gr', 'ü', 'ße\n'], [], 'grüße'],
   ])('%s', (_title, chunks, limits, expected) => {
     expect(tailOf(chunks, ...limits)).toBe(expected);
