@@ -20,7 +20,7 @@ export interface ConductorClients {
   readonly tasks: TaskClient;
   readonly workflows: WorkflowClient;
   readonly metadata: MetadataClient;
-  /** Waits for requests under way and closes the connections. */
+  /** Ends every `waitFor()`, waits for requests under way and closes the connections. */
   close(): Promise<void>;
 }
 
@@ -39,11 +39,15 @@ export async function createConductorClients(
     transport === undefined ? await axiosTransport(options) : transport(options),
     logger,
   );
+  const closing = new AbortController();
   return {
     tasks: new HttpTaskClient(api),
-    workflows: new WorkflowClient(api),
+    workflows: new WorkflowClient(api, closing.signal),
     metadata: new MetadataClient(api),
-    close: () => api.close(),
+    close: () => {
+      closing.abort();
+      return api.close();
+    },
   };
 }
 

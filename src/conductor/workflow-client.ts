@@ -1,4 +1,4 @@
-import { HttpError } from '../core/errors.js';
+import { HttpError, TuttiError } from '../core/errors.js';
 import { sleep } from '../core/sleep.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import { ANSWER_LIMITS } from './answer-limits.js';
@@ -19,9 +19,12 @@ export interface WaitOptions {
 /** The workflow endpoints of a Conductor server. Every method can throw an {@link HttpError}. */
 export class WorkflowClient {
   readonly #api: ApiClient;
+  readonly #closing: AbortSignal | undefined;
 
-  constructor(api: ApiClient) {
+  /** @param closing - aborts when the clients are closed */
+  constructor(api: ApiClient, closing?: AbortSignal) {
     this.#api = api;
+    this.#closing = closing;
   }
 
   /** Starts a workflow and returns its id. */
@@ -103,28 +106,43 @@ export class WorkflowClient {
    * Waits until the workflow has ended, and returns it with its tasks. A server that does not answer in between
    * is asked again.
    *
-   * @throws HttpError HTTP_TIMEOUT when it has not ended in time, with the last failure as cause; the signal's
+   * @throws HttpError HTTP_TIMEOUT when it has not ended in time, with the last failure as cause; TuttiError
+   * `CLIENT_CLOSED` when the clients are closed meanwhile, by a signal that stops the application, say; the signal's
    * reason after an abort
    */
   async waitFor(workflowId: string, options: WaitOptions = {}): Promise<Workflow> {
-    const { timeoutMs = 60_000, pollIntervalMs = 200, signal } = options;
+    const { timeoutMs = 60_000, pollIntervalMs = 200 } = options;
+    const signals = [options.signal, this.#closing].filter((one) => one !== undefined);
+    const signal = AbortSignal.any(signals);
     const deadline = performance.now() + timeoutMs;
     let last = 'not known';
     let failure: unknown;
     for (;;) {
       try {
-        const { status } = await this.get(workflowId, { includeTasks: false, ...(signal && { signal }) });
-        if (TERMINAL.includes(status)) return await this.get(workflowId, signal && { signal });
+        const { status } = await this.get(workflowId, { includeTasks: false, signal });
+        if (TERMINAL.includes(status)) return await this.get(workflowId, { signal });
         [last, failure] = [status, undefined];
       } catch (error) {
+        this.#throwIfClosed(workflowId, last);
         if (!(error instanceof HttpError) || !error.isRetryable) throw error;
         failure = error;
       }
       const left = deadline - performance.now();
       if (left <= 0) throw notEnded(workflowId, last, timeoutMs, failure);
       await sleep(Math.min(pollIntervalMs, left), signal);
-      signal?.throwIfAborted();
+      this.#throwIfClosed(workflowId, last);
+      signal.throwIfAborted();
     }
+  }
+
+  #throwIfClosed(workflowId: string, status: string): void {
+    if (this.#closing?.aborted !== true) return;
+    throw new TuttiError(
+      'CLIENT_CLOSED',
+      `waitFor() did not see the end of the workflow ${workflowId}, its status is ${status}: the clients were closed, ` +
+        'as they are when the orchestrator stops',
+      { details: { workflowId, workflowStatus: status } },
+    );
   }
 
   async #idFrom(request: ApiRequest): Promise<string> {

@@ -24,6 +24,7 @@ export const ERROR_CODES = {
   PAYLOAD_TOO_LARGE: 'What was to be sent to the server is larger than what can be sent; nothing was sent.',
   TASK_INVALID:
     'The server sent a task with a field that cannot be used; the task fails without being executed.',
+  CLIENT_CLOSED: 'A wait was ended because its clients were closed, as when the application is stopped.',
   HTTP_BODY: 'The server answered something that is not the JSON it should be (HTML, cut off, wrong shape).',
   TASK_FAILED: 'A task failed; the server may retry it.',
   TASK_TERMINAL: 'A task failed for good; the server must not retry it.',

@@ -22,8 +22,11 @@ export interface ServerConnection {
   readonly directory: RunDirectory | undefined;
   /** Takes the credentials out of a text that comes from elsewhere. */
   readonly redact?: (text: string) => string;
-  /** The clients for programs, with the credentials of the workers; made at the first call, closed with the rest. */
+  /** The clients for programs, with the credentials of the workers; made at the first call. */
   clients(): Promise<ConductorClients>;
+  /** Ends the waits of the clients for programs, and closes them. A program that still waits may end by that. */
+  closeClients?(): Promise<void>;
+  /** Closes everything else. */
   close(): Promise<void>;
 }
 

@@ -260,9 +260,10 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
 
   async #stop(hasGrace: boolean): Promise<void> {
     const { logger, guard } = this.#options;
+    const level = this.#state.is('running') ? 'info' : 'debug';
     this.#state.to('stopping');
     this.#onDecided();
-    const leaving = this.#supervisor?.stop(this.#options.stopGraceMs);
+    const leaving = this.#supervisor?.stop(this.#options.stopGraceMs, level);
     this.#armGrace = () => leaving?.armGrace();
     if (hasGrace) this.#armGrace();
     await leaving?.stopped;
@@ -272,7 +273,12 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       ?.close()
       .catch((error: unknown) => logger.warn('closing the connection failed', { error }));
     await this.#health?.close();
+    this.#supervisor?.reportStop();
     this.#finish();
+    // Last: an error of a wait that nobody catches ends the program.
+    await this.#server
+      ?.closeClients?.()
+      .catch((error: unknown) => logger.warn('closing the clients failed', { error }));
   }
 
   #finish(): void {

@@ -1,3 +1,4 @@
+import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 
 /** Ask for a stop; a second one for an end at once. */
@@ -66,6 +67,10 @@ export class SignalHandler {
    * for the process to go.
    */
   endSoon(exitCode: number): void {
+    // A program that still waits for a workflow ends by the error that says so; it was asked to end, and has not failed.
+    process.on('uncaughtExceptionMonitor', (error) => {
+      if (TuttiError.is(error, 'CLIENT_CLOSED')) process.once('exit', () => (process.exitCode = exitCode));
+    });
     const timer = setTimeout(() => {
       this.#logger.warn('all workers have stopped, but something keeps the program alive; ending it', {
         exitCode,

@@ -7,10 +7,12 @@ import { EXIT_CODES } from './exit-codes.js';
 import { LongTaskWatch } from './long-task-watch.js';
 import { MemoryKiller } from './memory-killer.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
+import { lastWordsOf } from './process-death.js';
 import { ProcInspector } from './process-inspector.js';
 import type { SlotDeath, SlotListener } from './slot-listener.js';
 import type { SlotOptions } from './slot-options.js';
 import { Slot } from './slot.js';
+import { StopReport } from './stop-report.js';
 import type { OrchestratorState } from './states.js';
 import type { SlotStatusView } from './status.js';
 import { TaskCustodian, type CustodyStatus } from './task-custodian.js';
@@ -44,6 +46,8 @@ export class Supervisor {
   readonly #longTasks: LongTaskWatch;
   readonly #lateWarnings = new LogLimiter(LATE_WARNING_MS);
   #timer: NodeJS.Timeout | undefined;
+  #stopReport: StopReport | undefined;
+  #resultsLeft = 0;
   #lookedAt = 0;
   /** By how much the last look at the processes was late. */
   loopDelayMs = 0;
@@ -78,8 +82,14 @@ export class Supervisor {
     for (const slot of this.slots) slot.start();
   }
 
-  /** Lets all processes finish and leave; `armGrace` begins the time after which they are told and killed. */
-  stop(graceMs: number): { stopped: Promise<void>; armGrace: () => void } {
+  /**
+   * Lets all processes finish and leave; `armGrace` begins the time after which they are told and killed.
+   *
+   * @param level - of the line at the end
+   */
+  stop(graceMs: number, level: 'info' | 'debug'): { stopped: Promise<void>; armGrace: () => void } {
+    const report = new StopReport(this.slots, this.#logger, level);
+    this.#stopReport = report;
     const timers: NodeJS.Timeout[] = [];
     const abort = (): void =>
       this.slots.forEach((slot) => slot.abort('the application stops and its grace period is nearly over'));
@@ -89,9 +99,11 @@ export class Supervisor {
     const stopped = Promise.all(this.slots.map((slot) => slot.stop())).then(() => {
       isOver = true;
       timers.forEach(clearTimeout);
+      report.processesGone();
     });
     const armGrace = (): void => {
       if (isOver || timers.length > 0) return;
+      report.endsIn(graceMs);
       timers.push(setTimeout(abort, graceMs * (1 - ABORT_SHARE)), setTimeout(kill, graceMs));
     };
     return { stopped, armGrace };
@@ -112,6 +124,7 @@ export class Supervisor {
       this.wasCutOff = true;
       return;
     }
+    this.#resultsLeft = left;
     if (left === 0) return;
     this.#logger.warn('results wait in the outbox for the next start: the server did not take them', {
       results: left,
@@ -119,6 +132,11 @@ export class Supervisor {
     });
     // In memory only, they are lost with this process.
     if (outboxFolder === undefined) this.wasCutOff = true;
+  }
+
+  /** Everything has stopped: says what became of the tasks meanwhile. */
+  reportStop(): void {
+    this.#stopReport?.finish(this.#resultsLeft);
   }
 
   status(): { slots: SlotStatusView[]; custody: CustodyStatus } {
@@ -196,7 +214,10 @@ export class Supervisor {
     givenUp: (slot, error) => {
       // While starting, the error of start() tells it.
       const level = this.#state.is('starting') ? 'debug' : 'error';
-      this.#logger.log(level, error.message, { slot: slot.plan.name, code: error.code });
+      // The last lines of its standard error follow on the first.
+      const [sentence = '', ...lastLines] = error.message.split('\n');
+      const stderr = lastLines.length === 0 ? undefined : lastLines.join('\n');
+      this.#logger.log(level, sentence, { slot: slot.plan.name, code: error.code, stderr });
       this.#events.emit('givenUp', { slot: slot.plan.name, error });
       this.#events.slotChanged();
     },
@@ -232,20 +253,22 @@ export class Supervisor {
 
   #died(slot: Slot, death: SlotDeath): void {
     const { reason, tasks, incarnation, workers, killedFor, pid, isClean } = death;
-    const { code, signal, stderrTail } = death.end;
+    const { code, signal } = death.end;
     const cutOff = this.custodian.processDied({
       tasks,
       incarnation,
       workers,
       mayHaveMore: death.mayHaveMore,
       reason,
-      stderrTail,
+      stderrTail: lastWordsOf(death),
       isByTask: killedFor?.isByTask ?? true,
     });
     const failedTasks = cutOff.map((result) => result.taskId);
     const isExpected =
       (isClean || this.#state.is('stopping')) && code === EXIT_CODES.clean && failedTasks.length === 0;
-    this.#logger.log(isExpected ? 'debug' : 'error', reason, { failedTasks });
+    this.#logger.log(isExpected ? 'debug' : 'error', reason, {
+      failedTasks: failedTasks.length === 0 ? undefined : failedTasks,
+    });
     if (this.#state.is('stopping') && !isExpected) this.wasCutOff = true;
     this.#events.emit('exit', {
       slot: slot.plan.name,

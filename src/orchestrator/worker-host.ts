@@ -180,8 +180,9 @@ export class WorkerHost {
     process.stderr.on('error', () => undefined);
     // After an error that nobody caught, the state of the process is unknown: report and leave.
     const fatal = (kind: string) => (error: unknown) => {
-      this.#options.logger.error(`${kind} in a worker process: ${describeThrown(error)}`);
-      process.stderr.write(`${stackOf(error)}\n`);
+      this.#options.logger.error(`${kind} in a worker process: ${describeThrown(error)}`, {
+        stack: stackOf(error),
+      });
       void this.#fail(error, EXIT_CODES.failed);
     };
     process.on('uncaughtException', fatal('uncaught exception'));

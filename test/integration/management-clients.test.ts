@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ClientFixture, TRANSPORTS } from '../support/client-fixture.js';
 
 describe.each(TRANSPORTS)('clients on $name', ({ Kind }) => {
@@ -80,6 +80,21 @@ describe.each(TRANSPORTS)('clients on $name', ({ Kind }) => {
       controller.abort(new Error('enough'));
       await expect(waiting).rejects.toThrow('enough');
       expect((await use.failure(workflows.waitFor('nope'))).status).toBe(404);
+    });
+
+    it('waits no longer once it is closed, and says for which workflow it did', async () => {
+      use.server.on('GET /workflow/w-1', { body: { workflowId: 'w-1', status: 'RUNNING' } });
+      const clients = await use.open();
+      const waiting = clients.workflows
+        .waitFor('w-1', { pollIntervalMs: 60_000 })
+        .catch((error: unknown) => error);
+      await vi.waitFor(() => expect(use.server.requests).toHaveLength(1));
+      await clients.close();
+      expect(await waiting).toMatchObject({
+        code: 'CLIENT_CLOSED',
+        message: expect.stringContaining('the end of the workflow w-1') as string,
+        details: { workflowId: 'w-1' },
+      });
     });
   });
 

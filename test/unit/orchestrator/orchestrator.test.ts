@@ -204,6 +204,54 @@ describe('start', () => {
   });
 });
 
+describe('what a stop logs', () => {
+  const infos = (logger: RecordingLogger): string[] => logger.at('info');
+
+  it('is one line at its end when it is quick: what became of the tasks, and how long it took', async () => {
+    const { orchestrator, launcher, logger } = await running();
+    const process = launcher.of('a:Worker#1');
+    process.behaviour.obeysStop = false;
+    await startTask(process, 'before', 'done', 'back');
+    process.reporter.forWorker(0).finished('before', 'COMPLETED');
+    await vi.advanceTimersByTimeAsync(1);
+    const stopped = orchestrator.stop();
+    process.reporter.forWorker(0).finished('done', 'FAILED');
+    process.reporter.forWorker(0).finished('back', 'HANDED_BACK');
+    await vi.advanceTimersByTimeAsync(1_200);
+    process.leave();
+    await settled(stopped, 10);
+    expect(infos(logger)).toEqual([
+      expect.stringMatching(/^stopped: 1 task finished, 1 given back in 1\.2 s$/),
+    ]);
+  });
+
+  it('says what it waits for, how long still, and what was cut off', async () => {
+    const { orchestrator, launcher, logger } = await running({ stopGraceMs: 20_000 });
+    launcher.of('a:Worker#1').behaviour.obeysStop = false;
+    await startTask(launcher.of('a:Worker#1'), 'one', 'two');
+    const { error } = await settled(orchestrator.stop(), 30_000);
+    expect(error).toBeUndefined();
+    expect(infos(logger)).toEqual([
+      'still stopping: 2 tasks in progress (a:Worker: 2); 15 s left',
+      'still stopping: 2 tasks in progress (a:Worker: 2); 5 s left',
+      expect.stringMatching(/^stopped: 0 tasks finished, 0 given back, 2 cut off in 20\.\d s$/),
+    ]);
+  });
+
+  it('names processes that have no task and do not leave, and a drain has no limit', async () => {
+    const { orchestrator, launcher, logger } = await running();
+    launcher.of('b:Worker#1').behaviour.obeysStop = false;
+    const drained = orchestrator.drain();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(infos(logger)).toEqual([
+      'still stopping: waiting for b:Worker#1 to close; there is no time limit',
+    ]);
+    launcher.of('b:Worker#1').leave();
+    await settled(drained);
+    expect(infos(logger)).toHaveLength(2);
+  });
+});
+
 describe("onStartupFailure: 'stop'", () => {
   it('stops the others and rejects with every reason', async () => {
     const { orchestrator, launcher, told, guard, state } = bench({ types: ['a', 'b', 'c'] });
