@@ -47,7 +47,7 @@ export type { WorkflowClient } from './conductor/workflow-client.js';
 export { ConfigurationError, ERROR_CODES, HttpError, IllegalStateError, TuttiError } from './core/errors.js';
 export type { ErrorCode, TuttiErrorOptions } from './core/errors.js';
 export { ConsoleLogger, Logger } from './core/logger.js';
-export type { LogFields, LogLevel } from './core/logger.js';
+export type { LogFields, LogFormat, LogLevel } from './core/logger.js';
 export { cancellationFlag } from './native/cancellation-flag.js';
 export { ffi } from './native/ffi-library.js';
 export type { Ffi, FfiFunctionTable, FfiLibraryFunction } from './native/ffi-library.js';

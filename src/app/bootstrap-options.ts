@@ -1,5 +1,5 @@
 import type { ContainerModule } from 'inversify';
-import type { Logger, LogLevel } from '../core/logger.js';
+import type { LogFormat, Logger, LogLevel } from '../core/logger.js';
 import type { ConductorConnection, HttpOptions } from '../conductor/http-options.js';
 import type { Transport } from '../conductor/transport.js';
 import type { RestartOptions } from '../orchestrator/restart-policy.js';
@@ -63,6 +63,11 @@ export interface BootstrapOptions {
   readonly logger?: Logger;
   /** Of the default logger. Environment: `CONDUCTOR_LOG_LEVEL`. @defaultValue 'info' */
   readonly logLevel?: LogLevel;
+  /**
+   * Of the default logger: lines to read, or one JSON object a line with `time`, `level`, `message` and fields.
+   * Environment: `CONDUCTOR_LOG_FORMAT`. @defaultValue 'text'
+   */
+  readonly logFormat?: LogFormat;
   /** `false`: call `start()` on the result yourself. @defaultValue true */
   readonly autoStart?: boolean;
   /**

@@ -1,7 +1,14 @@
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hostNames } from '../core/http-access.js';
-import { ConsoleLogger, LOG_LEVELS, type Logger, type LogLevel } from '../core/logger.js';
+import {
+  ConsoleLogger,
+  LOG_FORMATS,
+  LOG_LEVELS,
+  type LogFormat,
+  type Logger,
+  type LogLevel,
+} from '../core/logger.js';
 import {
   either,
   findProblems,
@@ -80,6 +87,7 @@ export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, Opt
   transport: rules.function,
   logger,
   logLevel: oneOf(...LOG_LEVELS),
+  logFormat: oneOf(...LOG_FORMATS),
   autoStart: rules.boolean,
   signals: rules.boolean,
   onStartupFailure: oneOf('stop', 'continue'),
@@ -149,7 +157,7 @@ export function readConfig(
     transport: options.transport,
     server: present(env['CONDUCTOR_SERVER_URL']) === undefined ? options.server : undefined,
     discover: discoverPatterns(options.discover),
-    logger: options.logger ?? new ConsoleLogger(logLevelFrom(options, env, problems)),
+    logger: loggerFrom(options, env, problems),
     handlesSignals: options.signals ?? true,
     onStartupFailure: options.onStartupFailure ?? 'stop',
     entry: entryPath(options.entry),
@@ -237,14 +245,25 @@ function isToken(token: unknown): boolean {
   return typeof token === 'string' && /^[\x21-\x7e]{16,1000}$/.test(token);
 }
 
-function logLevelFrom(options: BootstrapOptions, env: Environment, problems: string[]): LogLevel {
-  const text = present(env['CONDUCTOR_LOG_LEVEL'])?.toLowerCase();
-  if (text === undefined) return options.logLevel ?? 'info';
-  if ((LOG_LEVELS as readonly string[]).includes(text)) return text as LogLevel;
-  problems.push(
-    `environment: expected CONDUCTOR_LOG_LEVEL to be one of ${LOG_LEVELS.join(', ')}, got ${show(text)}`,
-  );
-  return 'info';
+function loggerFrom(options: BootstrapOptions, env: Environment, problems: string[]): Logger {
+  const level: LogLevel =
+    wordFrom('CONDUCTOR_LOG_LEVEL', LOG_LEVELS, env, problems) ?? options.logLevel ?? 'info';
+  const format: LogFormat =
+    wordFrom('CONDUCTOR_LOG_FORMAT', LOG_FORMATS, env, problems) ?? options.logFormat ?? 'text';
+  return options.logger ?? new ConsoleLogger(level, undefined, format);
+}
+
+function wordFrom<T extends string>(
+  variable: string,
+  words: readonly T[],
+  env: Environment,
+  problems: string[],
+): T | undefined {
+  const text = present(env[variable])?.toLowerCase();
+  const word = words.find((one) => one === text);
+  if (text !== undefined && word === undefined)
+    problems.push(`environment: expected ${variable} to be one of ${words.join(', ')}, got ${show(text)}`);
+  return word;
 }
 
 function discoverPatterns(discover: BootstrapOptions['discover']): readonly string[] {

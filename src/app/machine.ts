@@ -16,6 +16,8 @@ const MIN_HEAP_MB = 32;
 const TIGHT_HEAP_MB = 64;
 /** Node.js takes no more by itself, however much memory there is. */
 const MAX_HEAP_MB = 4_096;
+/** With more processes for each processor it is said. */
+const MANY_PER_PROCESSOR = 4;
 
 /** What the processes of the application have to share. */
 export interface Machine {
@@ -66,16 +68,23 @@ export function withHeapLimits(slots: readonly SlotPlan[], machine: Machine): Sl
   return slots.map((slot) => (open.includes(slot) ? { ...slot, limits: { ...slot.limits, heapMb } } : slot));
 }
 
+/** A line for the log. */
+interface MachineNote {
+  readonly level: 'info' | 'warn';
+  readonly text: string;
+}
+
 /** What whoever runs the application should know about so many processes on this machine. */
-export function machineWarnings(slots: readonly SlotPlan[], machine: Machine): string[] {
+export function machineNotes(slots: readonly SlotPlan[], machine: Machine): MachineNote[] {
   const { processors, containerMb, hostMb } = machine;
-  const warnings: string[] = [];
-  if (slots.length > processors) {
+  const notes: MachineNote[] = [];
+  // Workers mostly wait: a few for each processor are as it should be.
+  if (slots.length > processors * MANY_PER_PROCESSOR) {
     const cores = processors === 1 ? 'processor' : 'processors';
-    warnings.push(
-      `${slots.length} worker processes share ${processors} ${cores}: those that compute wait for each other; ` +
-        '`group` puts workers that mostly wait into one process',
-    );
+    const text =
+      `${slots.length} worker processes share ${processors} ${cores}: workers that compute slow each other down. ` +
+      '`group` puts workers that mostly wait into one process';
+    notes.push({ level: 'info', text });
   }
   const memoryMb = containerMb ?? hostMb;
   const leastHeapMb = Math.min(...slots.map((slot) => slot.limits?.heapMb ?? Infinity));
@@ -84,13 +93,13 @@ export function machineWarnings(slots: readonly SlotPlan[], machine: Machine): s
   // A small heap on a large machine is what somebody has asked for.
   const isTight = containerMb !== undefined && leastHeapMb < TIGHT_HEAP_MB;
   if (neededMb > memoryMb || isTight) {
-    warnings.push(
+    const text =
       `${slots.length} worker processes may need ${neededMb} MB, and there are ${memoryMb} MB ` +
-        `(smallest heap limit: ${leastHeapMb === Infinity ? 'none' : `${leastHeapMb} MB`}); use fewer processes, ` +
-        '`group` or more memory',
-    );
+      `(smallest heap limit: ${leastHeapMb === Infinity ? 'none' : `${leastHeapMb} MB`}); use fewer processes, ` +
+      '`group` or more memory';
+    notes.push({ level: 'warn', text });
   }
-  return warnings;
+  return notes;
 }
 
 function isRecycled({ limits = {} }: SlotPlan): boolean {

@@ -20,7 +20,7 @@ import { bootTable } from './boot-table.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
 import { discoveryRoot, resolveConfig, type Config, type Environment } from './config.js';
 import { discoverWorkers } from './discovery.js';
-import { machineWarnings, thisMachine, withHeapLimits } from './machine.js';
+import { machineNotes, thisMachine, withHeapLimits } from './machine.js';
 import { currentProcess, entryFile } from './role.js';
 import { planSlots, type ConfiguredWorker } from './slot-plan.js';
 import { stateFolders } from './state-folders.js';
@@ -74,7 +74,7 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   }
   const machine = thisMachine(env);
   const slots = withHeapLimits(planSlots(workers, machine.processors), machine);
-  for (const warning of machineWarnings(slots, machine)) config.logger.warn(warning);
+  for (const { level, text } of machineNotes(slots, machine)) config.logger.log(level, text);
   const guard = new OrphanGuard(config.logger);
   return new Orchestrator({
     ...config,
@@ -83,9 +83,9 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
     guard,
     connect: () => connect(config, entry, env),
     onStarted: (status) =>
-      config.logger.info(
-        `${basename(entry)} runs on ${status.serverUrl}\n${bootTable(workers, status, process.cwd())}`,
-      ),
+      config.logger.info(`${basename(entry)} has started; its workers poll ${status.serverUrl}`, {
+        table: bootTable(workers, status, process.cwd()),
+      }),
   });
 }
 
@@ -162,11 +162,14 @@ async function connect(config: Config, entry: string, env: Environment): Promise
     client,
     directory,
     redact: (text) => redactSecrets(text, secrets),
+    closeClients: async () => {
+      const made = await clients?.catch(() => undefined);
+      if (made !== undefined) await within(made.close(), CLOSE_WAIT_MS);
+    },
     clients: () => (clients ??= createConductorClients(connection, { logger, transport })),
     close: async () => {
       // A request that is not answered, for a token say, must not hold up the end.
       await within(client.close(), CLOSE_WAIT_MS);
-      await (await clients?.catch(() => undefined))?.close();
       await server?.close();
     },
   };

@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SteadyLogger, type Logger } from '../core/logger.js';
+import { mainFile } from '../core/main-file.js';
 import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
@@ -25,6 +27,7 @@ export async function runWorkerProcess(
   env: Environment,
 ): Promise<never> {
   const { config } = readConfig(options, env);
+  process.title = processTitle(marker.slot, mainFile());
   recordNativeCalls(nativeCallFile(marker.incarnation));
   const logger = new SteadyLogger(config.logger).child({ slot: marker.slot, pid: process.pid });
   const connection = { ...config.connection, serverUrl: marker.serverUrl };
@@ -36,6 +39,12 @@ export async function runWorkerProcess(
     build: () => buildWorkers(marker, options, env, logger),
   });
   return await host.run();
+}
+
+/** What `ps` and `top` show. Names come from programs, and this is read by other tools: nothing but plain characters. */
+export function processTitle(slot: string, main: string | undefined): string {
+  const title = `tutti: ${slot} of ${main === undefined ? 'a program' : basename(main)}`;
+  return title.replace(/[^\w .:#@/-]/g, '_');
 }
 
 /** A poll is given up soon after the server should have answered; it may have to wait for a token before. */

@@ -74,18 +74,45 @@ export function variableName(taskDefName: string, property: string): string {
   return `${PREFIX}${taskDefName.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${property}`;
 }
 
-/** A sentence for each variable that begins like ours but fits no worker or no property. */
+/** Variables that are no property of a worker and begin like these. A test compares them with the code. */
+export const TUTTI_VARIABLES = [
+  'TUTTI_HEALTH_ALLOWED_HOSTS',
+  'TUTTI_HEALTH_HOST',
+  'TUTTI_HEALTH_PORT',
+  'TUTTI_HEALTH_TOKEN',
+  'TUTTI_LONG_TASK_WARNING',
+  'TUTTI_NATIVE_BACKEND',
+  'TUTTI_NATIVE_PATH',
+  'TUTTI_ORPHAN_GRACE',
+  'TUTTI_READY_TIMEOUT',
+  'TUTTI_STATE_DIR',
+  'TUTTI_STOP_GRACE',
+] as const;
+
+/** A sentence for each variable that begins like ours and is none, or fits no worker or no property. */
 export function unknownVariables(taskTypes: readonly string[], env: Environment): string[] {
+  return [...unknownOfWorkers(taskTypes, env), ...unknownOfTutti(env)];
+}
+
+function unknownOfTutti(env: Environment): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('TUTTI_') && !(TUTTI_VARIABLES as readonly string[]).includes(name))
+    .map((name) => `${name} is set, but there is no such variable${suggestion(name, TUTTI_VARIABLES)}`);
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const nearest = didYouMean(name, known);
+  return nearest === undefined ? '' : `; did you mean ${nearest}?`;
+}
+
+function unknownOfWorkers(taskTypes: readonly string[], env: Environment): string[] {
   const names = ['ALL', ...taskTypes];
   const known = names.flatMap((name) =>
     Object.keys(WORKER_PROPERTIES).map((property) => variableName(name, property)),
   );
   return Object.keys(env)
     .filter((name) => name.startsWith(PREFIX) && !known.includes(name))
-    .map((name) => {
-      const nearest = didYouMean(name, known);
-      return `${name} is set, but no worker has it${nearest === undefined ? '' : `; did you mean ${nearest}?`}`;
-    });
+    .map((name) => `${name} is set, but no worker has it${suggestion(name, known)}`);
 }
 
 function parse(text: string, option: keyof WorkerOptions): unknown {

@@ -22,7 +22,7 @@ beforeEach(async () => {
 function startApp(): AppProcess {
   return start('../conductor/app', {
     serverUrl: server.url,
-    env: stateIn(folder(), { TUTTI_TEST_TYPE: type, CONDUCTOR_LOG_LEVEL: 'debug' }),
+    env: stateIn(folder(), { TEST_TUTTI_TYPE: type, CONDUCTOR_LOG_LEVEL: 'debug' }),
     bootstrap: { restart: { initialDelay: 1, maxDelay: 1, maxDeaths: 1_000 } },
   });
 }
@@ -142,7 +142,7 @@ test.each([1, 2, 5])(
     });
     const app = start('../conductor/app', {
       serverUrl: server.url,
-      env: stateIn(folder(), { TUTTI_TEST_TYPE: type }),
+      env: stateIn(folder(), { TEST_TUTTI_TYPE: type }),
       // The number of deaths is that of the default.
       bootstrap: { restart: { initialDelay: 1, maxDelay: 1 } },
     });

@@ -26,7 +26,7 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
   afterAll(() => server.stop());
 
   const startApp = (type: string): AppProcess =>
-    start('../conductor/app', { serverUrl: server.url, env: stateIn(folder(), { TUTTI_TEST_TYPE: type }) });
+    start('../conductor/app', { serverUrl: server.url, env: stateIn(folder(), { TEST_TUTTI_TYPE: type }) });
 
   /** The tasks are running when it resolves. */
   async function runTwo(app: AppProcess, type: string): Promise<string[]> {

@@ -10,7 +10,7 @@ import { vi } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** For a whole example; a real server looks after some things only now and then. */
 const LIMIT_MS = 100_000;
-const MARKER = 'TUTTI_EXAMPLE_RUN';
+const MARKER = 'TEST_TUTTI_EXAMPLE_RUN';
 
 export const EXAMPLES_FOLDER = join(ROOT, 'build', 'examples');
 export const MODULES_FOLDER = join(ROOT, 'node_modules');

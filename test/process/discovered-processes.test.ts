@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 test('each process loads the files of its own workers, the main process none', async () => {
-  const app = start('discovering', { serverUrl: server().url, env: { TUTTI_TEST_TRACE: trace } });
+  const app = start('discovering', { serverUrl: server().url, env: { TEST_TUTTI_TRACE: trace } });
   const { slots } = await app.ready();
   expect(slots.map((slot) => slot.slot)).toEqual(['act:AlphaWorker#1', 'other:beta#1']);
   expect(app.stderr).toContain('discovered/alpha.worker.js');
@@ -44,7 +44,7 @@ test('each process loads the files of its own workers, the main process none', a
 });
 
 test('a process that is started again loads its own file again', async () => {
-  const app = start('discovering', { serverUrl: server().url, env: { TUTTI_TEST_TRACE: trace } });
+  const app = start('discovering', { serverUrl: server().url, env: { TEST_TUTTI_TRACE: trace } });
   await app.ready();
   const before = loads();
   const lost = await server().run('other', { action: 'kill' });

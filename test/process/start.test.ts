@@ -65,7 +65,7 @@ describe('the processes of an application', () => {
     const app = start('app', { serverUrl: server().url, workers: ['act', 'twin'], env });
     const { slots } = await app.ready();
     const lines = app.stderr.split('\n');
-    expect(app.stderr).toContain(`app.js runs on ${server().url}`);
+    expect(app.stderr).toContain(`app.js has started; its workers poll ${server().url}`);
     const act = lines.find((line) => line.includes('ActWorker'));
     expect(act).toMatch(/act .*ActWorker.*build\/test\/fixtures\/process\/workers\.js.* 1 \[default\]/);
     expect(act).toContain(String(slots[0]?.pid));

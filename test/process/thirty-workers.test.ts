@@ -47,7 +47,7 @@ test(
     const app = start('discovering', {
       serverUrl: server().url,
       bootstrap: { discover: `${basename(folder)}/*.worker.js`, readyTimeout: LIMIT_MS },
-      env: { TUTTI_TEST_TRACE: trace },
+      env: { TEST_TUTTI_TRACE: trace },
     });
     await app.until(() => app.messages.some((one) => one.type === 'started'), 'all to be ready', LIMIT_MS);
     const readyMs = performance.now() - from;

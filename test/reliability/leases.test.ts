@@ -124,7 +124,7 @@ test('a heartbeat that is late because the embedding program blocks the orchestr
     serverUrl: faulty().url,
     workers: ['step'],
     env: stateIn(folder(), {
-      TUTTI_TEST_BLOCK_PRIMARY: '3000 3500',
+      TEST_TUTTI_BLOCK_PRIMARY: '3000 3500',
       CONDUCTOR_WORKER_STEP_BLOCKED_TIMEOUT: '2000',
     }),
   });

@@ -111,7 +111,7 @@ describe('a process is replaced by a fresh one', () => {
     const folder = mkdtempSync(join(tmpdir(), 'tutti-test-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const file = join(folder, 'do-not-start');
-    const app = limited({ CONDUCTOR_WORKER_PICKY_RECYCLE_AFTER_TASKS: '1', TUTTI_TEST_DO_NOT_START: file }, [
+    const app = limited({ CONDUCTOR_WORKER_PICKY_RECYCLE_AFTER_TASKS: '1', TEST_TUTTI_DO_NOT_START: file }, [
       'picky',
     ]);
     await app.ready();
@@ -163,7 +163,7 @@ describe('in a container with a memory limit', () => {
       await until(() => readFileSync(join(folder, 'cgroup.procs'), 'utf8') === '', 'the group to be empty');
       rmdirSync(folder);
     });
-    const app = limited({ TUTTI_TEST_CGROUP: folder, CONDUCTOR_WORKER_ACT_PROCESSES: '8' });
+    const app = limited({ TEST_TUTTI_CGROUP: folder, CONDUCTOR_WORKER_ACT_PROCESSES: '8' });
     const { slots } = await app.ready();
     const pids = slots.map((slot) => slot.pid!);
     const heaps = pids.map((pid) => Number(/--max-old-space-size=(\d+)/.exec(commandOf(pid))?.[1]));
@@ -189,7 +189,7 @@ describe('in a container with a memory limit', () => {
       await until(() => readFileSync(join(folder, 'cgroup.procs'), 'utf8') === '', 'the group to be empty');
       rmdirSync(folder);
     });
-    const app = limited({ TUTTI_TEST_CGROUP: folder });
+    const app = limited({ TEST_TUTTI_CGROUP: folder });
     await app.ready();
     const pid = await app.workerPid('act');
     // 600 MB · 0.9 - 100 MB for the orchestrator, three quarters of the rest.

@@ -106,7 +106,7 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
       serverUrl: server().url,
       workers: ['act'],
       bootstrap: { http: { requestTimeoutMs: 100 } },
-      env: { CONDUCTOR_WORKER_ACT_BLOCKED_TIMEOUT: '1000', TUTTI_TEST_DO_NOT_POLL: file },
+      env: { CONDUCTOR_WORKER_ACT_BLOCKED_TIMEOUT: '1000', TEST_TUTTI_DO_NOT_POLL: file },
     });
     await app.ready();
     const pid = await app.workerPid('act');
@@ -157,7 +157,7 @@ describe('a process that only seems to hang is left alone', () => {
   });
 
   test('closing its services for a while', async () => {
-    const app = supervised({ CONDUCTOR_WORKER_PICKY_BLOCKED_TIMEOUT: '1000', TUTTI_TEST_CLOSE_MS: '4500' }, [
+    const app = supervised({ CONDUCTOR_WORKER_PICKY_BLOCKED_TIMEOUT: '1000', TEST_TUTTI_CLOSE_MS: '4500' }, [
       'picky',
     ]);
     await app.ready();

@@ -16,7 +16,7 @@ import {
 import { until } from './until.js';
 
 const FIXTURES = fileURLToPath(new URL('../../build/test/fixtures/process/', import.meta.url));
-const MARKER = 'TUTTI_TEST_ID';
+const MARKER = 'TEST_TUTTI_ID';
 /** How long what a program started may take to be gone after the program. */
 const LEFTOVER_LIMIT_MS = 15_000;
 
@@ -63,7 +63,7 @@ export class AppProcess {
         PATH: process.env['PATH'],
         HOME: process.env['HOME'],
         [MARKER]: this.#id,
-        TUTTI_TEST_SETUP: JSON.stringify({ workers, bootstrap, listens } satisfies AppSetup),
+        TEST_TUTTI_SETUP: JSON.stringify({ workers, bootstrap, listens } satisfies AppSetup),
         ...(serverUrl === undefined ? {} : { CONDUCTOR_SERVER_URL: serverUrl }),
         ...env,
       },

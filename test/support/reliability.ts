@@ -37,7 +37,7 @@ export function stateIn(
 ): NonNullable<AppOptions['env']> {
   return {
     TUTTI_STATE_DIR: join(folder, 'state'),
-    TUTTI_TEST_EXECUTIONS: join(folder, 'executions'),
+    TEST_TUTTI_EXECUTIONS: join(folder, 'executions'),
     ...env,
   };
 }

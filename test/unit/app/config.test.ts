@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
 import { ConfigurationError } from '../../../src/core/errors.js';
 import { ConsoleLogger } from '../../../src/core/logger.js';
 import {
@@ -24,6 +24,41 @@ function configOf(options: object = {}, env: Environment = {}): Config {
 function problemsOf(options: object, env: Environment = {}): string[] {
   return resolveConfig({ logger, ...options }, env).problems;
 }
+
+describe('the format of the log', () => {
+  const written = (options: object, env: Environment = {}): string => {
+    const { config, problems } = resolveConfig(options, env);
+    expect(problems).toEqual([]);
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    config.logger.info('hello');
+    const line = String(write.mock.calls[0]![0]);
+    write.mockRestore();
+    return line;
+  };
+
+  test.each<[string, object, Environment, boolean]>([
+    ['text by default', {}, {}, false],
+    ['JSON by code', { logFormat: 'json' }, {}, true],
+    ['JSON by the environment, in whatever case', {}, { CONDUCTOR_LOG_FORMAT: 'JSON' }, true],
+    [
+      'text by the environment against the code',
+      { logFormat: 'json' },
+      { CONDUCTOR_LOG_FORMAT: 'text' },
+      false,
+    ],
+  ])('is %s', (_title, options, env, isJson) => {
+    expect(written(options, env)).toMatch(
+      isJson ? /^\{"time":"[^"]+","level":"info","message":"hello"\}\n$/ : / INFO {2}hello\n$/,
+    );
+  });
+
+  it('that is none is reported, also where a logger of the program is used', () => {
+    expect(problemsOf({ logFormat: 'xml' }, { CONDUCTOR_LOG_FORMAT: 'yaml' })).toEqual([
+      'bootstrap(): expected `logFormat` to be one of "text", "json", got "xml" (string)',
+      'environment: expected CONDUCTOR_LOG_FORMAT to be one of text, json, got "yaml" (string)',
+    ]);
+  });
+});
 
 describe('the environment wins over code, code over defaults', () => {
   const serverUrl = (config: Config): unknown => config.connection.serverUrl;

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { machineWarnings, thisMachine, withHeapLimits, type Machine } from '../../../src/app/machine.js';
+import { machineNotes, thisMachine, withHeapLimits, type Machine } from '../../../src/app/machine.js';
 import type { ProcessLimits, SlotPlan } from '../../../src/orchestrator/slot-plan.js';
 
 const MACHINE: Machine = { processors: 4, containerMb: 1_000, hostMb: 16_000, isHeapGiven: false };
@@ -50,21 +50,29 @@ test.each([
 );
 
 describe('warnings', () => {
-  const warned = (plans: SlotPlan[], machine: Partial<Machine> = {}) =>
-    machineWarnings(plans, { ...MACHINE, ...machine });
+  const noted = (plans: SlotPlan[], machine: Partial<Machine> = {}) =>
+    machineNotes(plans, { ...MACHINE, ...machine });
+  const warned = (plans: SlotPlan[], machine: Partial<Machine> = {}): string[] =>
+    noted(plans, machine).map(({ level, text }) => `${level}: ${text}`);
 
   it('none for what fits', () => {
     expect(warned(withHeapLimits(slots(4), MACHINE))).toEqual([]);
   });
 
-  it('more processes than processors', () => {
-    expect(warned(slots(5))).toEqual([expect.stringMatching(/^5 worker processes share 4 processors/)]);
-    expect(warned(slots(2), { processors: 1 })).toEqual([expect.stringMatching(/share 1 processor:/)]);
+  it('none for a few processes on each processor, a line at level info for very many', () => {
+    const roomy = { containerMb: undefined, hostMb: 64_000 };
+    expect(warned(slots(16), roomy)).toEqual([]);
+    expect(warned(slots(17), roomy)).toEqual([
+      expect.stringMatching(/^info: 17 worker processes share 4 processors: workers that compute slow/),
+    ]);
+    expect(warned(slots(5), { ...roomy, processors: 1 })).toEqual([
+      expect.stringMatching(/^info: 5 worker processes share 1 processor:/),
+    ]);
   });
 
   it('more than the memory allows', () => {
     expect(warned(withHeapLimits(slots(50), MACHINE), { processors: 64 })).toEqual([
-      expect.stringMatching(/^50 worker processes may need 4200 MB, and there are 1000 MB/),
+      expect.stringMatching(/^warn: 50 worker processes may need 4200 MB, and there are 1000 MB/),
     ]);
     expect(warned(slots(4, { heapMb: 8_000 }), { containerMb: undefined })).toHaveLength(1);
   });

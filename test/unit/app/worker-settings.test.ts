@@ -130,6 +130,15 @@ describe('unknownVariables', () => {
       ],
     ],
     [{ CONDUCTOR_WORKER_GREAT_CONCURRENCY: '1' }, [/did you mean CONDUCTOR_WORKER_GREET_CONCURRENCY\?/]],
+    [{ TUTTI_STATE_DIR: '/x', TUTTI_STOP_GRACE: '1' }, []],
+    [
+      { TUTTI_STOP_GARCE: '1' },
+      [/^TUTTI_STOP_GARCE is set, but there is no such variable; did you mean TUTTI_STOP_GRACE\?$/],
+    ],
+    [
+      { TUTTI_NOTHING_LIKE_IT_AT_ALL: '1' },
+      [/^TUTTI_NOTHING_LIKE_IT_AT_ALL is set, but there is no such variable$/],
+    ],
     [{ CONDUCTOR_WORKER_SOMETHING_ENTIRELY_DIFFERENT_AND_LONG: '1' }, [/no worker has it$/]],
   ])('%j', (env, expected) => {
     const warnings = unknownVariables(['greet'], env);

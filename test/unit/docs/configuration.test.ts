@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { BOOTSTRAP_OPTION_RULES, NUMBER_VARIABLES } from '../../../src/app/config.js';
-import { WORKER_PROPERTIES } from '../../../src/app/worker-settings.js';
+import { TUTTI_VARIABLES, WORKER_PROPERTIES } from '../../../src/app/worker-settings.js';
 import { RESTART_DEFAULTS } from '../../../src/orchestrator/restart-policy.js';
 import { WORKER_DEFAULTS, WORKER_OPTION_RULES } from '../../../src/worker/worker-options.js';
 
@@ -107,6 +107,8 @@ describe('the rest of the configuration in the README', () => {
     // The marker of worker processes is nobody's to set.
     variables.delete('TUTTI_WORKER_PROCESS');
     expect(variables.size).toBeGreaterThan(5);
+    const ofTutti = [...variables].filter((variable) => variable.startsWith('TUTTI_'));
+    expect(ofTutti.toSorted(), 'TUTTI_VARIABLES in worker-settings.ts').toEqual(TUTTI_VARIABLES);
     expect([...variables].filter((variable) => !section.includes(variable))).toEqual([]);
   });
 });
