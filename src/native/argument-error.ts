@@ -1,4 +1,4 @@
-import { TuttiError } from '../core/errors.js';
+import { describeThrown, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import type { NativeSignature } from './native-types.js';
 import type { ValueMismatch } from './scalar-memory.js';
@@ -19,9 +19,8 @@ export function argumentError(
   index: number,
   mismatch: ValueMismatch,
 ): TuttiError {
-  const { parameters, text } = signature;
-  const parameter = parameters[index];
-  const name = `parameter ${index + 1}${parameter?.name === undefined ? '' : ` "${parameter.name}"`}`;
+  const { text } = signature;
+  const name = parameterName(signature, index);
   const place = mismatch.path === '' ? name : `${mismatch.path} of ${name}`;
   // A text that is right but for a NUL may be anything, secrets included: it is not shown.
   const isText = typeof mismatch.value === 'string' && mismatch.expected.includes('NUL');
@@ -33,6 +32,36 @@ export function argumentError(
       details: { function: label, prototype: text, parameter: index + 1 },
     },
   );
+}
+
+/** What an argument throws that cannot be used in its present state, with the function and the parameter. */
+export function argumentStateError(
+  label: string,
+  signature: NativeSignature,
+  index: number,
+  cause: TuttiError,
+): TuttiError {
+  return new TuttiError(
+    cause.code,
+    `${label} ("${signature.text}"): ${parameterName(signature, index)}: ${cause.message}`,
+    {
+      cause,
+      details: { ...cause.details, function: label, prototype: signature.text, parameter: index + 1 },
+    },
+  );
+}
+
+/** What the backend throws when it makes a call, with the function. */
+export function callError(label: string, signature: NativeSignature, cause: unknown): TuttiError {
+  return new TuttiError('NATIVE_SIGNATURE', `${label} ("${signature.text}"): ${describeThrown(cause)}`, {
+    cause,
+    details: { function: label, prototype: signature.text },
+  });
+}
+
+function parameterName({ parameters }: NativeSignature, index: number): string {
+  const name = parameters[index]?.name;
+  return `parameter ${index + 1}${name === undefined ? '' : ` "${name}"`}`;
 }
 
 export function closedError(label: string): TuttiError {

@@ -1,5 +1,11 @@
-import { TuttiError } from '../core/errors.js';
-import { argumentCountError, argumentError, closedError } from './argument-error.js';
+import { IllegalStateError, TuttiError } from '../core/errors.js';
+import {
+  argumentCountError,
+  argumentError,
+  argumentStateError,
+  callError,
+  closedError,
+} from './argument-error.js';
 import type { AsyncNativeFunction, LoweredSignature, NativeFunction } from './backend.js';
 import { guard, marked, plainTypes, type CallMark } from './call-guard.js';
 import { CallFrame } from './call-frame.js';
@@ -122,7 +128,7 @@ class MarshalledCall {
     const { lowered, values, frame } = this.#prepare(args, false);
     try {
       const native = this.#sync(lowered);
-      const value = marked(this.#mark, () => native(...values));
+      const value = marked(this.#mark, () => this.#call(native, values));
       return this.#finish(value, frame);
     } finally {
       frame.end();
@@ -140,7 +146,7 @@ class MarshalledCall {
         () =>
           new Promise((resolve, reject) => {
             native(values, (error, value) => {
-              if (error !== null) return reject(error);
+              if (error !== null) return reject(callError(this.#label, this.#signature, error));
               try {
                 resolve(this.#finish(value, frame));
               } catch (failure: unknown) {
@@ -151,6 +157,14 @@ class MarshalledCall {
       );
     } finally {
       frame.end();
+    }
+  }
+
+  #call(native: NativeFunction, values: readonly unknown[]): unknown {
+    try {
+      return native(...values);
+    } catch (error) {
+      throw callError(this.#label, this.#signature, error);
     }
   }
 
@@ -170,11 +184,17 @@ class MarshalledCall {
       const rest = this.#variadic?.lower(args.slice(count), frame, () => index++);
       const lowered = rest === undefined ? this.#lowered : rest.signature(this.#lowered);
       if (rest !== undefined) values.push(...rest.values);
-      if (this.#closes && args[0] instanceof NativePointer) this.#library.forget(args[0], isAsync ? 1 : 0);
+      if (this.#closes && args[0] instanceof NativePointer) {
+        index = 0;
+        this.#library.forget(args[0], isAsync ? 1 : 0);
+      }
       return { lowered, values, frame };
     } catch (error) {
       frame.end();
       if (error instanceof ValueMismatch) throw argumentError(this.#label, this.#signature, index, error);
+      if (error instanceof IllegalStateError) {
+        throw argumentStateError(this.#label, this.#signature, index, error);
+      }
       throw error;
     }
   }

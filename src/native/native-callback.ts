@@ -1,4 +1,4 @@
-import { describeThrown, TuttiError } from '../core/errors.js';
+import { describeThrown, IllegalStateError, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import { ARGUMENT_CHECKS } from './argument-checks.js';
 import type { BackendCallback, LoweredSignature, LoweredType, NativeFunction } from './backend.js';
@@ -29,9 +29,7 @@ export class NativeCallback {
   /** @throws TuttiError `ILLEGAL_STATE` when it was released */
   get address(): bigint {
     if (this.#isReleased) {
-      throw new TuttiError('ILLEGAL_STATE', 'a native callback was used after it was released', {
-        details: { subject: 'native callback', from: 'released', to: 'used' },
-      });
+      throw new IllegalStateError(`a native callback of the type ${this.type}`, 'released', 'used');
     }
     return this.#callback.address;
   }

@@ -57,7 +57,11 @@ export class NativePointer {
       const message = `a pointer to ${describeType(to)} cannot be read without a type: read('int32_t'), or bytes(length)`;
       throw new TuttiError('NATIVE_SIGNATURE', message, { details: { type: describeType(to) } });
     }
-    return this.#reader.read(this.address, to, count === undefined ? count : requireCount('count', count));
+    return this.#reader.read(
+      this.address,
+      to,
+      count === undefined ? count : this.#requireCount('count', count),
+    );
   }
 
   /**
@@ -67,7 +71,7 @@ export class NativePointer {
    * @throws TuttiError `NATIVE_SIGNATURE`
    */
   bytes(length: number): Buffer {
-    return this.#reader.bytes(this.address, requireCount('length', length, constants.MAX_LENGTH));
+    return this.#reader.bytes(this.address, this.#requireCount('length', length, constants.MAX_LENGTH));
   }
 
   /** The UTF-8 text up to the first NUL. */
@@ -88,15 +92,13 @@ export class NativePointer {
     }
     this.#isClosed = true;
   }
-}
 
-/** @param max - beyond it, Node.js does not throw but ends the process */
-function requireCount(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max)
-    return value as number;
-  const range = max === Number.MAX_SAFE_INTEGER ? 'from 0' : `from 0 to ${max}`;
-  throw new TuttiError(
-    'NATIVE_SIGNATURE',
-    `expected the ${name} to be an integer ${range}, got ${show(value)}`,
-  );
+  /** @param max - beyond it, Node.js does not throw but ends the process */
+  #requireCount(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+    if (Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max)
+      return value as number;
+    const range = max === Number.MAX_SAFE_INTEGER ? 'from 0' : `from 0 to ${max}`;
+    const message = `a pointer to ${this.type}: expected the ${name} to be an integer ${range}, got ${show(value)}`;
+    throw new TuttiError('NATIVE_SIGNATURE', message, { details: { type: this.type } });
+  }
 }

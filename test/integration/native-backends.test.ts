@@ -243,7 +243,9 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, i
       const { fill } = open({ fill: 'void fill(uint8_t *bytes, size_t n, uint8_t value)' });
       const shared = new Uint8Array(new SharedArrayBuffer(4));
       if (name === 'ffi-napi') {
-        expect(() => fill!(shared, 4, 9)).toThrow('the backend ffi-napi cannot pass shared memory');
+        expect(() => fill!(shared, 4, 9)).toThrow(
+          'Abi.fill ("void fill(uint8_t *bytes, size_t n, uint8_t value)"): the backend ffi-napi cannot pass shared memory',
+        );
       } else {
         fill!(shared, 4, 9);
         expect([...shared]).toEqual([9, 9, 9, 9]);
@@ -352,8 +354,16 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, i
       const box = library['open']!(5) as NativePointer;
       library['close']!(box);
       expect(box.isClosed).toBe(true);
-      expect(tuttiErrorOf(() => library['value']!(box)).code).toBe('ILLEGAL_STATE');
-      expect(tuttiErrorOf(() => library['close']!(box)).code).toBe('ILLEGAL_STATE');
+      for (const [member, text] of [
+        ['value', 'int32_t box_value(const Box *box)'],
+        ['close', 'void box_close(Box *box)'],
+      ] as const) {
+        const error = tuttiErrorOf(() => library[member]!(box));
+        expect(error.code).toBe('ILLEGAL_STATE');
+        expect(error.message).toBe(
+          `Abi.${member} ("${text}"): parameter 1 "box": a pointer to Box cannot go from "closed" to "used"`,
+        );
+      }
       const point = library['point']!(1) as NativePointer;
       expect(() => library['value']!(point)).toThrow(
         'expected parameter 1 "box" to be a pointer to Box, or null, got "a pointer to Point"',
@@ -543,7 +553,9 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, i
       library['keep']!(null);
       callback.release();
       callback.release();
-      expect(() => library['keep']!(callback)).toThrow('a native callback was used after it was released');
+      expect(() => library['keep']!(callback)).toThrow(
+        'a native callback of the type map_fn cannot go from "released" to "used"',
+      );
       expect(() => nativeCallback(library, 'int32_t', () => 1)).toThrow('it is no pointer to a function');
       expect(() => nativeCallback(library, 'map_fn', undefined as never)).toThrow(
         'Abi: "map_fn": expected the callback to be a function, got undefined',
@@ -569,7 +581,9 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, i
         return n + 1;
       });
       await expect(library['slow']!(callback, 3)).resolves.toBe(6);
-      expect(() => library['keep']!(callback)).toThrow('a native callback was used after it was released');
+      expect(() => library['keep']!(callback)).toThrow(
+        'a native callback of the type map_fn cannot go from "released" to "used"',
+      );
     });
 
     it('that release themselves live until the call that they were passed to has returned', () => {
@@ -579,7 +593,9 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, i
         return n + 1;
       });
       expect(apply!(callback, 3)).toBe(6);
-      expect(() => library['keep']!(callback)).toThrow('a native callback was used after it was released');
+      expect(() => library['keep']!(callback)).toThrow(
+        'a native callback of the type map_fn cannot go from "released" to "used"',
+      );
     });
 
     it('64 bits without a sign come as they are', () => {
