@@ -73,11 +73,17 @@ export function throwProblems(found: readonly string[], code: ErrorCode = 'CONFI
   throw new ConfigurationError(code, message, { details: { problems } });
 }
 
+/** What is longer is no slip of the fingers, and takes long to compare. */
+const LONGEST_WORD = 100;
+
 /** The candidate that differs least from `word`, when it is near enough to be a slip of the fingers. */
 export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > LONGEST_WORD) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
+    // The distance is no less than the difference of the lengths.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

@@ -1,5 +1,6 @@
 import { didYouMean } from '../core/options.js';
 import type { NativeParameter, NativeType, TextEncodingName, TypeTable } from './native-types.js';
+import { layoutOf } from './type-layout.js';
 import { C_KEYWORDS, KNOWN_TYPE_NAMES, scalarType, TYPE_WORDS, type DataModel } from './scalar-types.js';
 
 /** What is wrong with a declaration, in words that follow the declaration's text. */
@@ -9,7 +10,18 @@ export class PrototypeProblem extends Error {}
 export interface ParseContext {
   readonly types: TypeTable;
   readonly model: DataModel | undefined;
+  /** The struct whose members are parsed, by its tag. */
+  readonly itself?: readonly [tag: string, type: NativeType];
+  /** How many functions stand around that take this one. */
+  readonly depth?: number;
 }
+
+/** Pointers to pointers, arrays of arrays and functions that take functions: no header has as many. */
+const MAX_NESTING = 32;
+/** Bytes of a struct or array. */
+export const MAX_TYPE_SIZE = 2 ** 31 - 1;
+/** Of more declared types none is suggested for one that is not known: comparing them would take long. */
+const MAX_SUGGESTIONS = 1000;
 
 export interface Declared {
   readonly name: string | undefined;
@@ -41,11 +53,14 @@ const ANNOTATIONS: ReadonlyMap<string, 'out' | 'inout' | undefined> = new Map([
   ['_Out_', 'out'],
   ['_Inout_', 'inout'],
 ]);
-const IDENTIFIER = /^[A-Za-z_]\w*$/;
+export const IDENTIFIER = /^[A-Za-z_]\w*$/;
 
 /** The words and signs of C text, without comments. */
 export function tokenise(text: string): string[] {
-  const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, ' ');
+  // A comment without an end is left, to be found strange.
+  const code = text.replaceAll(/\/\*[\s\S]*?(?:\*\/|$)|\/\/[^\n]*/g, (comment) =>
+    comment.startsWith('//') || /^.{2}[^]*\*\/$/.test(comment) ? ' ' : ' /* ',
+  );
   return code.match(/\w+|\.\.\.|\S/g) ?? [];
 }
 
@@ -132,6 +147,7 @@ function parseBase(
   context: ParseContext,
 ): { base: BaseType; rest: string[] } {
   const words: string[] = [];
+  let areKeywords = true;
   let isConst = false;
   let direction: 'out' | 'inout' | undefined;
   let tag: string | undefined;
@@ -141,9 +157,11 @@ function parseBase(
     if (ANNOTATIONS.has(token)) direction = ANNOTATIONS.get(token) ?? direction;
     else if (QUALIFIERS.has(token)) isConst ||= token === 'const';
     else if (words.length === 0 && (token === 'struct' || token === 'union' || token === 'enum')) tag = token;
-    else if (C_KEYWORDS.has(token) && words.every((word) => C_KEYWORDS.has(word))) words.push(token);
-    else if (IDENTIFIER.test(token) && words.length === 0) words.push(token);
-    else break;
+    else if (areKeywords && C_KEYWORDS.has(token)) words.push(token);
+    else if (words.length === 0 && IDENTIFIER.test(token)) {
+      words.push(token);
+      areKeywords = false;
+    } else break;
   }
   const type = lookUp(words, tag, context);
   if (type === undefined) throw unknownType(tokens, words, tag, where, context);
@@ -154,11 +172,11 @@ function parseBase(
 function lookUp(
   words: readonly string[],
   tag: string | undefined,
-  { types, model }: ParseContext,
+  { types, model, itself }: ParseContext,
 ): NativeType | undefined {
   const [name] = words;
   if (name === undefined) return undefined;
-  const declared = types.get(name);
+  const declared = itself?.[0] === name ? itself[1] : types.get(name);
   if (declared !== undefined && words.length === 1) return declared;
   if (tag !== undefined) return undefined;
   if (name === 'pointer' && words.length === 1) return { kind: 'pointer', to: 'void', isConst: false };
@@ -184,6 +202,7 @@ function parseDeclarator(
       continue;
     }
     type = pointerTo(type, isConst, text);
+    refuseNesting(type, 0, where);
     isConst = false;
     text = undefined;
   }
@@ -196,6 +215,7 @@ function parseDeclarator(
     const end = tokens.indexOf(']', at);
     if (end === -1) throw new PrototypeProblem(`${where}: a "]" is missing in "${joinTokens(whole)}"`);
     lengths.push(arrayLength(tokens.slice(at + 1, end), where));
+    refuseNesting(type, lengths.length, where);
     at = end + 1;
   }
   if (at < tokens.length) {
@@ -208,12 +228,29 @@ function parseDeclarator(
     type = { kind: 'array', of: type, length, ...(text === undefined ? {} : { text }) };
     text = undefined;
   }
+  if (lengths.length > 0 && layoutOf(type).size > MAX_TYPE_SIZE)
+    throw new PrototypeProblem(`${where}: an array can have ${MAX_TYPE_SIZE} bytes, not more`);
   return { name, type, direction: base.direction };
+}
+
+/** @param more - levels that are to stand around `type` */
+function refuseNesting(type: NativeType, more: number, where: string): void {
+  let depth = more;
+  for (let inner: NativeType = type; typeof inner === 'object'; depth++) {
+    if (depth > MAX_NESTING) break;
+    if (inner.kind === 'pointer') inner = inner.to;
+    else if (inner.kind === 'array') inner = inner.of;
+    else return;
+  }
+  if (depth > MAX_NESTING)
+    throw new PrototypeProblem(
+      `${where}: more than ${MAX_NESTING} pointers or arrays stand inside of each other`,
+    );
 }
 
 function arrayLength(tokens: readonly string[], where: string): number {
   const length = tokens.length === 0 ? 0 : integerLiteral(tokens);
-  if (length === undefined || length < 0)
+  if (length === undefined || length < 0 || !Number.isSafeInteger(length))
     throw new PrototypeProblem(`${where}: the length "${joinTokens(tokens)}" of an array is not a number`);
   return length;
 }
@@ -256,7 +293,10 @@ function functionPointer(
       `${where}: "${joinTokens(whole)}" is no pointer to a function like "int (*compare)(const void *, const void *)"`,
     );
   }
-  const { parameters, isVariadic } = parseParameters(list.slice(1, -1), context);
+  const depth = (context.depth ?? 0) + 1;
+  if (depth > MAX_NESTING)
+    throw new PrototypeProblem(`${where}: more than ${MAX_NESTING} functions take each other`);
+  const { parameters, isVariadic } = parseParameters(list.slice(1, -1), { ...context, depth });
   if (isVariadic) throw new PrototypeProblem(`${where}: a variadic function cannot be called back`);
   const type: NativeType = { kind: 'function', name: name ?? joinTokens(whole), result, parameters };
   return { name, type, direction };
@@ -281,7 +321,8 @@ function unknownType(
     );
   }
   if (shown.includes('...')) return new PrototypeProblem(`${where}: "..." stands last, behind a parameter`);
-  const nearest = didYouMean(words[0] ?? tokens[0] ?? '', [...types.keys(), ...KNOWN_TYPE_NAMES]);
+  const declared = types.size > MAX_SUGGESTIONS ? [] : types.keys();
+  const nearest = didYouMean(words[0] ?? tokens[0] ?? '', [...declared, ...KNOWN_TYPE_NAMES]);
   const hint =
     nearest === undefined
       ? '; structs, enums and handles are declared in the option `types` of @NativeLibrary'

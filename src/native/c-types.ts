@@ -1,5 +1,7 @@
 import {
+  IDENTIFIER,
   integerLiteral,
+  MAX_TYPE_SIZE,
   parseDeclaration,
   parseParameters,
   PrototypeProblem,
@@ -17,6 +19,12 @@ import {
   type TypeTable,
 } from './native-types.js';
 import type { DataModel } from './scalar-types.js';
+import { recordLayout } from './type-layout.js';
+
+/** Structs inside of structs: no header has as many. */
+const MAX_RECORD_DEPTH = 64;
+/** Where there are more, the first of them matter. */
+const MAX_PROBLEMS = 100;
 
 /** A type table with whatever is wrong in its text. */
 export interface ParsedTypes {
@@ -33,14 +41,21 @@ export function parseTypes(text: string, model?: DataModel): ParsedTypes {
   const problems: string[] = [];
   for (const statement of splitTokens(tokenise(text), ';')) {
     if (statement.length === 0) continue;
+    if (problems.length === MAX_PROBLEMS) {
+      problems.push(`types: there are more than ${MAX_PROBLEMS} mistakes; what follows was not read`);
+      break;
+    }
     try {
       for (const [name, type] of declare(statement, { types, model })) {
+        if (!IDENTIFIER.test(name)) throw new PrototypeProblem(`"${name}" is no name of a type`);
         const known = types.get(name);
         if (known !== undefined && known !== type && !isOpaque(known))
           throw new PrototypeProblem(`"${name}" is declared twice`);
         // What was a handle until now may have other names: typedef struct _Point Point; struct _Point { … };
-        for (const [alias, other] of types) if (known === other && isOpaque(other)) types.set(alias, type);
-        if (known !== undefined) complete(known, type);
+        if (known !== undefined && known !== type && isOpaque(known)) {
+          for (const [alias, other] of types) if (known === other) types.set(alias, type);
+          complete(known, type);
+        }
         types.set(name, type);
       }
     } catch (error) {
@@ -96,12 +111,33 @@ function parseRecord(
   body: readonly string[],
   context: ParseContext,
 ): RecordType {
-  if (tag === undefined || context.types.has(tag)) return { kind, name, fields: parseFields(body, context) };
-  const itself: NativeType = { kind: 'opaque', name };
-  const fields = parseFields(body, { ...context, types: new Map([...context.types, [tag, itself]]) });
-  const type: RecordType = { kind, name, fields };
-  complete(itself, type);
+  const placeholder: NativeType | undefined =
+    tag === undefined || context.types.has(tag) ? undefined : { kind: 'opaque', name };
+  const inside = placeholder === undefined ? context : { ...context, itself: [tag!, placeholder] as const };
+  const type: RecordType = { kind, name, fields: parseFields(body, inside) };
+  if (recordDepth(type) > MAX_RECORD_DEPTH)
+    throw new PrototypeProblem(`more than ${MAX_RECORD_DEPTH} structs stand inside of each other`);
+  if (recordLayout(type).size > MAX_TYPE_SIZE)
+    throw new PrototypeProblem(`a ${kind} can have ${MAX_TYPE_SIZE} bytes, not more`);
+  if (placeholder !== undefined) complete(placeholder, type);
   return type;
+}
+
+const depths = new WeakMap<RecordType, number>();
+
+/** How many records stand inside of each other. */
+function recordDepth(record: RecordType): number {
+  let depth = depths.get(record);
+  if (depth === undefined) {
+    const inner = record.fields.map(({ type }) => {
+      let element = type;
+      while (typeof element === 'object' && element.kind === 'array') element = element.of;
+      return isRecord(element) ? recordDepth(element) : 0;
+    });
+    depth = 1 + inner.reduce((most, one) => Math.max(most, one), 0);
+    depths.set(record, depth);
+  }
+  return depth;
 }
 
 /** Pointers to a handle are pointers to the struct that it turns out to be. */
@@ -129,8 +165,11 @@ function parseFields(body: readonly string[], context: ParseContext): RecordFiel
     .filter((tokens) => tokens.length > 0)
     .flatMap((tokens) => parseDeclaration(tokens, `"${joinTokens(tokens)}"`, context));
   if (fields.length === 0) throw new PrototypeProblem('there are no members');
+  const names = new Set<string>();
   return fields.map(({ name, type }) => {
     if (name === undefined) throw new PrototypeProblem('a member has no name');
+    if (names.has(name)) throw new PrototypeProblem(`the member "${name}" is declared twice`);
+    names.add(name);
     if (type === 'void' || isOpaque(type))
       throw new PrototypeProblem(`the size of the member "${name}" is not known`);
     if (typeof type === 'object' && type.kind === 'array' && type.length === 0) {
