@@ -1,4 +1,4 @@
-import { ownRequire } from './own-location.js';
+import { requireOf } from './own-location.js';
 
 /** PM2 starts a file of its own in fork mode, which imports the program that it names in `pm_exec_path`. */
 const PM2_CONTAINER = /[/\\]pm2[/\\]lib[/\\]ProcessContainerFork(?:Bun)?\.js$/;
@@ -18,7 +18,7 @@ export function mainFile(program: Pick<NodeJS.Process, 'argv' | 'env'> = process
 /** Through npm's links, without an extension, a folder: the way Node itself finds the file that it starts. */
 export function resolveMainFile(file: string): string {
   try {
-    return ownRequire().resolve(file);
+    return requireOf().resolve(file);
   } catch {
     return file;
   }

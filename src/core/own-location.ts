@@ -1,4 +1,5 @@
-import { createRequire } from 'node:module';
+// Bundles of ES modules often begin with an import of their own of `createRequire`, which another of that name would break.
+import * as nodeModule from 'node:module';
 import { pathToFileURL } from 'node:url';
 
 /** The URL of a file of this package or, where it was put into a bundle, of the bundle. */
@@ -8,7 +9,7 @@ export function ownLocation(): string {
   return url ?? pathToFileURL(__filename).href;
 }
 
-/** Loads CommonJS and packages as a file of this package does. */
-export function ownRequire(): NodeJS.Require {
-  return createRequire(ownLocation());
+/** `require` of a file of this package, or of another one. */
+export function requireOf(file: string = ownLocation()): NodeJS.Require {
+  return nodeModule.createRequire(file);
 }

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
 import { ConfigurationError, describeThrown } from '../core/errors.js';
-import { ownRequire } from '../core/own-location.js';
+import { requireOf } from '../core/own-location.js';
 import {
   NativeBackend,
   type AsyncNativeFunction,
@@ -238,9 +237,9 @@ function bufferOf(view: ArrayBufferView): Buffer {
 /** The packages, with ffi-napi's own copy of ref. */
 function load(from: string | undefined): Packages {
   try {
-    const require = from === undefined ? ownRequire() : createRequire(from);
+    const require = requireOf(from);
     const ffi = require('ffi-napi') as FfiNapi;
-    const own = createRequire(require.resolve('ffi-napi'));
+    const own = requireOf(require.resolve('ffi-napi'));
     const ref = requireFirst<RefNapi>(own, ['@2060.io/ref-napi', 'ref-napi']);
     const makeStruct = own('ref-struct-di') as (ref: RefNapi) => Packages['struct'];
     return { ffi, ref, struct: makeStruct(ref) };

@@ -1,7 +1,6 @@
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { ConfigurationError, describeThrown } from '../core/errors.js';
-import { ownRequire } from '../core/own-location.js';
+import { requireOf } from '../core/own-location.js';
 import type { LibraryHandle, TypeObject } from 'koffi';
 import {
   NativeBackend,
@@ -27,7 +26,7 @@ type AsyncFunction = NativeFunction & { async: (...args: unknown[]) => void };
 function loadKoffi(from?: string): Koffi {
   try {
     // By `require`: a container that activates libraries can then stay synchronous.
-    const require = from === undefined ? ownRequire() : createRequire(from);
+    const require = requireOf(from);
     return require('koffi') as Koffi;
   } catch (cause) {
     const [reason = ''] = describeThrown(cause).split('\n');
