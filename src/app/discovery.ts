@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import { ConfigurationError } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
 import { OrphanGuard } from '../orchestrator/orphan-guard.js';
@@ -58,7 +58,7 @@ function importInProcess(
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   // A file whose import hangs must not outlive this process, should it be killed meanwhile.
-  const guard = new OrphanGuard(logger);
+  const guard = new OrphanGuard(logger, `the discovery in ${basename(root)}`);
   guard.start(0);
   if (child.pid !== undefined) guard.add(child.pid);
   const workers: WorkerDescription[] = [];

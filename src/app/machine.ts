@@ -28,6 +28,8 @@ export interface Machine {
   readonly hostMb: number;
   /** A heap limit is given by a flag of Node.js already, for all processes. */
   readonly isHeapGiven: boolean;
+  /** This is process 1: the system hands it every process whose parent has ended. */
+  readonly isProcessOne: boolean;
 }
 
 export function thisMachine(
@@ -46,6 +48,7 @@ export function thisMachine(
     isHeapGiven: [...execArgv, env['NODE_OPTIONS'] ?? ''].some((flags) =>
       /--max[-_](old[-_]space|heap)[-_]size/.test(flags),
     ),
+    isProcessOne: process.pid === 1,
   };
 }
 
@@ -78,6 +81,13 @@ interface MachineNote {
 export function machineNotes(slots: readonly SlotPlan[], machine: Machine): MachineNote[] {
   const { processors, containerMb, hostMb } = machine;
   const notes: MachineNote[] = [];
+  if (machine.isProcessOne) {
+    const text =
+      'this is process 1 of a container, and Node.js does not reap processes of others: programs that a killed worker ' +
+      'process had started stay as zombies until the container ends. Start it with an init: `docker run --init`, ' +
+      '`init: true` in Compose, or tini as the entry point of the image';
+    notes.push({ level: 'warn', text });
+  }
   // Workers mostly wait: a few for each processor are as it should be.
   if (slots.length > processors * MANY_PER_PROCESSOR) {
     const cores = processors === 1 ? 'processor' : 'processors';

@@ -75,7 +75,7 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   const machine = thisMachine(env);
   const slots = withHeapLimits(planSlots(workers, machine.processors), machine);
   for (const { level, text } of machineNotes(slots, machine)) config.logger.log(level, text);
-  const guard = new OrphanGuard(config.logger);
+  const guard = new OrphanGuard(config.logger, basename(entry));
   return new Orchestrator({
     ...config,
     slots,

@@ -2,7 +2,6 @@ import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SteadyLogger, type Logger } from '../core/logger.js';
 import { mainFile } from '../core/main-file.js';
-import { nativeCallFile } from '../core/native-call-record.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
 import { POLL_MARGIN_MS } from '../conductor/http-task-client.js';
@@ -28,7 +27,7 @@ export async function runWorkerProcess(
 ): Promise<never> {
   const { config } = readConfig(options, env);
   process.title = processTitle(marker.slot, mainFile());
-  recordNativeCalls(nativeCallFile(marker.incarnation));
+  if (marker.nativeCallsFile !== undefined) recordNativeCalls(marker.nativeCallsFile);
   const logger = new SteadyLogger(config.logger).child({ slot: marker.slot, pid: process.pid });
   const connection = { ...config.connection, serverUrl: marker.serverUrl };
   const host = new WorkerHost({

@@ -1,6 +1,5 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { readPrivateFileSync } from './private-files.js';
 
 /**
  * A small file in which a worker process notes the native calls it is in, as memory of its own mapped onto the file: it
@@ -12,29 +11,41 @@ export const CALL_CELLS = 128;
 /** Bytes that are mapped; the text begins behind them. */
 export const CALL_RECORD_SIZE = 4096;
 
-/** @param incarnation - of the worker process */
-export function nativeCallFile(incarnation: string): string {
-  return join(tmpdir(), `tutti-native-calls-${incarnation}`);
-}
+/** Thousands of functions fit in; a larger file is not a record. */
+const MAX_RECORD_BYTES = 1024 * 1024;
+/** What {@link CALL_RECORD_SIZE} is followed by, line by line: names that a linker takes. */
+const LIBRARY_AND_FUNCTION = /^[^\p{C}]{1,200} [\w$.@]{1,200}$/u;
 
 /**
  * What native functions a dead process was in, e.g. `libsum.so get_sum`, and removes its file. `undefined` when it was
- * in none, or had no library open.
+ * in none, or had no library open. A file that is not a record of this user says nothing.
  */
 export function takeNativeCalls(file: string): string | undefined {
   let content: Buffer;
   try {
-    content = readFileSync(file);
-    rmSync(file, { force: true });
+    content = readPrivateFileSync(file, MAX_RECORD_BYTES);
   } catch {
     return undefined;
+  } finally {
+    removeFile(file);
   }
   if (content.length < CALL_RECORD_SIZE) return undefined;
   const cells = new Int32Array(content.buffer.slice(content.byteOffset, content.byteOffset + CALL_CELLS * 4));
   const names = content.toString('utf8', CALL_RECORD_SIZE).split('\n');
-  const nameOf = (cell: number): string => names[cell - 1] ?? 'an unknown native function';
+  const nameOf = (cell: number): string => {
+    const name = names[cell - 1] ?? '';
+    return LIBRARY_AND_FUNCTION.test(name) ? name : 'an unknown native function';
+  };
   const [synchronous = 0, ...asynchronous] = cells;
   if (synchronous !== 0) return nameOf(synchronous);
   const running = new Set(asynchronous.filter((cell) => cell !== 0).map((cell) => nameOf(cell)));
   return running.size === 0 ? undefined : `${[...running].join(', ')} (asynchronously)`;
+}
+
+function removeFile(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // A folder, say, or one that is gone: it goes with the folder of the run.
+  }
 }

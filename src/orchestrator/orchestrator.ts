@@ -269,6 +269,8 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     await leaving?.stopped;
     await this.#supervisor?.close(this.#server?.directory?.outboxFolder);
     guard.stop();
+    // Stopped before there was a supervisor, which closes it.
+    if (this.#supervisor === undefined) await this.#server?.directory?.close(true);
     await this.#server
       ?.close()
       .catch((error: unknown) => logger.warn('closing the connection failed', { error }));

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { describeThrown } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { ProcessWatch } from './cluster-launcher.js';
 
@@ -6,27 +7,42 @@ import type { ProcessWatch } from './cluster-launcher.js';
  * Reads `+ pid` and `- pid` lines; `q` ends it. At the end of its input the orchestrator is gone: it lists what its
  * processes and their descendants are, waits, and kills those that are left. A process is known by id and start
  * time, so that a reused id is never killed (without /proc by id alone).
+ *
+ * A process names itself, with any characters: in /proc/PID/stat everything up to the last parenthesis is left out, line
+ * breaks included, nothing is expanded (`set -f`), and what is not a number is passed over.
  */
 const GUARD_SCRIPT = `
-trap '' INT TERM HUP QUIT USR1 USR2
+set -f
+trap '' INT TERM HUP
+{ echo tutti-guard > /proc/$$/comm; } 2>/dev/null
 known=''
 while read -r sign pid; do
+  case $pid in *[!0-9]*|0|1) continue ;; esac
   case $sign in
     +) known="$known $pid" ;;
     -) rest=''; for p in $known; do [ "$p" = "$pid" ] || rest="$rest $p"; done; known=$rest ;;
     q) exit 0 ;;
   esac
 done
+row() {
+  case "$1$2$3" in *[!0-9]*) return ;; esac
+  [ -n "$1" ] && [ -n "$2" ] && [ -n "$3" ] && [ "$1" -gt 1 ] && echo "$1 $2 $3"
+}
+fields() {
+  row "$1" "$3" "\${21}"
+}
 table() {
   if [ -r /proc/self/stat ]; then
-    for f in /proc/[0-9]*/stat; do
-      { read -r line < "$f"; } 2>/dev/null || continue
-      p=\${line%% *}
-      set -- \${line##*) }
-      echo "$p $2 \${20}"
+    set +f
+    set -- /proc/[0-9]*
+    set -f
+    for folder in "$@"; do
+      text=''
+      { while read -r line || [ -n "$line" ]; do text="$text $line"; done < "$folder/stat"; } 2>/dev/null || continue
+      case $text in *')'*) fields "\${folder#/proc/}" \${text##*)} ;; esac
     done
   else
-    ps -A -o pid=,ppid= | while read -r p parent; do echo "$p $parent 0"; done
+    ps -A -o pid=,ppid= | while read -r p parent; do row "$p" "$parent" 0; done
   fi
 }
 victims=''
@@ -45,7 +61,7 @@ ROWS
   done
   alive=''
   while read -r p parent start; do
-    case " $family " in *" $p "*) 
+    case " $family " in *" $p "*)
       case " $victims " in *" $p:$start "*) ;; *) victims="$victims $p:$start" ;; esac ;;
     esac
     case " $victims " in *" $p:$start "*) alive="$alive $p" ;; esac
@@ -64,6 +80,9 @@ done
 exit 0
 `;
 
+/** Without a shell there is none for discovery, and none for the application: that is one line in the log. */
+let hasWarned = false;
+
 /**
  * One small shell for the whole application that kills whatever worker processes are left when the orchestrator was
  * killed and could not do it itself, blocked and stopped ones and their descendants included. POSIX only; elsewhere
@@ -71,29 +90,38 @@ exit 0
  */
 export class OrphanGuard implements ProcessWatch {
   readonly #logger: Logger;
+  readonly #application: string;
   #shell: ChildProcess | undefined;
 
-  constructor(logger: Logger) {
+  /** @param application - what it guards, for people who read a list of processes */
+  constructor(logger: Logger, application: string) {
     this.#logger = logger;
+    this.#application = application;
   }
 
   /** @param graceMs - how long the processes may take to finish by themselves */
   start(graceMs: number): void {
     if (process.platform === 'win32') return;
+    // The system itself ends every process of a container with its first one.
+    if (process.pid === 1) return;
+    const seconds = String(Math.ceil(graceMs / 1_000));
     const shell = spawn(
       '/bin/sh',
-      ['-c', GUARD_SCRIPT, 'tutti-orphan-guard', String(Math.ceil(graceMs / 1_000))],
+      // The script is not an argument, so that a list of processes stays readable.
+      ['-c', 'eval "$TUTTI_GUARD"', `tutti orphan guard of ${this.#application}`, seconds],
       {
         // A group of its own: Ctrl-C and a signal to the group must not reach it.
         detached: true,
         stdio: ['pipe', 'ignore', 'ignore'],
-        env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
+        env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', TUTTI_GUARD: GUARD_SCRIPT },
         cwd: '/',
       },
     );
-    shell.on('error', (error) => {
+    shell.once('error', (error) => {
+      if (hasWarned) return;
+      hasWarned = true;
       this.#logger.warn('no orphan guard: worker processes that hang may survive if this process is killed', {
-        error,
+        error: describeThrown(error),
       });
     });
     shell.stdin.on('error', () => undefined);

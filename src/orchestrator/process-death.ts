@@ -1,5 +1,5 @@
 import { TuttiError } from '../core/errors.js';
-import { nativeCallFile, takeNativeCalls } from '../core/native-call-record.js';
+import { takeNativeCalls } from '../core/native-call-record.js';
 import { oneLine, printableLines } from '../core/printable.js';
 import { EXIT_CODES } from './exit-codes.js';
 import type { MemoryKiller } from './memory-killer.js';
@@ -39,7 +39,7 @@ export function deathOf(
     end,
     error,
     killedFor,
-    nativeCall: takeNativeCalls(nativeCallFile(marker.incarnation)),
+    nativeCall: marker.nativeCallsFile === undefined ? undefined : takeNativeCalls(marker.nativeCallsFile),
     isByMemoryKiller:
       killedFor === undefined && end.signal === 'SIGKILL' && memoryKiller.explains(performance.now()),
     heapMb: limits?.heapMb,

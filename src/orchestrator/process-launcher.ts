@@ -14,6 +14,8 @@ export interface ProcessMarker {
   readonly outboxFolder: string | undefined;
   /** Where results with idempotency keys are kept, shared by all processes of the application. */
   readonly resultsFolder: string | undefined;
+  /** Where it notes the native calls that it is in; `undefined`: nowhere. */
+  readonly nativeCallsFile: string | undefined;
   /** Makes the worker ids of this process start unlike those of any other. */
   readonly incarnation: string;
   /** Milliseconds that the process has for its tasks when the orchestrator is gone. */

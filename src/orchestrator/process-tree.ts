@@ -79,10 +79,32 @@ function allFromProc(): ProcessIds[] {
 /** The fields of /proc/PID/stat from the state on; `undefined` when the process is gone. */
 export function statFields(pid: number): string[] | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold spaces and parentheses; the fields after the last one are safe.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return undefined;
   }
+}
+
+/** Up to the resident memory, which every kernel has. */
+const MIN_STAT_FIELDS = 22;
+
+/**
+ * The fields from the state on; `undefined` for what is not such a line.
+ *
+ * @param text - of /proc/PID/stat: the name in parentheses may hold anything, a line break and parentheses too
+ */
+export function parseStat(text: string): string[] | undefined {
+  const end = text.lastIndexOf(')');
+  if (end === -1) return undefined;
+  const fields = text
+    .slice(end + 1)
+    .trim()
+    .split(/\s+/);
+  const [state = '', ...numbers] = fields;
+  const isWhole = fields.length >= MIN_STAT_FIELDS && /^[A-Za-z]$/.test(state) && numbers.every(isInteger);
+  return isWhole ? fields : undefined;
+}
+
+function isInteger(field: string): boolean {
+  return /^-?\d+$/.test(field);
 }

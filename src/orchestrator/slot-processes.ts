@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { EndCounts, LedgerTask } from './ledger.js';
 import type { WorkerTuning } from './messages.js';
 import type { ProcessInspector } from './process-inspector.js';
@@ -15,6 +16,8 @@ export interface LaunchOptions {
   /** Where the process puts results that the server refuses. */
   readonly outboxFolder: string | undefined;
   readonly resultsFolder: string | undefined;
+  /** Where the process notes the native calls that it is in. */
+  readonly nativeCallsFolder: string | undefined;
   readonly readyTimeoutMs: number;
   readonly orphanGraceMs: number;
 }
@@ -105,7 +108,8 @@ export class SlotProcesses {
   }
 
   #marker(): ProcessMarker {
-    const { serverUrl, outboxFolder, resultsFolder, orphanGraceMs } = this.#options;
+    const { serverUrl, outboxFolder, resultsFolder, nativeCallsFolder, orphanGraceMs } = this.#options;
+    const incarnation = randomBytes(4).toString('hex');
     return {
       slot: this.#plan.name,
       workers: this.#plan.workers.map((worker) => worker.key),
@@ -113,7 +117,8 @@ export class SlotProcesses {
       serverUrl,
       outboxFolder,
       resultsFolder,
-      incarnation: randomBytes(4).toString('hex'),
+      nativeCallsFile: nativeCallsFolder === undefined ? undefined : join(nativeCallsFolder, incarnation),
+      incarnation,
       orphanGraceMs,
     };
   }

@@ -183,6 +183,7 @@ export class Supervisor {
       serverUrl: url,
       outboxFolder: directory?.outboxFolder,
       resultsFolder: directory?.resultsFolder,
+      nativeCallsFolder: directory?.nativeCallsFolder,
       restartsUnready: options.onStartupFailure === 'continue',
       inspector: this.#inspector,
       memoryKiller: this.#memoryKiller,

@@ -58,6 +58,15 @@ export class WorkerLoops {
   /** Makes a loop for each worker. @returns what the orchestrator is told of them */
   add(workers: readonly HostedWorker[]): ReadyWorker[] {
     this.#paused = workers.map((worker) => worker.startsPaused);
+    const durable = workers.filter((worker) => worker.isDurable).map((worker) => worker.key);
+    if (durable.length > 0 && this.#marker.outboxFolder === undefined) {
+      this.#logger.warn(
+        '`durable` has no effect: there is no folder in which results could be written down',
+        {
+          workers: durable,
+        },
+      );
+    }
     this.#loops = workers.map((worker, index) => this.#makeLoop(worker, index));
     return workers.map((worker) => ({
       key: worker.key,
@@ -154,7 +163,7 @@ export class WorkerLoops {
         client,
         logger,
         outbox: this.#outbox,
-        durableStore: worker.isDurable ? this.#store : undefined,
+        durableStore: worker.isDurable && this.#marker.outboxFolder !== undefined ? this.#store : undefined,
         onUncertain: () => reporter.uncertain(),
       }),
       reporter,

@@ -13,6 +13,9 @@ import { reasonInProgress } from './poison.js';
 import { retryDelay, sendResult } from './result-sender.js';
 import type { TaskEnd } from './task-reporter.js';
 
+/** A disk that takes nothing is logged at most so often. */
+const UNWRITTEN_INTERVAL_MS = 60_000;
+
 /** What became of a result. */
 export interface Delivered {
   /** `STORED`, `KEPT`: the outbox has it, on disk or in memory, and tells when the server has taken it. */
@@ -42,6 +45,7 @@ export type Receipt = Pick<OutboxEntry, 'receivedAt' | 'responseTimeoutSeconds' 
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #refusals = new LogLimiter();
+  readonly #unwritten = new LogLimiter(UNWRITTEN_INTERVAL_MS);
   /** The last answer was good. An outage is met with one quick second try, not with one for each result. */
   #isServerWell = false;
 
@@ -111,9 +115,12 @@ export class Delivery {
       return await store.write(entry);
     } catch (error) {
       // Not written down, it is still sent; should that fail, the outbox tells of the disk.
-      this.#options.logger.warn('a result cannot be written down before it is sent', {
-        error: describeThrown(error),
-      });
+      const kept = this.#unwritten.pass();
+      this.#options.logger.log(
+        kept === undefined ? 'debug' : 'warn',
+        'a result cannot be written down before it is sent',
+        { error: describeThrown(error), othersBefore: kept === 0 ? undefined : kept },
+      );
       return undefined;
     }
   }

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Workflow } from 'tutti';
 import { afterAll, describe, expect, test } from 'vitest';
-import { appProcesses, type AppOptions } from '../support/app-process.js';
+import { appProcesses, type AppOptions, type AppProcess } from '../support/app-process.js';
 import { isAlive } from '../support/processes.js';
 import { buildNativeProject } from '../support/native-project.js';
 import { serverOfEachTest } from '../support/task-server.js';
@@ -37,7 +37,11 @@ const start = (bootstrap: AppOptions['bootstrap'] = {}) =>
     env: { TUTTI_NATIVE_PATH: project.built },
     bootstrap,
   });
-const leftFiles = () => readdirSync(tmpdir()).filter((name) => name.startsWith('tutti-native-calls-'));
+/** The records of native calls that an application holds. */
+const records = async (app: AppProcess) => {
+  const { custody } = await app.status();
+  return readdirSync(join(custody!.outboxFolder!, '..', 'native-calls'));
+};
 
 describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code that goes wrong', () => {
   test.each([
@@ -56,10 +60,10 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
   ])(
     '%s costs one task and one process, and is told with its function',
     async (_what, input, death, where) => {
-      const before = new Set(leftFiles());
       const app = start();
       await app.ready();
       const pid = await app.workerPid('CrashWorker');
+      const before = await records(app);
       const taskId = await server().run('crash', input);
       let diedAt = 0;
       await app.until(() => {
@@ -72,9 +76,12 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
       expect(reasonForIncompletion).toContain(` while calling libcrash.so ${where}`);
       const next = await server().run('crash', { call: 'echo' });
       expect((await server().has(next, 'COMPLETED')).outputData['pid']).not.toBe(pid);
+      // The two workers have one each; that of the dead process is gone.
+      const now = await records(app);
+      expect(now).toHaveLength(2);
+      expect(before.filter((name) => now.includes(name))).toHaveLength(1);
       app.signal('SIGTERM');
       expect((await app.ended()).code).toBe(0);
-      expect(leftFiles().filter((name) => !before.has(name))).toEqual([]);
     },
   );
 

@@ -25,6 +25,8 @@ export interface AppOptions extends AppSetup {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly execArgv?: readonly string[];
   readonly args?: readonly string[];
+  /** A command that runs what follows it, as `unshare` does. */
+  readonly within?: readonly string[];
   /** A process group of its own, as a terminal or a service manager makes one. */
   readonly detached?: boolean;
 }
@@ -55,9 +57,11 @@ export class AppProcess {
       execArgv = [],
       args = [],
       detached = false,
+      within = [],
     } = options;
     const main = file === undefined ? [] : [`${FIXTURES}${file}.js`];
-    this.#process = spawn(process.execPath, [...execArgv, ...main, ...args], {
+    const [command, ...rest] = [...within, process.execPath, ...execArgv, ...main, ...args];
+    this.#process = spawn(command!, rest, {
       // Nothing of the test runner's own variables: under a test runner bootstrap() refuses to run.
       env: {
         PATH: process.env['PATH'],

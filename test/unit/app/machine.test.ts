@@ -2,7 +2,13 @@ import { describe, expect, it, test } from 'vitest';
 import { machineNotes, thisMachine, withHeapLimits, type Machine } from '../../../src/app/machine.js';
 import type { ProcessLimits, SlotPlan } from '../../../src/orchestrator/slot-plan.js';
 
-const MACHINE: Machine = { processors: 4, containerMb: 1_000, hostMb: 16_000, isHeapGiven: false };
+const MACHINE: Machine = {
+  processors: 4,
+  containerMb: 1_000,
+  hostMb: 16_000,
+  isHeapGiven: false,
+  isProcessOne: false,
+};
 
 function slots(count: number, limits: ProcessLimits = {}): SlotPlan[] {
   return Array.from({ length: count }, (_, index) => ({ name: `a:A#${index + 1}`, workers: [], limits }));
@@ -57,6 +63,10 @@ describe('warnings', () => {
 
   it('none for what fits', () => {
     expect(warned(withHeapLimits(slots(4), MACHINE))).toEqual([]);
+  });
+
+  it('no init in a container', () => {
+    expect(warned(slots(1), { isProcessOne: true })).toEqual([expect.stringMatching(/^warn: .*--init/)]);
   });
 
   it('none for a few processes on each processor, a line at level info for very many', () => {

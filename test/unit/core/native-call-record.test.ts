@@ -1,8 +1,20 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { CALL_RECORD_SIZE, nativeCallFile, takeNativeCalls } from '../../../src/core/native-call-record.js';
+import { CALL_RECORD_SIZE, takeNativeCalls } from '../../../src/core/native-call-record.js';
+import { asSecondUser, canActAsSecondUser } from '../../support/second-user.js';
 
 let folder: string;
 let file: string;
@@ -41,6 +53,41 @@ it('a file that is not there, or cut off, says nothing', () => {
   expect(takeNativeCalls(file)).toBeUndefined();
 });
 
-it('each start of a process has a file of its own', () => {
-  expect(nativeCallFile('a')).not.toBe(nativeCallFile('b'));
+it.each([
+  ['control characters', '\u001b[2J evil\n'],
+  ['a name without end', `${'x'.repeat(10_000)} y\n`],
+  ['no function', 'libsum.so\n'],
+])('%s instead of a name are not passed on', (_what, names) => {
+  record({ 0: 1 }, names);
+  expect(takeNativeCalls(file)).toBe('an unknown native function');
+});
+
+it('does not wait for somebody who writes into a pipe in its place', () => {
+  execFileSync('mkfifo', [file]);
+  expect(takeNativeCalls(file)).toBeUndefined();
+  expect(existsSync(file)).toBe(false);
+});
+
+it('does not read a file of another size, nor what a link leads to', () => {
+  record({ 0: 1 }, NAMES);
+  truncateSync(file, 2 ** 42);
+  expect(takeNativeCalls(file)).toBeUndefined();
+  const other = join(folder, 'other');
+  record({ 0: 1 }, NAMES);
+  renameSync(file, other);
+  symlinkSync(other, file);
+  expect(takeNativeCalls(file)).toBeUndefined();
+  expect(existsSync(other)).toBe(true);
+  mkdirSync(file);
+  expect(takeNativeCalls(file)).toBeUndefined();
+});
+
+it.skipIf(!canActAsSecondUser)('does not believe a record of another user', () => {
+  record({ 0: 1 }, NAMES);
+  const planted = join(folder, 'planted');
+  chmodSync(folder, 0o777);
+  chmodSync(file, 0o644);
+  asSecondUser(`cp ${file} ${planted}`);
+  expect(takeNativeCalls(file)).toBe('libsum.so get_sum');
+  expect(takeNativeCalls(planted)).toBeUndefined();
 });

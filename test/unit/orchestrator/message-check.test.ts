@@ -135,6 +135,7 @@ describe('the orchestrator’s end of a process that sends anything', () => {
     serverUrl: '',
     outboxFolder: undefined,
     resultsFolder: undefined,
+    nativeCallsFile: undefined,
     incarnation: 'cafe',
     orphanGraceMs: 1_000,
   };

@@ -73,7 +73,7 @@ function bench(options: Partial<OrchestratorOptions> & { types?: string[]; direc
   const launcher = new FakeLauncher();
   const client = new FakeTaskClient();
   const logger = new RecordingLogger();
-  const guard = new FakeGuard(logger);
+  const guard = new FakeGuard(logger, 'test');
   const state = { isClosed: false };
   const orchestrator = new Orchestrator({
     slots: types.map(plan),

@@ -71,6 +71,7 @@ async function watchedSlot(inspector: FakeInspector) {
       serverUrl: 'http://localhost/api',
       outboxFolder: undefined,
       resultsFolder: undefined,
+      nativeCallsFolder: undefined,
       restart: { initialDelay: 3_600_000, maxDelay: 3_600_000, healthyAfter: 60_000, maxDeaths: 3 },
       restartsUnready: false,
       readyTimeoutMs: 5_000,

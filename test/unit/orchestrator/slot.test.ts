@@ -55,6 +55,7 @@ function makeSlot(options: Partial<SlotOptions> = {}) {
       serverUrl: 'http://localhost/api',
       outboxFolder: undefined,
       resultsFolder: undefined,
+      nativeCallsFolder: undefined,
       restart: RESTART,
       restartsUnready: false,
       readyTimeoutMs: 5_000,

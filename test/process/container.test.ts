@@ -1,0 +1,103 @@
+import { chownSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { appProcesses, type AppProcess } from '../support/app-process.js';
+import { canContain, containers, firstProcess, IMAGE_USER } from '../support/container.js';
+import { killHard } from '../support/processes.js';
+import { folderOfEachTest } from '../support/reliability.js';
+import { serverOfEachTest } from '../support/task-server.js';
+
+const server = serverOfEachTest('act');
+const folder = folderOfEachTest();
+const start = appProcesses();
+const container = containers();
+const NO_HOME = { HOME: undefined, CONDUCTOR_WORKER_ACT_DURABLE: 'true' };
+
+/** How often the program has written this. */
+function times(app: AppProcess, text: string): number {
+  return app.stderr.split(text).length - 1;
+}
+
+async function stops(app: AppProcess): Promise<void> {
+  process.kill(firstProcess(app), 'SIGTERM');
+  expect((await app.ended()).code).toBe(0);
+  await app.allGone();
+}
+
+describe.skipIf(!canContain)(
+  'as process 1 of a read-only container without a shell, for a user without a home',
+  () => {
+    test('workers run against a server; what is missing is logged once, and without a stack', async () => {
+      const app = start('app', { serverUrl: server().url, env: NO_HOME, within: container() });
+      const status = await app.ready();
+      expect(status.pid).toBe(1);
+      const tasks = [];
+      for (let number = 0; number < 5; number++) tasks.push(await server().run('act', { action: 'echo' }));
+      for (const taskId of tasks) await server().has(taskId, 'COMPLETED');
+      expect(times(app, 'this is process 1 of a container')).toBe(1);
+      expect(times(app, 'no folder for the outbox can be written')).toBe(1);
+      expect(times(app, '`durable` has no effect')).toBe(1);
+      expect(times(app, 'cannot be written down')).toBe(0);
+      // The kernel ends a container with its first process: no guard is needed, and none is missed.
+      expect(times(app, 'orphan guard')).toBe(0);
+      expect(app.stderr).not.toMatch(/^ {4}at /m);
+      await stops(app);
+    });
+
+    test('and with the embedded server', async () => {
+      const app = start('embedded', { env: { ...NO_HOME, TUTTI_TEST_WORKFLOWS: '3' }, within: container() });
+      await app.ready();
+      await app.until(() => app.stdout.split('workflow COMPLETED').length === 4, 'three workflows to end');
+      expect(times(app, 'the temporary folder cannot be written')).toBe(1);
+      expect(times(app, '`durable` has no effect')).toBe(1);
+      expect(app.stderr).not.toContain('ENOENT: no such file');
+      expect(app.stderr).not.toMatch(/^ {4}at /m);
+      await stops(app);
+    });
+
+    test('nothing outlives process 1 when it is killed', async () => {
+      const app = start('app', { serverUrl: server().url, env: NO_HOME, within: container() });
+      await app.ready();
+      await app.began(await server().run('act', { action: 'busy', ms: 3_600_000 }));
+      killHard(firstProcess(app));
+      await app.allGone();
+    });
+
+    test('two that share a volume and a host name leave each other alone; the next start takes over what is dead', async () => {
+      const volume = join(folder(), 'volume');
+      mkdirSync(volume);
+      chownSync(volume, IMAGE_USER, IMAGE_USER);
+      const launch = (): AppProcess =>
+        start('app', {
+          serverUrl: server().url,
+          env: { ...NO_HOME, TUTTI_STATE_DIR: '/volume' },
+          within: container(volume),
+        });
+      const runs = (): string[] =>
+        readdirSync(volume).flatMap((name) =>
+          readdirSync(join(volume, name)).filter((run) => run.startsWith('run-')),
+        );
+      const first = launch();
+      await first.ready();
+      const [own] = runs();
+      const taskId = await server().run('act', { action: 'sleep', ms: 2_000 });
+      await first.began(taskId);
+      const second = launch();
+      await second.ready();
+      // It has looked around by then: tasks that it took for lost would be given back, and run twice.
+      await server().has(taskId, 'COMPLETED');
+      expect(runs()).toContain(own);
+      expect(runs()).toHaveLength(2);
+      expect((await server().task(taskId)).pollCount).toBe(1);
+      killHard(firstProcess(first));
+      await first.allGone();
+      const third = launch();
+      await third.ready();
+      await third.until(() => !runs().includes(own!), 'the dead run to be taken over');
+      expect(runs()).toHaveLength(2);
+      await stops(second);
+      await stops(third);
+      expect(runs()).toEqual([]);
+    });
+  },
+);
