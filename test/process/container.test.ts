@@ -59,8 +59,10 @@ describe.skipIf(!canContain)(
       const app = start('app', { serverUrl: server().url, env: NO_HOME, within: container() });
       await app.ready();
       await app.began(await server().run('act', { action: 'busy', ms: 3_600_000 }));
+      expect(app.alive().length).toBeGreaterThanOrEqual(3);
       killHard(firstProcess(app));
       await app.allGone();
+      expect(app.alive()).toEqual([]);
     });
 
     test('two that share a volume and a host name leave each other alone; the next start takes over what is dead', async () => {
