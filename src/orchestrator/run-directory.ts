@@ -288,21 +288,23 @@ async function makeRunFolder(
   { path, base, isChosen }: StateFolder,
   subject: RunSubject | undefined,
 ): Promise<string> {
-  const folder = join(path, `${RUN}${process.pid}-${Date.now().toString(36)}`);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      makePrivateFolder(path, base, isChosen);
-      await mkdir(folder, { mode: 0o700 });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MAKE_ATTEMPTS) throw error;
-    }
-  }
+  const folder = await makeUniqueFolder(path, base, isChosen);
   await mkdir(join(folder, 'outbox'), { mode: 0o700 });
   await mkdir(join(folder, 'native-calls'), { mode: 0o700 });
   const owner = JSON.stringify(thisOwner(subject));
   await writeFile(join(folder, 'owner.json'), owner, { mode: 0o600, flag: 'wx' });
   return folder;
+}
+
+async function makeUniqueFolder(path: string, base: string, isChosen: boolean): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      makePrivateFolder(path, base, isChosen);
+      return await mkdtemp(join(path, `${RUN}${process.pid}-${Date.now().toString(36)}`));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MAKE_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** Names of the real folders of this user that begin so; none when the folder itself is not one. */
