@@ -45,7 +45,10 @@ export interface TaskResultBody {
 export class TaskResult {
   taskId: string;
   workflowInstanceId: string;
-  /** Absent: the id of the worker process is used. */
+  /**
+   * As in the official SDK, where it is the worker's id. Here the id of the worker process is reported in any case, since the
+   * tasks of a dead process are found by it; what is set here is ignored.
+   */
   workerId: string | undefined;
   /** @defaultValue COMPLETED */
   status: TaskResultStatus = TaskResultStatus.COMPLETED;

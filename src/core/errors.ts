@@ -26,7 +26,6 @@ export const ERROR_CODES = {
     'The server sent a task with a field that cannot be used; the task fails without being executed.',
   CLIENT_CLOSED: 'A wait was ended because its clients were closed, as when the application is stopped.',
   HTTP_BODY: 'The server answered something that is not the JSON it should be (HTML, cut off, wrong shape).',
-  TASK_FAILED: 'A task failed; the server may retry it.',
   TASK_TERMINAL: 'A task failed for good; the server must not retry it.',
   TASK_ABORTED: 'A task was told to end: stop, time-out or terminated workflow.',
   NATIVE_COMPILER_MISSING: 'There is no C++ compiler to build the native libraries with.',
@@ -38,6 +37,9 @@ export const ERROR_CODES = {
   NATIVE_SIGNATURE: 'A native function is declared or called with a wrong signature.',
   PROCESS_FAILED: 'A worker process failed to start, or died.',
   PROCESS_NOT_READY: 'A worker process did not get ready in time.',
+  PROCESS_HUNG: 'A worker process was killed because it hung, or because a task did not end in time.',
+  PROCESS_OUT_OF_MEMORY:
+    'A worker process used up its heap, its memory limit or the memory of its container.',
   PROCESS_GIVEN_UP: 'A worker process died so often that it is not restarted any more.',
   STARTUP_FAILED: 'Not all worker processes got ready; `errors` of the cause has every reason.',
 } as const;

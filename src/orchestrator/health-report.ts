@@ -1,3 +1,4 @@
+import { counted, countedInARow } from '../core/words.js';
 import type { OrchestratorStatus, ProcessStatusView, SlotStatusView, WorkerStatusView } from './status.js';
 
 /** Whether something holds, and why not. */
@@ -72,19 +73,19 @@ function stuckReasons(slot: SlotStatusView): string[] {
 function unreadyReasons({ slot, state, deathsInARow, lastError }: SlotStatusView): string[] {
   if (state === 'ready') return [];
   const what = state === 'failed' ? 'is given up' : `is ${state}`;
-  const deaths = deathsInARow === 0 ? '' : ` after ${deathsInARow} deaths in a row`;
+  const deaths = deathsInARow === 0 ? '' : ` after ${countedInARow(deathsInARow, 'death')}`;
   return [`${slot} ${what}${deaths}${lastError === undefined ? '' : `: ${lastError}`}`];
 }
 
 function unreachableReasons({ key, failuresInARow, lastPollError }: WorkerStatusView): string[] {
   if (failuresInARow < UNREACHABLE_AFTER_FAILURES) return [];
   return [
-    `${key}: the server does not answer (${failuresInARow} polls in a row): ${lastPollError ?? 'unknown'}`,
+    `${key}: the server does not answer (${countedInARow(failuresInARow, 'poll')}): ${lastPollError ?? 'unknown'}`,
   ];
 }
 
 function notesOn({ slot, state, processes, workers, deathsInARow, lastError }: SlotStatusView): string[] {
-  const breaker = `${slot} has died ${deathsInARow} times in a row: ${lastError ?? 'unknown'}`;
+  const breaker = `${slot} runs again after ${countedInARow(deathsInARow, 'death')}: ${lastError ?? 'unknown'}`;
   return [
     ...(state === 'ready' && deathsInARow > 0 ? [breaker] : []),
     ...processes.flatMap(({ pid, outbox }) => resultsWait(`${slot} (pid ${pid})`, outbox)),
@@ -93,5 +94,5 @@ function notesOn({ slot, state, processes, workers, deathsInARow, lastError }: S
 }
 
 function resultsWait(where: string, results: number): string[] {
-  return results === 0 ? [] : [`${where}: ${results} results wait for the server`];
+  return results === 0 ? [] : [`${where}: ${counted(results, 'result')} not taken by the server yet`];
 }

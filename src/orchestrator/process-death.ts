@@ -1,4 +1,4 @@
-import { TuttiError } from '../core/errors.js';
+import { TuttiError, type ErrorCode } from '../core/errors.js';
 import { takeNativeCalls } from '../core/native-call-record.js';
 import { oneLine, printableLines } from '../core/printable.js';
 import { EXIT_CODES } from './exit-codes.js';
@@ -96,11 +96,20 @@ export function lastWordsOf({ error, end }: Pick<ProcessDeath, 'error' | 'end'>)
   return `${end.stderrTail}\n${stack}`.trimStart();
 }
 
+/** Of the causes of a death that have a code of their own. */
+const CODES: Partial<Record<RestartCause, ErrorCode>> = {
+  'not-ready': 'PROCESS_NOT_READY',
+  blocked: 'PROCESS_HUNG',
+  stopped: 'PROCESS_HUNG',
+  'execution-timeout': 'PROCESS_HUNG',
+  memory: 'PROCESS_OUT_OF_MEMORY',
+};
+
 /** The error that stands for a death: what the process reported, or its standard error where it could not. */
 export function deathError(death: ProcessDeath, reason: string): TuttiError {
   const { code, signal, stderrTail } = death.end;
   const text = death.error === undefined && stderrTail !== '' ? `${reason}\n${stderrTail}` : reason;
-  return new TuttiError(death.killedFor === undefined ? 'PROCESS_FAILED' : 'PROCESS_NOT_READY', text, {
+  return new TuttiError(CODES[causeOfDeath(death)] ?? 'PROCESS_FAILED', text, {
     cause: death.error,
     details: { pid: death.pid, exitCode: code, signal, stderr: stderrTail },
   });

@@ -124,13 +124,14 @@ function processView(process: SlotProcess, role: ProcessRole, now: number): Proc
 }
 
 function taskView(task: LedgerTask, plan: SlotPlan, now: number, leaseLeftMs: LeaseLeft): TaskStatusView {
+  const leaseLeft = leaseLeftMs(task.taskId);
   return {
     taskId: task.taskId,
     workflowInstanceId: task.workflowInstanceId,
     worker: plan.workers[task.worker]?.key ?? plan.name,
     state: task.state,
     ageMs: Math.round(now - task.startedAt),
-    leaseLeftMs: leaseLeftMs(task.taskId),
+    leaseLeftMs: leaseLeft === undefined ? undefined : Math.round(leaseLeft),
     progress: task.progress,
   };
 }

@@ -1,4 +1,5 @@
 import { ConfigurationError, TuttiError } from '../core/errors.js';
+import { countedInARow } from '../core/words.js';
 import { EXIT_CODES } from './exit-codes.js';
 
 /** One error with the reason of every process that did not get ready. */
@@ -28,6 +29,6 @@ function together(failures: readonly TuttiError[], message: string): unknown {
 
 /** The error of a slot that is not started any more. */
 export function tooManyDeathsError(name: string, deaths: number, last: TuttiError): TuttiError {
-  const message = `${name} is given up after ${deaths} deaths in a row; the last: ${last.message}`;
+  const message = `${name} is given up after ${countedInARow(deaths, 'death')}; the last: ${last.message}`;
   return new TuttiError('PROCESS_GIVEN_UP', message, { cause: last, details: { slot: name, deaths } });
 }

@@ -126,7 +126,7 @@ describe('health', () => {
     [
       'a worker waits for its next start',
       { slot: { state: 'waiting', deathsInARow: 1 } },
-      /a:A#1 is waiting after 1 deaths in a row/,
+      /a:A#1 is waiting after 1 death/,
     ],
     [
       'the server does not answer',
@@ -154,11 +154,15 @@ describe('health', () => {
   });
 
   test.each<[string, Changes, string]>([
-    ['results in a process', { process: { outbox: 3 } }, 'a:A#1 (pid 7): 3 results wait for the server'],
+    [
+      'results in a process',
+      { process: { outbox: 3 } },
+      'a:A#1 (pid 7): 3 results not taken by the server yet',
+    ],
     [
       'deaths of late',
       { slot: { deathsInARow: 2, lastError: 'boom' } },
-      'a:A#1 has died 2 times in a row: boom',
+      'a:A#1 runs again after 2 deaths in a row: boom',
     ],
     ['a pause', { worker: { isPaused: true } }, 'a:A is paused'],
     [
@@ -168,7 +172,7 @@ describe('health', () => {
           custody: { outbox: 2, outboxFolder: undefined, leasesExtended: 0, leasesLapsed: 0, swept: 0 },
         },
       },
-      'the orchestrator: 2 results wait for the server',
+      'the orchestrator: 2 results not taken by the server yet',
     ],
   ])('worth a note, but ready: %s', (_what, changes, note) => {
     const { ready, notes } = healthReport(application(changes));

@@ -5,6 +5,7 @@ import {
   lastWordsOf,
   type ProcessDeath,
 } from '../../../src/orchestrator/process-death.js';
+import type { RestartCause } from '../../../src/orchestrator/watchdog.js';
 
 const OOM = 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory';
 
@@ -20,6 +21,9 @@ function death(
     end: { code: null, signal: null, stderrTail: '', ...fields.end },
   };
 }
+const killed = (cause: RestartCause): Partial<ProcessDeath> => ({
+  killedFor: { text: 'too slow', cause, isByTask: false },
+});
 const error = {
   name: 'Error',
   message: 'no database',
@@ -96,9 +100,25 @@ describe('deathError', () => {
     expect(made).toMatchObject({ message: 'it failed: no database', cause: error });
   });
 
-  it('is PROCESS_NOT_READY for one that was killed', () => {
-    expect(deathError(death({ killedFor: { text: 'too slow', isByTask: false } }), 'x').code).toBe(
-      'PROCESS_NOT_READY',
-    );
+  test.each<[string, Partial<ProcessDeath>, string]>([
+    ['was not ready in time', killed('not-ready'), 'PROCESS_NOT_READY'],
+    ['hung', killed('blocked'), 'PROCESS_HUNG'],
+    ['was stopped by a signal', killed('stopped'), 'PROCESS_HUNG'],
+    ['had a task that did not end', killed('execution-timeout'), 'PROCESS_HUNG'],
+    ['was too large', killed('memory'), 'PROCESS_OUT_OF_MEMORY'],
+    ['was killed for another reason', { killedFor: { text: 'x', isByTask: false } }, 'PROCESS_FAILED'],
+    [
+      'has used up its heap',
+      { end: { code: null, signal: 'SIGABRT', stderrTail: OOM } },
+      'PROCESS_OUT_OF_MEMORY',
+    ],
+    [
+      'was killed by the memory killer',
+      { isByMemoryKiller: true, end: { code: null, signal: 'SIGKILL', stderrTail: '' } },
+      'PROCESS_OUT_OF_MEMORY',
+    ],
+    ['died', { end: { code: null, signal: 'SIGSEGV', stderrTail: '' } }, 'PROCESS_FAILED'],
+  ])('has the code of its cause: it %s', (_title, fields, code) => {
+    expect(deathError(death(fields), 'x').code).toBe(code);
   });
 });

@@ -430,7 +430,7 @@ describe('thrown values', () => {
   });
 
   it('an error of the package that is not NonRetryableError may be tried again', () => {
-    expect(taskOutcome({ kind: 'threw', thrown: new TuttiError('TASK_FAILED', 'x') }).status).toBe('FAILED');
+    expect(taskOutcome({ kind: 'threw', thrown: new TuttiError('HTTP_TIMEOUT', 'x') }).status).toBe('FAILED');
   });
 });
 
