@@ -115,7 +115,16 @@ export class ApiClient {
 
   /** An answer with JSON of the wrong shape. */
   shapeError(request: ApiRequest, expected: string): Error {
-    return bodyError(request, { status: 200, headers: {}, body: '' }, `JSON that is not ${expected}`);
+    return bodyError(
+      request,
+      { status: 200, headers: {}, body: '' },
+      `JSON that is not ${this.redact(expected)}`,
+    );
+  }
+
+  /** `text` without credentials: for what a server wrote. */
+  redact(text: string): string {
+    return this.#authentication.redact(text);
   }
 
   /** Gets a token if none is at hand. @throws HttpError HTTP_AUTH when the access key is refused */
@@ -162,11 +171,11 @@ export class ApiClient {
   }
 
   #error(request: ApiRequest, response: TransportResponse): Error {
-    return statusError(request, response, this.#hint(response), (text) => this.#authentication.redact(text));
+    return statusError(request, response, this.#hint(response), (text) => this.redact(text));
   }
 
   #describe(response: TransportResponse): string {
-    return describeAnswer(response, (text) => this.#authentication.redact(text)) ?? 'HTML';
+    return describeAnswer(response, (text) => this.redact(text)) ?? 'HTML';
   }
 
   #hint(response: TransportResponse): string {

@@ -125,7 +125,10 @@ export class HttpTaskClient extends TaskClient {
 
   override async getLogs(taskId: string): Promise<TaskExecLog[]> {
     const path = `/tasks/${encodeURIComponent(taskId)}/log`;
-    return (await this.#api.json<TaskExecLog[]>({ method: 'GET', path })) ?? [];
+    const request: ApiRequest = { method: 'GET', path };
+    const logs = (await this.#api.json<TaskExecLog[]>(request)) ?? [];
+    if (!Array.isArray(logs)) throw this.#api.shapeError(request, 'a list of log lines');
+    return logs;
   }
 
   override async getTask(taskId: string): Promise<Task> {
@@ -148,18 +151,22 @@ export class HttpTaskClient extends TaskClient {
     const request: ApiRequest = { method: 'GET', path, maxAnswerBytes: ANSWER_LIMITS.search };
     const found = await this.#api.json<Partial<SearchResult<unknown>>>(request);
     if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
-    return { totalHits: found.totalHits ?? found.results.length, results: this.#shapeAll(found.results) };
+    const { results, totalHits } = found;
+    return {
+      totalHits: typeof totalHits === 'number' ? totalHits : results.length,
+      results: this.#shapeAll(results),
+    };
   }
 
   override async queueSizes(taskTypes: readonly string[]): Promise<Record<string, number>> {
     if (taskTypes.length === 0) return {};
     const query = taskTypes.map((type) => `taskType=${encodeURIComponent(type)}`).join('&');
-    return (
-      (await this.#api.json<Record<string, number>>({
-        method: 'GET',
-        path: `/tasks/queue/sizes?${query}`,
-      })) ?? {}
-    );
+    const request: ApiRequest = { method: 'GET', path: `/tasks/queue/sizes?${query}` };
+    const sizes: unknown = (await this.#api.json(request)) ?? {};
+    const isMap = typeof sizes === 'object' && sizes !== null && !Array.isArray(sizes);
+    if (!isMap || !Object.values(sizes).every((size) => typeof size === 'number'))
+      throw this.#api.shapeError(request, 'a number for each task type');
+    return sizes as Record<string, number>;
   }
 
   override checkAccess(): Promise<void> {
@@ -191,7 +198,8 @@ export class HttpTaskClient extends TaskClient {
     }
     const outlines = leftOut
       .slice(0, LEFT_OUT_SHOWN)
-      .map(({ entry, problem }) => ({ ...outline(entry), problem }));
+      .map(({ entry, problem }) => ({ ...outline(entry), problem }))
+      .map((fields) => mapValues(fields, (text) => this.#api.redact(text)));
     this.#api.logger.error('the server sent tasks of unknown shape, they are left out', {
       tasks: leftOut.length,
       othersBefore: this.#leftOutBefore === 0 ? undefined : this.#leftOutBefore,
@@ -199,6 +207,13 @@ export class HttpTaskClient extends TaskClient {
     });
     this.#leftOutBefore = 0;
   }
+}
+
+function mapValues(
+  fields: Readonly<Record<string, string>>,
+  map: (text: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, map(text)]));
 }
 
 /** Servers without update-v2 answer 405, because its path is like that of a task, which can only be read; or 404. */

@@ -1,9 +1,13 @@
 import { HttpError } from '../core/errors.js';
+import { show } from '../core/options.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import type { TaskDef, WorkflowDef } from './types.js';
 
+/** So many refused definitions are named. */
+const MAX_LISTED = 20;
+
 interface BulkAnswer {
-  readonly bulkErrorResults?: Readonly<Record<string, string>>;
+  readonly bulkErrorResults?: Readonly<Record<string, unknown>> | null;
 }
 
 /** The endpoints for task and workflow definitions. Every method can throw an {@link HttpError}. */
@@ -64,9 +68,16 @@ export class MetadataClient {
   async updateWorkflowDefs(definitions: readonly WorkflowDef[]): Promise<void> {
     if (definitions.length === 0) return;
     const request: ApiRequest = { method: 'PUT', path: '/metadata/workflow', json: definitions };
-    const errors = Object.entries((await this.#api.json<BulkAnswer>(request))?.bulkErrorResults ?? {});
+    const refused = Object.entries((await this.#api.json<BulkAnswer>(request))?.bulkErrorResults ?? {});
+    const errors = refused.map(([name, reason]) => [
+      this.#api.redact(name),
+      this.#api.redact(typeof reason === 'string' ? reason : show(reason)),
+    ]);
     if (errors.length === 0) return;
-    const list = errors.map(([name, reason]) => `${name}: ${reason}`).join('; ');
+    const list = errors
+      .slice(0, MAX_LISTED)
+      .map(([name, reason]) => `${name}: ${reason}`)
+      .join('; ');
     const message = `PUT ${request.path}: the server refused ${errors.length} of ${definitions.length}: ${list}`;
     // The answer as a whole is a 200; for the refused definitions it means what a 400 means.
     throw new HttpError('HTTP_STATUS', message, { ...request, status: 400 }, { details: { errors } });

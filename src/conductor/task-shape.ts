@@ -54,7 +54,7 @@ export function problemOf(task: Task): string | undefined {
  */
 export function shapeTask(entry: unknown, taskType?: string): ShapedTask {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) {
-    return { problem: `expected an object, got ${show(entry)}` };
+    return { problem: `expected an object, got ${kindOf(entry)}` };
   }
   const fields = entry as Record<string, unknown>;
   const problem = requireId(fields, 'taskId') ?? requireId(fields, 'workflowInstanceId');
@@ -77,7 +77,7 @@ export function shapeTask(entry: unknown, taskType?: string): ShapedTask {
 }
 
 /** What can be logged of an entry that is no task: which fields it has, and no payload. */
-export function outline(entry: unknown): Record<string, unknown> {
+export function outline(entry: unknown): Record<string, string> {
   if (typeof entry !== 'object' || entry === null) return { entry: kindOf(entry) };
   const { taskId, workflowInstanceId, taskType } = entry as Record<string, unknown>;
   return {

@@ -78,3 +78,17 @@ test('a server that does not answer when it is asked for a token holds neither t
   expect(await app.ended()).toEqual({ code: 0, signal: null });
   expect(app.stderr).not.toContain('was killed');
 });
+
+test('an access key that goes to another machine in plain text is a warning, once', async () => {
+  const app = start('../reliability/app', {
+    // A name that nobody has: the server is away, and the application waits for it.
+    serverUrl: 'http://conductor.invalid:8080',
+    workers: ['step'],
+    env: stateIn(folder(), { CONDUCTOR_AUTH_KEY: 'the-key', CONDUCTOR_AUTH_SECRET: 'the-secret' }),
+  });
+  expect((await app.ready()).serverUrl).toBe('http://conductor.invalid:8080/api');
+  await app.wrote('a poll failed; trying again');
+  expect(app.stderr.split('the access key goes to the server in plain text').length).toBe(2);
+  app.signal('SIGTERM');
+  await app.ended();
+});

@@ -25,7 +25,7 @@ describe('shapeTask', () => {
 
   it.each([
     [null, 'expected an object, got null'],
-    ['x', 'got "x" (string)'],
+    ['hunter2', 'expected an object, got a string'],
     [[], 'got an array'],
     [{ workflowInstanceId: 'w' }, '`taskId`'],
     [{ taskId: '', workflowInstanceId: 'w' }, '`taskId`'],
