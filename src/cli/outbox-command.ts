@@ -7,7 +7,7 @@ import { printableLines } from '../core/printable.js';
 import { didYouMean } from '../core/options.js';
 import { isOwnFolder } from '../core/private-files.js';
 import { createTaskClient } from '../conductor/conductor-clients.js';
-import { DEFAULT_REQUEST_TIMEOUT_MS } from '../conductor/http-options.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS, withApiPath } from '../conductor/http-options.js';
 import { stateRoot } from '../app/state-folders.js';
 import { formatTable } from '../app/table.js';
 import { chosenFolder, findRuns, RunDirectory, type FoundRun } from '../orchestrator/run-directory.js';
@@ -214,7 +214,7 @@ function targetOf(
 
 function isSameAddress(one: string, other: string): boolean {
   const [a, b] = [one, other].map((text) =>
-    URL.canParse(text) ? new URL(text).href.replace(/\/+$/, '') : text,
+    URL.canParse(text) ? withApiPath(new URL(text)).href.replace(/\/+$/, '') : text,
   );
   return a === b;
 }
