@@ -1,6 +1,7 @@
 import { Container, type ContainerModule, type ServiceIdentifier } from 'inversify';
 import { ConfigurationError, describeThrown, TuttiError } from '../core/errors.js';
 import { loggerClasses, type Logger } from '../core/logger.js';
+import { within } from '../core/sleep.js';
 import { WorkerSource, type Executable } from '../worker/task-runner.js';
 import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker.js';
 import type { TaskContext } from '../worker/task-context.js';
@@ -22,6 +23,9 @@ export interface BuiltWorker {
 /** The services and workers of one worker process. */
 export class WorkerContainer {
   readonly #containers = new Map<WorkerScope, Container>();
+  /** Services in the order in which the first object of each was made: what a service needs comes before it. */
+  readonly #made = new Set<ServiceIdentifier>();
+  readonly #watched = new Map<Container, Set<ServiceIdentifier>>();
   readonly #modules: readonly ContainerModule[];
   readonly #logger: Logger;
 
@@ -46,6 +50,7 @@ export class WorkerContainer {
       const problems = dependencyProblems(container, needed, `functionWorker ${name}`);
       if (problems.length > 0) throw unresolved(name, problems);
       const root = bindRoot(container, entry);
+      this.#watch(container);
       return await (scope === 'task'
         ? this.#buildPerTask(container, entry, root, needed)
         : buildShared(container, entry, root));
@@ -55,12 +60,16 @@ export class WorkerContainer {
   }
 
   /**
-   * Closes all singletons: `@preDestroy` and the deactivations of their bindings.
+   * Closes all singletons, by `@preDestroy` and the deactivations of their bindings: one after the other, the last made
+   * first, so that a service can use what it needs until it is closed itself.
    *
    * @throws TuttiError that names the services that could not be closed, once all others are
    */
   async close(): Promise<void> {
-    const failures = await Promise.all([...this.#containers.values()].map(closeServices));
+    const order = [...this.#made].reverse();
+    const failures = await Promise.all(
+      [...this.#containers.values()].map((container) => closeServices(container, order)),
+    );
     const reasons = failures.flat();
     if (reasons.length > 0) throw new TuttiError('PROCESS_FAILED', reasons.join('; '));
   }
@@ -80,6 +89,20 @@ export class WorkerContainer {
       else container.bind(token).toService(own);
     }
     return container;
+  }
+
+  /** Notes when the first object of each service is made. */
+  #watch(container: Container): void {
+    const watched = this.#watched.get(container) ?? new Set();
+    this.#watched.set(container, watched);
+    for (const service of boundServices(container) ?? []) {
+      if (watched.has(service)) continue;
+      watched.add(service);
+      container.onActivation(service, (_context, made) => {
+        this.#made.add(service);
+        return made;
+      });
+    }
   }
 
   async #buildPerTask(
@@ -103,21 +126,35 @@ export class WorkerContainer {
   }
 }
 
-/** Each service by itself: Inversify's own way for all of them stops at, or does not wait behind, the first that fails. */
-async function closeServices(container: Container): Promise<string[]> {
-  const services = boundServices(container);
-  if (services === undefined) {
+/** So long the others wait for a service that is being closed: one that hangs must not keep all others open. */
+const CLOSE_TURN_MS = 2_000;
+
+/**
+ * Each service by itself: Inversify's own way for all of them stops at, or does not wait behind, the first that fails.
+ *
+ * @param order - those that were made, in the order in which they are closed
+ */
+async function closeServices(container: Container, order: readonly ServiceIdentifier[]): Promise<string[]> {
+  const bound = boundServices(container);
+  if (bound === undefined) {
     await container.unbindAllAsync();
     return [];
   }
   const failures: string[] = [];
-  const closing = services.map(async (service) => {
+  const close = async (service: ServiceIdentifier): Promise<void> => {
     try {
       await container.unbindAsync(service);
     } catch (error) {
       failures.push(`closing ${serviceName(service)} failed: ${describeThrown(error)}`);
     }
-  });
+  };
+  const isBound = new Set(bound);
+  const closing: Promise<void>[] = [];
+  for (const service of new Set([...order.filter((one) => isBound.has(one)), ...bound])) {
+    const closed = close(service);
+    closing.push(closed);
+    await within(closed, CLOSE_TURN_MS);
+  }
   await Promise.all(closing);
   return failures;
 }

@@ -96,7 +96,66 @@ describe('scope process', () => {
     expect(await runTask(source)).toBe(instance);
     expect(events).toHaveLength(3);
     await container.close();
-    expect(events.slice(3).sort()).toEqual(['-Database', '-GreetWorker', '-Session']);
+    expect(events.slice(3)).toEqual(['-GreetWorker', '-Session', '-Database']);
+  });
+
+  it('closes the last made first, whatever the order of the bindings, and waits for each', async () => {
+    const TOKEN = Symbol('pool');
+    class Pool {
+      close(): void {
+        events.push('-pool');
+      }
+    }
+    @injectable()
+    class Cache extends Tracked {
+      constructor(@inject(TOKEN) readonly pool: Pool) {
+        super();
+      }
+      @preDestroy()
+      async flush(): Promise<void> {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        events.push('-Cache');
+      }
+    }
+    const bindings = new ContainerModule(({ bind }) => {
+      bind(TOKEN)
+        .toDynamicValue(() => Promise.resolve(new Pool()))
+        .inSingletonScope()
+        .onDeactivation((pool) => (pool as Pool).close());
+      bind(Cache).toSelf();
+      bind(Database).toSelf();
+    });
+    const container = containerWith(bindings);
+    const needed = [Database, Cache];
+    await container.build(entryOf(functionWorker('f', () => 1, { inject: needed })), 'process');
+    events = [];
+    await container.close();
+    expect(events).toHaveLength(3);
+    expect(events.indexOf('-Cache')).toBeLessThan(events.indexOf('-pool'));
+  });
+
+  it('goes on after a while when closing one of them hangs', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    @injectable()
+    class Hanging {
+      constructor(readonly database: Database) {}
+      @preDestroy()
+      close(): Promise<void> {
+        return new Promise(() => undefined);
+      }
+    }
+    const bindings = new ContainerModule(({ bind }) => {
+      bind(Hanging).toSelf();
+      bind(Database).toSelf();
+    });
+    const container = containerWith(bindings);
+    await container.build(entryOf(functionWorker('f', () => 1, { inject: [Hanging] })), 'process');
+    void container.close();
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(events).toEqual(['+Database']);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(events).toEqual(['+Database', '-Database']);
   });
 
   test.each([
