@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { describeThrown, stackOf } from '../core/errors.js';
+import type { Envelope } from '../orchestrator/messages.js';
 import { catalogEntry, type WorkerDescription } from './worker-catalog.js';
 
 /**
@@ -15,8 +16,13 @@ export type DiscoveryAnswer =
   | { readonly type: 'failed'; readonly file: string; readonly message: string; readonly stack: string }
   | { readonly type: 'done' };
 
+/** Kept, since an imported file may put something else in its place. */
+const send = process.send?.bind(process);
+
 function tell(answer: DiscoveryAnswer): Promise<void> {
-  return new Promise((resolve) => process.send?.(answer, undefined, undefined, () => resolve()));
+  // In an envelope: the files may use the channel for messages of their own.
+  const envelope: Envelope<DiscoveryAnswer> = { tutti: answer };
+  return new Promise((resolve) => send?.(envelope, undefined, undefined, () => resolve()));
 }
 
 async function importAll(files: readonly string[]): Promise<void> {

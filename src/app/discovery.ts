@@ -2,6 +2,8 @@ import { fork } from 'node:child_process';
 import { basename, relative } from 'node:path';
 import { ConfigurationError } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
+import { guardChannel } from '../orchestrator/channel-guard.js';
+import { openEnvelope } from '../orchestrator/messages.js';
 import { OrphanGuard } from '../orchestrator/orphan-guard.js';
 import type { DiscoveryAnswer } from './discovery-process.js';
 import { DISCOVERY_PROCESS } from './role.js';
@@ -72,12 +74,19 @@ function importInProcess(
       isDone = true;
       child.kill('SIGKILL');
     }, IMPORT_TIMEOUT_MS);
-    child.on('message', (answer: DiscoveryAnswer) => {
+    child.on('message', (received) => {
+      const answer = openEnvelope(received) as DiscoveryAnswer | undefined;
+      if (answer === undefined) return;
       if (answer.type === 'importing') current = answer.file;
       if (answer.type === 'imported') workers.push(...answer.workers);
       if (answer.type === 'failed')
         problems.push(`${nameOf(answer.file)} cannot be imported: ${answer.message}\n${answer.stack}`);
       if (answer.type === 'done') isDone = true;
+    });
+    guardChannel(child, (problem) => {
+      problems.push(`${nameOf(current)} cannot be imported: ${problem}`);
+      isDone = true;
+      child.kill('SIGKILL');
     });
     child.on('error', (error) =>
       problems.push(`the process that imports the files cannot run: ${error.message}`),

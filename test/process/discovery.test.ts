@@ -57,6 +57,24 @@ describe('discoverWorkers', () => {
     ]);
   });
 
+  it('is not disturbed by messages that a file sends while it is imported, or by a channel that it takes away', async () => {
+    write(
+      'a.worker.mjs',
+      `for (const message of [null, 'done', { type: 'done' }, { type: 'imported' }, { type: 'failed' }]) process.send(message);
+      process.send = undefined;
+      ${workerSource('GreetWorker', 'greet')}`,
+    );
+    const found = await discoverWorkers(['*.worker.mjs'], folder);
+    expect(found.map(({ key }) => key)).toEqual(['greet:GreetWorker']);
+  });
+
+  it('names the file that writes something to the channel which is not a message', async () => {
+    write('a.worker.mjs', `import { writeSync } from 'node:fs'; writeSync(3, 'no message\\n');`);
+    expect((await failureOf('*.worker.mjs')).message).toContain(
+      'a.worker.mjs cannot be imported: it wrote something to its channel that is not JSON',
+    );
+  });
+
   it('takes several patterns and reads a file once', async () => {
     write('x.worker.mjs', workerSource('X', 'x'));
     expect(await discoverWorkers(['*.mjs', 'x.*', '!y.*'], folder)).toHaveLength(1);
