@@ -27,7 +27,7 @@ function loadKoffi(from?: string): Koffi {
   try {
     // By `require`: a container that activates libraries can then stay synchronous.
     const require = requireOf(from);
-    return require('koffi') as Koffi;
+    return withLargeStacks(require('koffi') as Koffi);
   } catch (cause) {
     const [reason = ''] = describeThrown(cause).split('\n');
     const isInstalled = !reason.includes("'koffi'");
@@ -41,6 +41,24 @@ function loadKoffi(from?: string): Koffi {
       { cause, details: { backend: 'koffi' } },
     );
   }
+}
+
+/** Bytes, as the system gives a program in C. */
+const STACK_SIZE = 8 << 20;
+
+/** By default, koffi gives asynchronous calls 128 KiB, which correct code overflows. Stacks take memory only when used. */
+function withLargeStacks(koffi: Koffi): Koffi {
+  const { sync_stack_size: sync = 0, async_stack_size: async = 0 } = koffi.config();
+  if (sync >= STACK_SIZE && async >= STACK_SIZE) return koffi;
+  try {
+    koffi.config({
+      sync_stack_size: Math.max(sync, STACK_SIZE),
+      async_stack_size: Math.max(async, STACK_SIZE),
+    });
+  } catch {
+    // The program has called native code by koffi itself before, and chooses the size.
+  }
+  return koffi;
 }
 
 /** Calls native code by koffi. */

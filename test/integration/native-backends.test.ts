@@ -658,6 +658,13 @@ describe.skipIf(!project.isBuilt).each(nativeBackends())('%s', (name, backend, i
       expect(open({ small: 'uint64_t small_big(void)' }, { int64: 'bigint' })['small']!()).toBe(5n);
     });
 
+    it('functions have as much stack as a program in C has', async () => {
+      const prototype = 'int32_t use_stack(int32_t kilobytes)';
+      const { use, useAsync } = open({ use: prototype, useAsync: [prototype, { async: true }] });
+      expect(use!(4_000)).toBe(4_000);
+      expect(await Promise.all([useAsync!(4_000), useAsync!(4_000)])).toEqual([4_000, 4_000]);
+    });
+
     it('errno', () => {
       const { fail } = open({ fail: ['int32_t fail_with(int32_t code)', { errno: true }] });
       expect([fail!(2), fail!(13)]).toEqual([

@@ -107,6 +107,7 @@ typedef struct _Node Node;
 struct _Node { int32_t value; const Node *next; };
 API int32_t nodes_sum(const Node *list) { int32_t s = 0; for (; list != nullptr; list = list->next) s += list->value; return s; }
 API Node *node_new(int32_t value, const Node *next) { return new Node{value, next}; }
+API int32_t use_stack(int32_t kilobytes) { volatile char block[1024]; block[0] = 1; return kilobytes <= 1 ? block[0] : use_stack(kilobytes - 1) + block[0]; }
 API Box *box_first(Box *box) { return box; }
 API void noop(void *) {}
 `;
