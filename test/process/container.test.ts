@@ -1,10 +1,10 @@
-import { chownSync, mkdirSync, readdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
 import { canContain, containers, firstProcess, IMAGE_USER } from '../support/container.js';
-import { killHard } from '../support/processes.js';
-import { folderOfEachTest } from '../support/reliability.js';
+import { commandOf, isAlive, killHard } from '../support/processes.js';
+import { folderOfEachTest, stateIn } from '../support/reliability.js';
 import { serverOfEachTest } from '../support/task-server.js';
 
 const server = serverOfEachTest('act');
@@ -103,3 +103,42 @@ describe.skipIf(!canContain)(
     });
   },
 );
+
+describe.skipIf(!canContain)('a program that outlives its worker process, and then ends', () => {
+  const NAMESPACE = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+
+  async function leavesZombie(within: readonly string[]): Promise<[boolean, AppProcess]> {
+    const app = start('app', { serverUrl: server().url, env: stateIn(folder()), within });
+    await app.ready();
+    await app.began(await server().run('act', { action: 'exec' }));
+    const sleeper = await app.until(
+      () => app.alive().find(({ pid }) => commandOf(pid) === 'sleep 3600'),
+      'the program to run',
+    );
+    killHard(sleeper.parent);
+    await app.until(
+      () => !app.alive().some(({ pid }) => pid === sleeper.parent),
+      'the worker process to be gone',
+    );
+    killHard(sleeper.pid);
+    await app.until(() => !isAlive(sleeper.pid), 'the program to end');
+    // The next process of the worker is there: whoever waits for children has done so.
+    await app.slot('act', ({ state }) => state === 'ready');
+    const isZombie = existsSync(`/proc/${sleeper.pid}`);
+    app.askToStop();
+    expect((await app.ended()).code).toBe(0);
+    return [isZombie, app];
+  }
+
+  test('is reaped by an init as process 1', async () => {
+    const [isZombie, app] = await leavesZombie([...NAMESPACE, '/bin/sh', '-c', '"$@" & wait $!', 'sh']);
+    expect(isZombie).toBe(false);
+    expect(app.stderr).not.toContain('process 1');
+  });
+
+  test('stays as a zombie where Node.js itself is process 1, as the warning at the start says', async () => {
+    const [isZombie, app] = await leavesZombie(NAMESPACE);
+    expect(isZombie).toBe(true);
+    expect(app.stderr).toContain('Start it with an init: `docker run --init`');
+  });
+});

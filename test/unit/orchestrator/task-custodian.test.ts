@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -128,5 +128,50 @@ describe('the tasks of a dead process', () => {
       ]),
     );
     expect(logger.text).toContain('the output of a task cannot be read');
+  });
+});
+
+describe('what an earlier run has left', () => {
+  async function custodianWith(takeOver: RunDirectory['takeOverDeadRuns']) {
+    const root = mkdtempSync(join(tmpdir(), 'tutti-test-'));
+    onTestFinished(() => rmSync(root, { recursive: true }));
+    const logger = new RecordingLogger();
+    const directory = (await RunDirectory.open([chosenFolder(join(root, 'app'))], logger))!;
+    directory.takeOverDeadRuns = takeOver;
+    const wasEmpty: boolean[] = [];
+    directory.close = (isEmpty) => {
+      wasEmpty.push(isEmpty);
+      return Promise.resolve();
+    };
+    const custodian = new TaskCustodian({
+      client: new FakeTaskClient(),
+      logger,
+      directory,
+      inFlight: () => new Set(),
+      redact: (text) => text,
+    });
+    return { root, custodian, logger, wasEmpty };
+  }
+
+  it('does not hold up the end for longer than it may take, and is left to the next start', async () => {
+    const { custodian, wasEmpty } = await custodianWith(() => new Promise(() => undefined));
+    void custodian.takeOver();
+    await custodian.close(50, false);
+    expect(wasEmpty).toEqual([false]);
+  });
+
+  it('is not removed when its results cannot be read', async () => {
+    const run = { outboxFolder: '', workers: [] };
+    const { root, custodian, logger, wasEmpty } = await custodianWith(() =>
+      Promise.resolve({ runs: [run], isComplete: true }),
+    );
+    run.outboxFolder = join(root, 'outbox');
+    writeFileSync(run.outboxFolder, 'not a folder');
+    await custodian.takeOver();
+    await custodian.close(5_000, false);
+    expect(wasEmpty).toEqual([false]);
+    expect(logger.at('error')).toEqual([
+      'results in the outbox cannot be read; they are left where they are',
+    ]);
   });
 });
