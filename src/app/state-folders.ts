@@ -48,6 +48,6 @@ function userStateFolder(): string | undefined {
 /** With the user in its name: a folder that belongs to somebody else cannot be used. */
 function temporaryRoot(): StateFolder {
   // userInfo() fails for a user who is not in the list.
-  const user = process.getuid?.() ?? userInfo().username;
+  const user = process.geteuid?.() ?? userInfo().username;
   return { path: join(tmpdir(), `tutti-${user}`), base: tmpdir(), isChosen: false };
 }

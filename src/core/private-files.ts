@@ -112,7 +112,7 @@ export function makePrivateFolder(path: string, base: string, isChosen: boolean)
 function checkFolder(folder: string, mayGroupWrite: boolean): void {
   const stats = lstatSync(folder);
   if (!stats.isDirectory()) throw new NotPrivateError(`${folder} is not a folder`);
-  if (process.getuid === undefined) return;
+  if (process.geteuid === undefined) return;
   if (!isOwn(stats)) throw new NotPrivateError(`${folder} belongs to user ${stats.uid}`);
   if ((stats.mode & (mayGroupWrite ? 0o002 : 0o022)) !== 0)
     throw new NotPrivateError(`other users may write to ${folder}`);
@@ -122,7 +122,7 @@ function checkFolder(folder: string, mayGroupWrite: boolean): void {
 
 /** @throws NotPrivateError when a stranger may rename a folder on the way, and so put another in its place */
 function checkAbove(base: string): void {
-  if (process.getuid === undefined) return;
+  if (process.geteuid === undefined) return;
   // In a user namespace the system's own folders belong to whoever `/` belongs to.
   const system = lstatSync('/').uid;
   for (let folder = realpathSync(base); dirname(folder) !== folder; folder = dirname(folder)) {
@@ -155,8 +155,8 @@ function checkFile(stats: Stats, maxBytes: number): Stats {
   return stats;
 }
 
-/** Windows knows no such ids. */
+/** By the user whose rights count, and who owns what is made. Windows knows no such ids. */
 function isOwn({ uid }: Stats): boolean {
-  const own = process.getuid?.();
+  const own = process.geteuid?.();
   return own === undefined || uid === own;
 }

@@ -132,13 +132,16 @@ export class RunDirectory {
    */
   static async openTemporary(logger: Logger, subject?: RunSubject): Promise<RunDirectory | undefined> {
     await removeDeadTemporaries(logger);
+    let remove = (): void => undefined;
     try {
       const root = await mkdtemp(join(tmpdir(), EMBEDDED));
-      const remove = (): void => rmSync(root, { recursive: true, force: true });
+      remove = () => rmSync(root, { recursive: true, force: true });
       process.once('exit', remove);
       const folder = await makeRunFolder(chosenFolder(root), subject);
       return new RunDirectory(root, folder, logger, await RunSocket.open(folder), remove);
     } catch (error) {
+      process.removeListener('exit', remove);
+      remove();
       logger.info('the temporary folder cannot be written: results are kept in memory only', {
         folder: tmpdir(),
         error: describeThrown(error),

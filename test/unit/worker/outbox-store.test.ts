@@ -1,4 +1,13 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -35,8 +44,8 @@ function open(owner = 'one'): { store: OutboxStore; logger: RecordingLogger } {
 /** Root may read everything: meanwhile this process does without. */
 async function withoutRoot<T>(act: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return await act();
-  for (const path of [root, join(root, 'run'), folder]) chmodSync(path, 0o755);
-  chmodSync(join(folder, 'one~good.result.json'), 0o644);
+  for (const path of [root, join(root, 'run'), folder, join(folder, 'one~good.result.json')])
+    chownSync(path, SECOND_USER, SECOND_USER);
   process.seteuid?.(SECOND_USER);
   try {
     return await act();
