@@ -80,26 +80,39 @@ export function lossyKind(value: object): string | undefined {
  */
 export function findLossy(value: unknown, path: string): string | undefined {
   try {
-    const found = visitLossy(value, new Set(), 0);
+    const found = typeof value === 'object' && value !== null ? visitLossy(value, new Set(), 0) : undefined;
     return found === undefined ? undefined : `${path}${found}`;
   } catch {
     return undefined;
   }
 }
 
-/** @returns the rest of the path, and what is there */
-function visitLossy(value: unknown, seen: Set<object>, depth: number): string | undefined {
-  if (typeof value !== 'object' || value === null || seen.has(value) || depth > 1_000) return undefined;
-  seen.add(value);
+/**
+ * Runs over each output: objects without objects in them, which are most, are not remembered.
+ *
+ * @returns the rest of the path, and what is there
+ */
+function visitLossy(value: object, seen: Set<object>, depth: number): string | undefined {
   const kind = lossyKind(value);
   if (kind !== undefined) return `: ${kind}`;
-  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
-  const isList = Array.isArray(value);
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || depth > 1_000) return undefined;
+  let isSeen = false;
+  const visit = (member: unknown): string | undefined => {
+    if (typeof member !== 'object' || member === null || seen.has(member)) return undefined;
+    if (!isSeen) seen.add(value);
+    isSeen = true;
+    return visitLossy(member, seen, depth + 1);
+  };
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      const found = visit(value[index]);
+      if (found !== undefined) return `[${index}]${found}`;
+    }
+    return undefined;
+  }
   for (const key of Object.keys(value)) {
-    const member: unknown = (value as Record<string, unknown>)[key];
-    if (typeof member !== 'object' || member === null) continue;
-    const found = visitLossy(member, seen, depth + 1);
-    if (found !== undefined) return `${isList ? `[${key}]` : `.${key}`}${found}`;
+    const found = visit((value as Record<string, unknown>)[key]);
+    if (found !== undefined) return `.${key}${found}`;
   }
   return undefined;
 }

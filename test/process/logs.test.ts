@@ -76,6 +76,10 @@ test('a list of processes shows which process is which worker, and the main proc
   const pid = await app.workerPid('act');
   expect(commandOf(pid)).toMatch(/^tutti: \S*ActWorker\S* of app\.js$/);
   expect(commandOf(app.pid)).toMatch(/app\.js$/);
+  const others = app.alive().filter((entry) => entry.pid !== pid && entry.pid !== app.pid);
+  expect(others.map((entry) => commandOf(entry.pid))).toEqual([
+    expect.stringMatching(/^\/bin\/sh -c eval "\$TUTTI_GUARD" tutti orphan guard of app\S* \d+$/),
+  ]);
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);
 });
