@@ -1,5 +1,6 @@
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { printableLines } from '../core/printable.js';
 
 /** Ask for a stop; a second one for an end at once. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -74,6 +75,7 @@ export class SignalHandler {
     const timer = setTimeout(() => {
       this.#logger.warn('all workers have stopped, but something keeps the program alive; ending it', {
         exitCode,
+        open: openResources(),
       });
       process.exit(exitCode);
     }, LINGER_MS);
@@ -81,7 +83,8 @@ export class SignalHandler {
   }
 
   readonly #onStatusSignal = (): void => {
-    process.stderr.write(`${JSON.stringify(this.#target.status(), undefined, 2)}\n`);
+    // Errors and progress in it come from outside.
+    process.stderr.write(`${printableLines(JSON.stringify(this.#target.status(), undefined, 2))}\n`);
   };
 
   readonly #onRestartSignal = (signal: NodeJS.Signals): void => {
@@ -109,4 +112,10 @@ export class SignalHandler {
       this.#target.kill(`a second signal (${signal}) asked for it`);
     }
   };
+}
+
+/** What Node.js waits for, as it names it: timers, sockets, servers. Standard streams keep no program alive. */
+function openResources(): string {
+  const names = process.getActiveResourcesInfo().filter((name) => !/^(?:TTY|Pipe)Wrap$/.test(name));
+  return [...new Set(names)].join(', ');
 }

@@ -97,7 +97,7 @@ function visitLossy(value: object, seen: Set<object>, depth: number): string | u
   if (kind !== undefined) return `: ${kind}`;
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function' || depth > 1_000) return undefined;
   let isSeen = false;
-  const visit = (member: unknown): string | undefined => {
+  const visitMember = (member: unknown): string | undefined => {
     if (typeof member !== 'object' || member === null || seen.has(member)) return undefined;
     if (!isSeen) seen.add(value);
     isSeen = true;
@@ -105,13 +105,13 @@ function visitLossy(value: object, seen: Set<object>, depth: number): string | u
   };
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
-      const found = visit(value[index]);
+      const found = visitMember(value[index]);
       if (found !== undefined) return `[${index}]${found}`;
     }
     return undefined;
   }
   for (const key of Object.keys(value)) {
-    const found = visit((value as Record<string, unknown>)[key]);
+    const found = visitMember((value as Record<string, unknown>)[key]);
     if (found !== undefined) return `.${key}${found}`;
   }
   return undefined;

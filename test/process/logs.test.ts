@@ -106,6 +106,16 @@ test('a signal while the program waits for a workflow ends the wait, says which,
   expect(app.stdout).not.toContain('not reached');
 });
 
+test('a program that something else keeps alive after a signal is ended, and the log names what that was', async () => {
+  const app = start('waiting', { serverUrl: server().url, env: { GOES_ON: '1' } });
+  await app.wrote('waiting for');
+  app.signal('SIGTERM');
+  expect(await app.ended()).toEqual({ code: 0, signal: null });
+  expect(app.stderr).toMatch(
+    /WARN {2}all workers have stopped, but something keeps the program alive; ending it exitCode=0 open=\S*Timeout/,
+  );
+});
+
 test('two copies of the package in one process share the running task and the logger', async () => {
   // Inside of the repository, so that the copy finds its dependencies.
   const folder = mkdtempSync(join(ROOT, 'build/test/copy-'));
