@@ -30,11 +30,11 @@ export async function bootstrap(options: BootstrapOptions): Promise<Orchestrator
   // Each role loads its own half only: a worker process pays for every file with time and memory.
   if (marker !== undefined) {
     keepAliveWithoutPrimary();
-    const { runWorkerProcess } = await import('./worker-process.js');
+    const { runWorkerProcess } = evaluated(await import('./worker-process.js'));
     return await runWorkerProcess(marker, options, process.env);
   }
   try {
-    const { createOrchestrator } = await import('./orchestration.js');
+    const { createOrchestrator } = evaluated(await import('./orchestration.js'));
     const orchestrator = await createOrchestrator(options, process.env);
     if (options.autoStart !== false) await orchestrator.start();
     return orchestrator;
@@ -42,6 +42,20 @@ export async function bootstrap(options: BootstrapOptions): Promise<Orchestrator
     if (error instanceof ConfigurationError && options?.signals !== false) exitWithConfigurationCode();
     throw error;
   }
+}
+
+/**
+ * Rollup's `inlineDynamicImports` puts what is imported later behind the main file, and gives `undefined` for it until
+ * that has run: where its top level awaits `bootstrap()`, never.
+ */
+function evaluated<T extends object>(module: T | undefined): T {
+  if (module !== undefined) return module;
+  throw new ConfigurationError(
+    'CONFIG_INVALID',
+    'bootstrap(): the bundler has put all modules into one file (`inlineDynamicImports`), in which those of Tutti are not ' +
+      'evaluated before the main file is done, and its top level waits for bootstrap(). Fix: call bootstrap() in an async ' +
+      'function, and that function without `await`; or let the bundler make several files',
+  );
 }
 
 /**

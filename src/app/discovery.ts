@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { basename, relative } from 'node:path';
 import { ConfigurationError } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
@@ -24,6 +25,13 @@ export async function discoverWorkers(
   logger: Logger = new ConsoleLogger(),
 ): Promise<WorkerDescription[]> {
   if (patterns.length === 0) return [];
+  if (!existsSync(DISCOVERY_PROCESS)) {
+    throw new ConfigurationError(
+      'DISCOVERY_FAILED',
+      'discover: Tutti is part of a bundle, in which there are no files of workers. Fix: list them in `workers`, or keep ' +
+        'the package `tutti` out of the bundle (external)',
+    );
+  }
   const { matchingFiles } = await import('./discovery-files.js');
   const files = await matchingFiles(patterns, root);
   const quoted = patterns.map((pattern) => `'${pattern}'`).join(', ');
