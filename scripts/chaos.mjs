@@ -1,5 +1,5 @@
 // npm run chaos [-- --minutes N]: hangs and leaks are injected into a running application for some minutes. Every hang
-// must be ended in its time, no healthy process may be ended, and no task may be unaccounted for. Needs `npm run build`.
+// must be ended in its time, no healthy process may be ended, and no task may be unaccounted for.
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readImports } from '../unit/architecture/import-rules.js';
+import { linksOf } from '../support/markdown-links.js';
 import { firstMissingLine, readExample } from './readme-example.js';
 
 const run = promisify(execFile);
@@ -69,10 +70,21 @@ afterAll(() => {
 });
 
 describe('the packed package', () => {
-  test('has the code, its types and the papers, and nothing else', () => {
+  test('has the code, its types, documentation and examples, and nothing else', () => {
     const top = readdirSync(installed).sort();
     expect(top).toEqual(
-      ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json', 'scripts', 'src'].sort(),
+      [
+        'CHANGELOG.md',
+        'CONTRIBUTING.md',
+        'LICENSE',
+        'README.md',
+        'dist',
+        'docs',
+        'examples',
+        'package.json',
+        'scripts',
+        'src',
+      ].sort(),
     );
     // What the command `tutti` needs, and none of the scripts that are for this repository.
     expect(readdirSync(join(installed, 'scripts')).sort()).toEqual(
@@ -103,6 +115,37 @@ describe('the packed package', () => {
       for (const file of targets) expect(existsSync(join(installed, file)), `${name} → ${file}`).toBe(true);
       if (typeof target !== 'string') expect(Object.keys(target)[0], name).toBe('types');
     }
+  });
+
+  test('has every file that its README and its documentation link to', () => {
+    const pages = filesBelow(installed).filter((file) => file.endsWith('.md'));
+    expect(pages).toContain('docs/guides/1-workers.md');
+    const broken = pages.flatMap((page) =>
+      linksOf(readFileSync(join(installed, page), 'utf8'))
+        .filter(({ file }) => !existsSync(join(installed, dirname(page), file)))
+        .map(({ link }) => `${page}: ${link}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  test('says where it comes from: npm leads the relative links of the README there', () => {
+    const { repository, homepage, bugs } = readJson(join(installed, 'package.json'));
+    const address = /^git\+(https:\/\/[^#]+)\.git$/.exec((repository as { url: string }).url)?.[1];
+    expect(homepage).toBe(`${address}#readme`);
+    expect(bugs).toBe(`${address}/issues`);
+  });
+
+  test('names every module with side effects, so that bundlers may leave out the others', () => {
+    const { sideEffects } = readJson(join(installed, 'package.json')) as { sideEffects: string[] };
+    for (const file of sideEffects.filter((name) => !name.includes('*'))) {
+      expect(existsSync(join(installed, file)), file).toBe(true);
+    }
+    const modules = filesBelow(installed).filter((file) => /^dist\/.*\.js$/.test(file));
+    const imported = modules.flatMap((file) =>
+      [...readFileSync(join(installed, file), 'utf8').matchAll(/^import '(.+)';$/gm)].map(([, name]) => name),
+    );
+    // A module of ours that is imported for its effect would have to be in the list.
+    expect([...new Set(imported)]).toEqual(['reflect-metadata']);
   });
 
   test('imports only files that it has and packages that it names', () => {

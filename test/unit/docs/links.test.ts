@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { linksOf } from '../../support/markdown-links.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const pages = [
@@ -23,14 +24,22 @@ function anchors(page: string): string[] {
 }
 
 test.each(pages)('the links of %s lead somewhere', (page) => {
-  const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/^```[^]*?^```/gm, '');
-  const links = [...text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)];
-  const broken = links.filter(([, file = '', anchor]) => {
+  const broken = linksOf(readFileSync(join(ROOT, page), 'utf8')).filter(({ file, anchor }) => {
     const target = file === '' ? join(ROOT, page) : join(ROOT, dirname(page), file);
     if (!existsSync(target)) return true;
     return anchor !== undefined && !anchors(readFileSync(target, 'utf8')).includes(anchor);
   });
-  expect(broken.map(([link]) => link)).toEqual([]);
+  expect(broken.map(({ link }) => link)).toEqual([]);
+});
+
+test.each(pages)('the links of %s lead to files that the package has too', (page) => {
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] };
+  const isShipped = (file: string): boolean =>
+    files.some((entry) => file === entry || file.startsWith(`${entry}/`));
+  const missing = linksOf(readFileSync(join(ROOT, page), 'utf8')).filter(
+    ({ file }) => file !== '' && !isShipped(posix.join(posix.dirname(page), file).replace(/\/$/, '')),
+  );
+  expect(missing.map(({ link }) => link)).toEqual([]);
 });
 
 test('the README leads to every guide', () => {
