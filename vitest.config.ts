@@ -20,6 +20,10 @@ interface ProjectOptions {
   readonly isSequential: boolean;
   /** Files share their modules, which saves most of the time; for suites that change nothing global. */
   readonly sharesModules?: boolean;
+  /** Instead of the set-up that only builds. */
+  readonly setup?: string;
+  /** Tests of a file that are marked as concurrent and run at the same time. */
+  readonly maxConcurrency?: number;
 }
 
 function project(name: string, groupOrder: number, options: ProjectOptions) {
@@ -34,7 +38,8 @@ function project(name: string, groupOrder: number, options: ProjectOptions) {
       sequence: { groupOrder },
       isolate: options.sharesModules !== true,
       ...(options.isSequential ? { fileParallelism: false } : {}),
-      ...(options.onBuild ? { globalSetup: ['test/support/build-once.ts'] } : {}),
+      ...(options.onBuild ? { globalSetup: [options.setup ?? 'test/support/build-once.ts'] } : {}),
+      ...(options.maxConcurrency === undefined ? {} : { maxConcurrency: options.maxConcurrency }),
     },
   };
 }
@@ -50,10 +55,17 @@ export default defineConfig({
       project('package', 5, { onBuild: true, isSequential: true }),
       project('reliability', 6, { onBuild: true, isSequential: true }),
       project('supervision', 7, { onBuild: true, isSequential: true }),
+      // Installs other tools from the registry: `npm run test:toolchains`, not part of `npm test`.
+      project('toolchains', 8, {
+        onBuild: true,
+        isSequential: true,
+        setup: 'test/toolchains/pack.ts',
+        maxConcurrency: 2,
+      }),
       // Needs a real Conductor server: `npm run test:conductor`.
       ...(process.env['CONDUCTOR_SERVER_URL'] === undefined
         ? []
-        : [project('conductor', 8, { onBuild: true, isSequential: true })]),
+        : [project('conductor', 9, { onBuild: true, isSequential: true })]),
     ],
   },
 });
