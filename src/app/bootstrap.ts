@@ -39,7 +39,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Orchestrator
     if (options.autoStart !== false) await orchestrator.start();
     return orchestrator;
   } catch (error) {
-    if (error instanceof ConfigurationError && options?.signals !== false) exitWithConfigurationCode();
+    if (error instanceof ConfigurationError && options?.signals !== false) exitWithConfigurationCode(error);
     throw error;
   }
 }
@@ -62,8 +62,13 @@ function evaluated<T extends object>(module: T | undefined): T {
  * An error that leaves a main file ends the program with code 1; a supervisor that reads 78 knows that starting it
  * again changes nothing.
  */
-function exitWithConfigurationCode(): void {
+function exitWithConfigurationCode(error: ConfigurationError): void {
   process.once('exit', (code) => {
     if (code === EXIT_CODES.failed) process.exitCode = EXIT_CODES.configuration;
+  });
+  // PM2 and others listen to rejections, which then no longer end the program: it would end with code 0.
+  if (process.listenerCount('unhandledRejection') === 0) return;
+  process.on('unhandledRejection', (reason) => {
+    if (reason === error) process.exitCode = EXIT_CODES.configuration;
   });
 }

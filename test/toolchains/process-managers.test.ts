@@ -224,7 +224,7 @@ describe('PM2', () => {
     await pm2(project, 'start ecosystem.config.cjs');
     const started = await list(project);
     expect(started.map(({ pm2_env }) => pm2_env.status)).toEqual(['online', 'online']);
-    expect(logs()).toContain('main.js runs on');
+    expect(logs()).toMatch(/INFO +main\.js /);
     expect(logs()).not.toContain('ProcessContainerFork');
     // One for each main file, though both have the same name and the same server.
     const states = readdirSync(join(folder(), `state-${id}`)).filter((name) => name.startsWith('main-'));
