@@ -46,7 +46,7 @@ export interface BootstrapOptions {
   /** Inversify modules that bind the services; loaded in each worker process, never in the orchestrator. */
   readonly modules?: readonly ContainerModule[];
   /**
-   * Address of the Conductor API. @defaultValue `CONDUCTOR_SERVER_URL`, else `http://localhost:8080/api`
+   * Address of the Conductor API; one without a path gets `/api`. @defaultValue `CONDUCTOR_SERVER_URL`, else `http://localhost:8080/api`
    */
   readonly serverUrl?: string;
   /** A server to start along, e.g. `embeddedServer()`. Left out when `CONDUCTOR_SERVER_URL` is set. */

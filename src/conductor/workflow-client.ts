@@ -147,7 +147,9 @@ export class WorkflowClient {
 
   async #idFrom(request: ApiRequest): Promise<string> {
     // Servers differ: the bare id, or the id as a JSON string.
-    const id = (await this.#api.text(request)).trim().replace(/^"(.*)"$/, '$1');
+    const id = (await this.#api.text({ ...request, maxAnswerBytes: ANSWER_LIMITS.update }))
+      .trim()
+      .replace(/^"(.*)"$/, '$1');
     if (id === '' || /[\s{}<>]/.test(id)) throw this.#api.shapeError(request, 'the id of a workflow');
     return id;
   }

@@ -222,12 +222,17 @@ describe('the access key', () => {
   });
 
   test.each([
-    ['--server', ['--server'], false],
-    ['the environment', [], true],
-  ])('is sent to the same server when %s names it', async (_what, args, isInEnvironment) => {
+    ['--server', ['--server'], undefined],
+    ['the environment', [], '/api/'],
+    ['the environment, without a path,', [], ''],
+  ])('is sent to the same server when %s names it', async (_what, args, path) => {
     await ended(join(home, 'state', 'tutti', 'app'));
     server.on('POST /token', { body: JSON.stringify({ token: 'a-token' }) });
-    env = { ...env, ...KEY, ...(isInEnvironment ? { CONDUCTOR_SERVER_URL: `${server.url}/` } : {}) };
+    env = {
+      ...env,
+      ...KEY,
+      ...(path === undefined ? {} : { CONDUCTOR_SERVER_URL: new URL(server.url).origin + path }),
+    };
     const { code, text } = await outbox('replay', ...args.flatMap((arg) => [arg, server.url]));
     expect(text).toContain('1 of 1 results sent');
     expect(code).toBe(0);
