@@ -36,7 +36,7 @@ export interface NativeHandle {
   func(signature: LoweredSignature): NativeFunction;
   /** The same on the thread pool. Buffers among the arguments must live until it is done. */
   asyncFunc(signature: LoweredSignature): AsyncNativeFunction;
-  /** Gives the library back to the system. Once. */
+  /** Nothing of it is called any more. Once. Its code may stay in memory until the process ends. */
   close(): void;
 }
 

@@ -156,7 +156,7 @@ class FfiHandle implements NativeHandle {
   }
 
   close(): void {
-    this.#library.close();
+    // The code stays until the process ends: threads may still run it, and clean up with it when they end.
   }
 
   #native({

@@ -68,6 +68,7 @@ export class KoffiBackend extends NativeBackend {
   #package: Koffi | undefined;
   readonly #callbackTypes = new Map<string, TypeObject>();
   #memcpy: NativeFunction | undefined;
+  #dlopen: NativeFunction | undefined;
 
   /** @param from - a file from where the package is resolved, instead of this one */
   constructor(from?: string) {
@@ -80,7 +81,19 @@ export class KoffiBackend extends NativeBackend {
   }
 
   open(file: string): NativeHandle {
-    return new KoffiHandle(this.#koffi, this.#koffi.load(file));
+    const library = this.#koffi.load(file);
+    this.#keepMapped(file);
+    return new KoffiHandle(this.#koffi, library);
+  }
+
+  /**
+   * koffi unloads libraries when the process ends, while threads still run their code: their own threads, and those of the
+   * pool, which clean up what the library keeps for each thread. Opened once more, the code stays where it is.
+   */
+  #keepMapped(file: string): void {
+    if (process.platform === 'win32') return;
+    this.#dlopen ??= this.#koffi.load(null).func('dlopen', 'void *', ['str', 'int']) as NativeFunction;
+    this.#dlopen(file, RTLD_LAZY);
   }
 
   callback({ result, parameters }: Omit<LoweredSignature, 'symbol'>, fn: NativeFunction): BackendCallback {
@@ -280,6 +293,7 @@ function memberType(koffi: Koffi, type: NativeType): string | TypeObject {
   }
 }
 
+const RTLD_LAZY = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 

@@ -81,8 +81,8 @@ export function openNativeLibrary(instance: object, options: OpenNativeLibraryOp
 }
 
 /**
- * Gives the library of an instance back to the system, its open handles and callbacks before. Its functions throw from
- * then on, also where somebody has kept a reference to one. Does nothing when it is not open.
+ * Closes the library of an instance, its open handles and callbacks before. The code of the library stays in memory until
+ * the process ends, since threads may still run it. Its functions throw from then on, also where somebody has kept a reference to one. Does nothing when it is not open.
  *
  * @returns a promise while asynchronous calls are under way: they are waited for, new ones are refused
  */

@@ -13,6 +13,7 @@ const SOURCE = `
 #include <cstdlib>
 #include <stdexcept>
 #include <thread>
+#include <pthread.h>
 #ifdef _WIN32
 #define API extern "C" __declspec(dllexport)
 #else
@@ -24,6 +25,9 @@ API void crash_throw() { throw std::runtime_error("thrown in native code"); }
 API int crash_overflow(int depth) { volatile char block[4096]; block[0] = static_cast<char>(depth); return crash_overflow(depth + 1) + block[0]; }
 API void crash_spin() { for (volatile unsigned i = 0;; i = i + 1) {} }
 API void crash_exit(int code) { std::_Exit(code); }
+static pthread_key_t key;
+static const int made = pthread_key_create(&key, [](void *kept) { std::free(kept); });
+API int crash_keep_for_thread() { pthread_setspecific(key, std::malloc(8)); return made; }
 API int crash_block(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); return ms; }
 `;
 
@@ -125,6 +129,15 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
     for (const taskId of tasks) {
       expect((await server().has(taskId, 'COMPLETED')).outputData).toEqual({ value: 700 });
     }
+  });
+
+  test('a library that cleans up when its threads end does so when the process stops', async () => {
+    const app = start();
+    await app.ready();
+    const taskId = await server().run('crash', { call: 'keepForThread' });
+    await server().has(taskId, 'COMPLETED');
+    app.signal('SIGTERM');
+    expect((await app.ended()).code).toBe(0);
   });
 
   test('a call that blocks its thread when the signal comes is finished by the drain', async () => {
