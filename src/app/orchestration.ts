@@ -5,10 +5,11 @@ import { SteadyLogger } from '../core/logger.js';
 import { within } from '../core/sleep.js';
 import {
   createConductorClients,
-  createTaskClient,
+  createTaskAndMetadataClients,
   type ConductorClients,
 } from '../conductor/conductor-clients.js';
 import { resolveHttpOptions } from '../conductor/http-options.js';
+import type { MetadataClient } from '../conductor/metadata-client.js';
 import { redactSecrets, secretsOf } from '../conductor/redaction.js';
 import type { TaskClient } from '../conductor/task-client.js';
 import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
@@ -24,6 +25,7 @@ import { machineNotes, thisMachine, withHeapLimits } from './machine.js';
 import { currentProcess, entryFile } from './role.js';
 import { planSlots, type ConfiguredWorker } from './slot-plan.js';
 import { stateFolders } from './state-folders.js';
+import { warnOfUnknownTaskTypes } from './task-type-check.js';
 import { duplicates, listedWorkers } from './worker-catalog.js';
 import { unknownVariables, workerSettings } from './worker-settings.js';
 
@@ -32,6 +34,9 @@ const PLAIN_HTTP = 'the access key goes to the server in plain text: use https, 
 const CLOSE_WAIT_MS = 3_000;
 /** How long the start waits to hear whether the server takes the access key. */
 const KEY_CHECK_MS = 5_000;
+
+/** When the server is asked whether it knows the task types: programs register definitions once `bootstrap()` is over. */
+const TASK_TYPE_CHECK_MS = 5_000;
 
 let current: Orchestrator | undefined;
 let isBeingMade = false;
@@ -76,17 +81,28 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   const slots = withHeapLimits(planSlots(workers, machine.processors), machine);
   for (const { level, text } of machineNotes(slots, machine)) config.logger.log(level, text);
   const guard = new OrphanGuard(config.logger, basename(entry));
-  return new Orchestrator({
+  let metadata: MetadataClient | undefined;
+  const orchestrator = new Orchestrator({
     ...config,
     slots,
     launcher: new ClusterLauncher(entry, guard, config.logger),
     guard,
-    connect: () => connect(config, entry, env),
-    onStarted: (status) =>
+    connect: async () => {
+      const connected = await connect(config, entry, env);
+      ({ metadata } = connected);
+      return connected;
+    },
+    onStarted: (status) => {
       config.logger.info(`${basename(entry)} has started; its workers poll ${status.serverUrl}`, {
         table: bootTable(workers, status, process.cwd()),
-      }),
+      });
+      setTimeout(() => {
+        if (orchestrator.state !== 'running' || metadata === undefined) return;
+        void warnOfUnknownTaskTypes(orchestrator.status(), metadata, config.logger);
+      }, TASK_TYPE_CHECK_MS).unref();
+    },
   });
+  return orchestrator;
 }
 
 /**
@@ -129,8 +145,12 @@ async function configuredWorkers(
   return workers;
 }
 
+interface Connection extends ServerConnection {
+  readonly metadata: MetadataClient;
+}
+
 /** Starts the embedded server where there is one, and makes the orchestrator's own client. */
-async function connect(config: Config, entry: string, env: Environment): Promise<ServerConnection> {
+async function connect(config: Config, entry: string, env: Environment): Promise<Connection> {
   const server = await config.server?.start(config.logger);
   const options = resolveHttpOptions(
     { ...config.connection, serverUrl: server?.url ?? config.connection.serverUrl },
@@ -142,8 +162,9 @@ async function connect(config: Config, entry: string, env: Environment): Promise
   const { logger, transport } = config;
   const connection = { ...config.connection, serverUrl: url };
   let client: TaskClient | undefined;
+  let metadata: MetadataClient;
   try {
-    client = createTaskClient(connection, { logger, transport });
+    ({ tasks: client, metadata } = createTaskAndMetadataClients(connection, { logger, transport }));
     await checkKey(client, config);
   } catch (error) {
     await client?.close();
@@ -160,6 +181,7 @@ async function connect(config: Config, entry: string, env: Environment): Promise
   return {
     url,
     client,
+    metadata,
     directory,
     redact: (text) => redactSecrets(text, secrets),
     closeClients: async () => {

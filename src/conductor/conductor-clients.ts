@@ -56,12 +56,23 @@ export async function createConductorClients(
  *
  * @throws ConfigurationError when `connection` is wrong
  */
-export function createTaskClient(
+export function createTaskClient(connection: ConductorConnection, clientOptions: ClientOptions): TaskClient {
+  return createTaskAndMetadataClients(connection, clientOptions).tasks;
+}
+
+/**
+ * What {@link createTaskClient} makes, with a metadata client that shares its transport and token: closing the task client
+ * closes both.
+ *
+ * @throws ConfigurationError when `connection` is wrong
+ */
+export function createTaskAndMetadataClients(
   connection: ConductorConnection,
   { logger, transport }: ClientOptions,
-): TaskClient {
+): { tasks: TaskClient; metadata: MetadataClient } {
   const options = resolveHttpOptions(connection);
-  return new HttpTaskClient(createApi(options, transport?.(options) ?? new UndiciTransport(options), logger));
+  const api = createApi(options, transport?.(options) ?? new UndiciTransport(options), logger);
+  return { tasks: new HttpTaskClient(api), metadata: new MetadataClient(api) };
 }
 
 function createApi(options: HttpOptions, transport: Transport, logger: Logger): ApiClient {
