@@ -71,6 +71,7 @@ export type { Int64Mode, NativeFunctionOptions } from './native/native-types.js'
 export { EXIT_CODES } from './orchestrator/exit-codes.js';
 export type { Orchestrator } from './orchestrator/orchestrator.js';
 export type { OrchestratorEvents, ProcessExit } from './orchestrator/orchestrator-options.js';
+export { isWorkerProcess } from './orchestrator/process-marker.js';
 export type { RestartOptions } from './orchestrator/restart-policy.js';
 export type { OrchestratorState, SlotState } from './orchestrator/states.js';
 export type { Replacement } from './orchestrator/slot-listener.js';

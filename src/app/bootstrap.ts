@@ -4,6 +4,8 @@ import { EXIT_CODES } from '../orchestrator/exit-codes.js';
 import type { Orchestrator } from '../orchestrator/orchestrator.js';
 import { takeProcessMarker } from '../orchestrator/process-marker.js';
 import type { BootstrapOptions } from './bootstrap-options.js';
+import { watchMainFile } from './main-file.js';
+import { withoutAwaitExplained } from './missing-await.js';
 
 /**
  * Starts the application: one process for each worker, each with a container of its own.
@@ -25,14 +27,23 @@ import type { BootstrapOptions } from './bootstrap-options.js';
  * await orchestrator.join(); // until a signal, or stop()
  * ```
  */
-export async function bootstrap(options: BootstrapOptions): Promise<Orchestrator> {
+export function bootstrap(options: BootstrapOptions): Promise<Orchestrator> {
+  return withoutAwaitExplained(start(options));
+}
+
+/** From the import on: nothing of the main file has run then, but what it imports before. */
+const endWatch = watchMainFile();
+
+async function start(options: BootstrapOptions): Promise<Orchestrator> {
   const marker = takeProcessMarker();
   // Each role loads its own half only: a worker process pays for every file with time and memory.
   if (marker !== undefined) {
     keepAliveWithoutPrimary();
     const { runWorkerProcess } = evaluated(await import('./worker-process.js'));
+    endWatch();
     return await runWorkerProcess(marker, options, process.env);
   }
+  endWatch();
   try {
     const { createOrchestrator } = evaluated(await import('./orchestration.js'));
     const orchestrator = await createOrchestrator(options, process.env);

@@ -1,4 +1,5 @@
 import type { Container, ServiceIdentifier } from 'inversify';
+import { conditionOf, type BindingCondition } from './binding-conditions.js';
 
 /** What tells bindings of one service apart. */
 export interface BindingQuery {
@@ -16,7 +17,7 @@ interface RecordedBinding {
   readonly type: string;
   readonly implementationType?: object;
   readonly targetServiceIdentifier?: ServiceIdentifier;
-  isSatisfiedBy(constraints: object): boolean;
+  readonly isSatisfiedBy: (constraints: object) => boolean;
 }
 
 interface PluginContext {
@@ -42,6 +43,12 @@ export function bindingsOf(
     const bindings = [...(context?.bindingService?.get?.(service) ?? [])];
     return bindings.filter((binding) => isMeant(binding, service, query)).flatMap(toBoundTo);
   };
+}
+
+/** The conditions of all bindings of a service, one each; an empty one where there is none, or it is not known. */
+export function conditionsOf(container: Container, service: ServiceIdentifier): BindingCondition[] {
+  const bindings = pluginContextOf(container)?.bindingService?.get?.(service) ?? [];
+  return [...bindings].map((binding) => conditionOf(binding.isSatisfiedBy) ?? {});
 }
 
 /** All services that have a binding; `undefined` where Inversify does not show them. */

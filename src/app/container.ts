@@ -1,5 +1,5 @@
 import { Container, type ContainerModule, type ServiceIdentifier } from 'inversify';
-import { ConfigurationError, describeThrown, TuttiError } from '../core/errors.js';
+import { ConfigurationError, describeThrown, stackOf, TuttiError } from '../core/errors.js';
 import { loggerClasses, type Logger } from '../core/logger.js';
 import { within } from '../core/sleep.js';
 import { WorkerSource, type Executable } from '../worker/task-runner.js';
@@ -7,6 +7,7 @@ import { isFunctionWorker, type FunctionWorker } from '../worker/function-worker
 import type { TaskContext } from '../worker/task-context.js';
 import type { TaskWorker, WorkerClass, WorkerScope } from '../worker/task-worker.js';
 import type { Task } from '../conductor/types.js';
+import { recordBindingConditions } from './binding-conditions.js';
 import { serviceName } from './class-metadata.js';
 import { boundServices } from './container-bindings.js';
 import { dependencyProblems, findCycle, unknownParameter } from './dependency-check.js';
@@ -80,6 +81,7 @@ export class WorkerContainer {
     if (existing !== undefined) return existing;
     const container = new Container({ defaultScope: scope === 'task' ? 'Request' : 'Singleton' });
     this.#containers.set(scope, container);
+    recordBindingConditions();
     await container.loadAsync(...this.#modules);
     // A service may come from a package with a copy of this one, and ask for the class of that copy.
     const classes = loggerClasses();
@@ -229,26 +231,53 @@ function withoutWrapping(error: unknown): unknown {
 function buildError(name: string, key: string, error: unknown, cycle: () => string | undefined): TuttiError {
   const inner = withoutWrapping(error);
   if (inner instanceof TuttiError) return inner;
-  if (isInversifyError(inner))
-    return unresolved(name, [`${inner.message}${metadataFix(inner)}${cycleFix(inner, cycle)}`], inner);
-  return new TuttiError('PROCESS_FAILED', `building worker ${name} failed: ${describeThrown(inner)}`, {
-    cause: inner,
-    details: { worker: key },
-  });
-}
-
-/** What Inversify says when a module binds a class of which nothing is recorded, completed by the usual reasons. */
-function metadataFix({ message }: Error): string {
-  if (!message.includes('missing metadata')) return '';
-  return (
-    '\nFixes: (1) decorate the class with @injectable(), (2) compile with "experimentalDecorators" and ' +
-    '"emitDecoratorMetadata" by tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no decorator metadata'
+  if (isInversifyError(inner)) return unresolved(name, [inversifyProblem(inner, cycle)], inner);
+  const place = placeOf(inner);
+  const where = place === undefined ? '' : ` in ${place}`;
+  return new TuttiError(
+    'PROCESS_FAILED',
+    `building worker ${name} failed${where}: ${describeThrown(inner)}`,
+    {
+      cause: inner,
+      details: { worker: key },
+    },
   );
 }
 
-/** Inversify only says that there is one. */
-function cycleFix({ message }: Error, cycle: () => string | undefined): string {
+/** What the container was building when something was thrown: the innermost call below Inversify's own. */
+function placeOf(thrown: unknown): string | undefined {
+  const frames = stackOf(thrown)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line));
+  const inversify = frames.findIndex((line) => line.includes('@inversifyjs'));
+  const [, constructed, method] =
+    /^\s+at (?:async )?(?:new ([\w$]+)|([\w$]+\.[\w$]+)) \(/.exec(frames[inversify - 1] ?? '') ?? [];
+  if (constructed !== undefined) return `the constructor of ${constructed}`;
+  // Functions of modules belong to no class of the program.
+  return method === undefined || /^(?:ContainerModule|Object|Module|Function|Promise)\./.test(method)
+    ? undefined
+    : `${method}()`;
+}
+
+/** Where we know the reason or a fix, what follows Inversify's first line helps less. */
+function inversifyProblem({ message }: Error, cycle: () => string | undefined): string {
   const path = message.includes('circular') ? cycle() : undefined;
-  if (path === undefined) return '';
-  return `\n${path}\nFixes: (1) move what both need into a third class, (2) inject a factory that is asked when the service is needed`;
+  if (path !== undefined) {
+    return (
+      `these services need each other: ${path}. Fixes: (1) move what both need into a third class, ` +
+      '(2) inject a factory that is asked when the service is needed'
+    );
+  }
+  if (!message.includes('missing metadata')) return message;
+  const [, name] = /type "([^"]+)"/.exec(message) ?? [];
+  const [first = ''] = message.split('\n');
+  const what =
+    name === undefined
+      ? first
+      : `no types were recorded for the constructor of ${name}, which a module binds`;
+  return (
+    `${what}. Fixes: (1) decorate the class with @injectable(), (2) compile with ` +
+    '"experimentalDecorators" and "emitDecoratorMetadata" by tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no ' +
+    'decorator metadata'
+  );
 }

@@ -1,11 +1,13 @@
 import type { Container, ServiceIdentifier } from 'inversify';
+import { didYouMean } from '../core/options.js';
 import {
   emittedParameterTypes,
   injectionPoints,
   serviceName,
   type InjectionPoint,
 } from './class-metadata.js';
-import { bindingsOf, type BindingQuery } from './container-bindings.js';
+import type { BindingCondition } from './binding-conditions.js';
+import { bindingsOf, conditionsOf, type BindingQuery } from './container-bindings.js';
 
 const UNMANAGED = 2;
 const PLAIN: BindingQuery = { name: undefined, tags: new Map() };
@@ -52,15 +54,12 @@ export function dependencyProblems(
     for (const point of injectionPoints(type)) {
       if (point.kind === UNMANAGED || point.service === undefined) continue;
       if (isBound(container, point)) visit(point.service, point);
-      else if (!point.isOptional && point.kind === 1) problems.push(missingBinding(type, point));
+      else if (!point.isOptional && point.kind === 1) problems.push(missingBinding(container, type, point));
     }
   };
   for (const root of roots) {
     if (container.isBound(root)) visit(root, PLAIN);
-    else
-      problems.push(
-        `${neededBy} needs ${serviceName(root)}, but nothing is bound to it. ${bindingFix(root)}`,
-      );
+    else problems.push(`${neededBy} needs ${whatIsMissing(container, root, PLAIN)}`);
   }
   return problems;
 }
@@ -107,23 +106,69 @@ function isBound(container: Container, point: InjectionPoint): boolean {
 }
 
 function missingBinding(
+  container: Container,
   target: ServiceIdentifier & object,
-  { place, service, name }: InjectionPoint,
+  point: InjectionPoint,
 ): string {
+  const { place, service } = point;
   const isEmitted = typeof place === 'number' && emittedParameterTypes(target)?.[place] === service;
   if (isEmitted && BUILT_IN.includes(service)) return unknownType(target, place);
   const where =
     typeof place === 'number'
       ? `parameter ${place} of ${signature(target, place)}`
       : `property ${String(place)} of class ${serviceName(target)}`;
-  const named = name === undefined ? '' : ` with the name ${String(name)}`;
-  return `${where} needs ${serviceName(service)}${named}, but nothing is bound to it. ${bindingFix(service!)}`;
+  return `${where} needs ${whatIsMissing(container, service!, point)}`;
 }
 
-function bindingFix(service: ServiceIdentifier): string {
+/** What is needed, why it is not there, and what to do. */
+function whatIsMissing(container: Container, service: ServiceIdentifier, wanted: BindingQuery): string {
+  const [tag] = wanted.tags;
+  const condition: BindingCondition = {
+    ...(wanted.name === undefined ? {} : { name: wanted.name }),
+    ...(tag === undefined ? {} : { tag }),
+  };
+  const there = conditionsOf(container, service);
   const name = serviceName(service);
-  const binding = typeof service === 'function' ? `bind(${name}).toSelf()` : `bind(${name}).to(…)`;
-  return `Fix: ${binding} in a ContainerModule that is given to bootstrap({ modules })`;
+  const words = wordsFor(condition);
+  const needed = words === '' ? name : `${name} ${words}`;
+  const isSelf = typeof service === 'function' && there.length === 0;
+  const binding =
+    `bind(${name}).${isSelf ? 'toSelf()' : 'to(…)'}${whenFor(condition)} in a ContainerModule that is given to ` +
+    'bootstrap({ modules })';
+  if (there.length === 0) return `${needed}, but nothing is bound to it. Fix: ${binding}`;
+  const known = [...new Set(there.map(wordsFor))].filter((one) => one !== '');
+  if (known.length === 0) {
+    return `${needed}, but its bindings have conditions that are not met here. Fix: ${binding}`;
+  }
+  const names = there.flatMap((one) => (one.name === undefined ? [] : [String(one.name)]));
+  const nearest = condition.name === undefined ? undefined : didYouMean(String(condition.name), names);
+  const meant = nearest === undefined ? '.' : `; did you mean '${nearest}'?`;
+  const ask = `ask for one of those with ${known[0]!.startsWith('named') ? '@named' : '@tagged'}`;
+  return (
+    `${words === '' ? `${name} without a name or tag` : needed}, but it is bound only ${known.join(', ')}${meant} ` +
+    `Fixes: (1) ${ask}, (2) ${binding}`
+  );
+}
+
+function whenFor({ name, tag }: BindingCondition): string {
+  const named = name === undefined ? '' : `.whenNamed(${quoted(name)})`;
+  return tag === undefined ? named : `${named}.whenTagged(${tag.map(quoted).join(', ')})`;
+}
+
+function decoratorFor({ name, tag }: BindingCondition): string {
+  return name === undefined ? `@tagged(${(tag ?? []).map(quoted).join(', ')})` : `@named(${quoted(name)})`;
+}
+
+/** A condition as it stands in a sentence. */
+function wordsFor({ name, tag }: BindingCondition): string {
+  return [
+    ...(name === undefined ? [] : [`named ${quoted(name)}`]),
+    ...(tag === undefined ? [] : [`tagged ${quoted(tag[0])} = ${quoted(tag[1])}`]),
+  ].join(' and ');
+}
+
+function quoted(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value);
 }
 
 /**
@@ -136,9 +181,31 @@ export function unknownParameter(target: ServiceIdentifier & object): string | u
   for (let index = 0; index < parameterCount(constructing); index++) {
     const point = points.get(index);
     if (point?.service !== undefined || point?.kind === UNMANAGED) continue;
+    if (point !== undefined && (point.name !== undefined || point.tags.size > 0)) {
+      return withoutInject(target, index, point);
+    }
     return constructing === target ? unknownType(target, index) : notInherited(target, constructing, index);
   }
   return undefined;
+}
+
+/** `@named` and `@tagged` keep Inversify from taking the service from the type of the parameter. */
+function withoutInject(
+  target: ServiceIdentifier & object,
+  index: number,
+  { name, tags }: InjectionPoint,
+): string {
+  const [tag] = tags;
+  const decorator = decoratorFor({
+    ...(name === undefined ? {} : { name }),
+    ...(tag === undefined ? {} : { tag }),
+  });
+  const emitted = emittedParameterTypes(target)?.[index];
+  const service = emitted === undefined || BUILT_IN.includes(emitted) ? 'Service' : serviceName(emitted);
+  return (
+    `parameter ${index} of ${signature(target, index)} has ${decorator} but no @inject. ` +
+    `Fix: @inject(${service}) ${decorator}`
+  );
 }
 
 function parameterCount(type: object): number {

@@ -94,7 +94,12 @@ function notAWorker(value: unknown, where: string): string {
       ? `${where}: class ${name} has no @Worker decorator of its own; add @Worker('<task type>')`
       : `${where}: function ${name} must be wrapped: functionWorker('<task type>', ${name})`;
   }
-  return `${where}: expected a class with @Worker or a functionWorker(), got ${show(value)}`;
+  const type = typeof value === 'object' ? (value?.constructor as unknown) : undefined;
+  const got =
+    getWorkerMetadata(type) === undefined
+      ? show(value)
+      : `an instance of ${(type as WorkerClass).name}; give the class itself`;
+  return `${where}: expected a class with @Worker or a functionWorker(), got ${got}`;
 }
 
 /** @returns a sentence for each worker that is there twice */

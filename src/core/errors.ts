@@ -1,4 +1,5 @@
-import { inspect, types } from 'node:util';
+import { inspect, types, type InspectOptions } from 'node:util';
+import { ownLocation } from './own-location.js';
 
 /**
  * Every error code that the package can raise, with what it means in one line.
@@ -48,6 +49,7 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 const BRAND = Symbol.for('tutti:error');
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 export interface TuttiErrorOptions {
   readonly cause?: unknown;
@@ -89,6 +91,39 @@ export class TuttiError extends Error {
   toJSON(): Record<string, unknown> {
     return { name: this.name, code: this.code, message: this.message, details: this.details };
   }
+
+  /** As `console.log` shows it: without `details`, which repeat parts of the message. */
+  [INSPECT](
+    _depth: number,
+    options: InspectOptions,
+    inspectValue: (value: unknown, options: InspectOptions) => string,
+  ): string {
+    const report = reportOf(this);
+    if (report !== undefined) return report;
+    const text = [headOf(this), ...framesOf(this.stack ?? '')].join('\n');
+    return this.cause === undefined ? text : `${text}\n[cause]: ${inspectValue(this.cause, options)}`;
+  }
+}
+
+function headOf({ name, code, message }: TuttiError): string {
+  return `${name} [${code}]: ${message}`;
+}
+
+/**
+ * An error whose message says everything, as it is printed: with the place in the program, without places in this
+ * package. `undefined` for any other error.
+ */
+export function reportOf(error: unknown): string | undefined {
+  if (!TuttiError.is(error)) return undefined;
+  const isReport =
+    error instanceof ConfigurationError || ['STARTUP_FAILED', 'ILLEGAL_STATE'].includes(error.code);
+  if (!isReport) return undefined;
+  const { stack = '', message } = error;
+  // The message may hold lines of other stacks.
+  const start = stack.indexOf(message);
+  const own = start < 0 ? stack : stack.slice(start + message.length);
+  const places = framesOf(own).filter((line) => !isForeign(line));
+  return [headOf(error), ...places].join('\n');
 }
 
 /** Wrong options, workers or bindings: starting again changes nothing, so a process ends with 78 and stays down. */
@@ -137,6 +172,43 @@ export class HttpError extends TuttiError {
     if (this.status === undefined || this.status < 400) return true;
     return this.status === 408 || this.status === 425 || this.status === 429 || this.status >= 500;
   }
+}
+
+function framesOf(stack: string): string[] {
+  return stack.split('\n').filter((line) => /^\s+at /.test(line));
+}
+
+const FRAMEWORK = [...ownFolder(), '@inversifyjs/', '/node_modules/inversify/'];
+
+/** The folder of this package's code, as it stands in stacks; nothing in a bundle, where it lies beside the program's. */
+function ownFolder(): string[] {
+  const file = ownLocation();
+  if (!/\/core\/own-location\.[jt]s$/.test(file)) return [];
+  const folder = new URL('../', file);
+  return [folder.href, folder.pathname];
+}
+
+function isOfFramework(frame: string): boolean {
+  return FRAMEWORK.some((place) => frame.includes(place));
+}
+
+function isForeign(frame: string): boolean {
+  return isOfFramework(frame) || /[( ]node:/.test(frame) || frame.includes('(<anonymous>)');
+}
+
+/**
+ * The lines of a stack in which the program's own code was, called by Inversify or by this package; of each cause as
+ * well.
+ */
+export function programFrames(stack: string): string {
+  const lines: string[] = [];
+  let isAbove = true;
+  for (const line of stack.split('\n')) {
+    if (!/^\s+at /.test(line)) isAbove = true;
+    else if (isOfFramework(line)) isAbove = false;
+    else if (isAbove && !isForeign(line)) lines.push(line);
+  }
+  return lines.join('\n');
 }
 
 /** A message may hold a whole payload, and goes into reasons, logs, `status()` and messages between processes. */

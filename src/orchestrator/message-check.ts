@@ -1,6 +1,7 @@
 import { show } from '../core/options.js';
 import type { TaskEnd } from '../worker/task-reporter.js';
 import {
+  type ErrorReport,
   MAX_PROGRESS_LENGTH,
   type OrchestratorMessage,
   type TaskMark,
@@ -151,9 +152,12 @@ const loopReport = record({
   isPaused: flag,
 });
 
+const ORIGINS: Readonly<Record<NonNullable<ErrorReport['origin']>, true>> = { 'main file': true, uncaught: true };
+
 const WORKER_MESSAGES: Checks<WorkerMessage> = {
+  building: {},
   ready: { workers: list(readyWorker), isDebugged: flag },
-  failed: { error: record({ name: text, message: text, stack: text, code: optional(text) }) },
+  failed: { error: record({ name: text, message: text, stack: text, code: optional(text), problems: optional(list(text)), origin: optional(oneOf(ORIGINS)) }) },
   tasks: {
     started: list(entry(whole, name, name, whole, amount, amount, whole, flag, text, amount, flag)),
     marks: list(entry(whole, oneOf(MARKS))),

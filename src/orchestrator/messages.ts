@@ -55,6 +55,13 @@ export interface ErrorReport {
   readonly message: string;
   readonly stack: string;
   readonly code: string | undefined;
+  /** The mistakes behind a ConfigurationError, a sentence each. */
+  readonly problems?: readonly string[];
+  /**
+   * `main file`: it ended the main file before `bootstrap()` · `uncaught`: nobody caught it, while the workers were built.
+   * Absent: building the workers has failed with it.
+   */
+  readonly origin?: 'main file' | 'uncaught';
 }
 
 /** What a process knows of one of its workers once it is built. */
@@ -102,6 +109,8 @@ export interface WorkerTuning {
 }
 
 export type WorkerMessage =
+  /** `bootstrap()` was called; the workers are built now. */
+  | { readonly type: 'building' }
   /** Everything is built and checked; nothing is polled before `run`. */
   | { readonly type: 'ready'; readonly workers: readonly ReadyWorker[]; readonly isDebugged: boolean }
   /** The process cannot go on; its exit code tells whether it is worth another start. */

@@ -56,15 +56,23 @@ export function errorReport(thrown: unknown): ErrorReport {
     message: describeThrown(thrown),
     stack: stackOf(thrown),
     code: codeOf(thrown),
+    ...problemsOf(thrown),
   };
 }
 
 const MAX_NAME_LENGTH = 200;
+const MAX_PROBLEMS = 100;
 
 function codeOf(thrown: unknown): string | undefined {
   // An error of another copy of the package, or one that only looks like it.
   const code: unknown = TuttiError.is(thrown) ? thrown.code : undefined;
   return typeof code === 'string' ? code.slice(0, MAX_NAME_LENGTH) : undefined;
+}
+
+function problemsOf(thrown: unknown): Pick<ErrorReport, 'problems'> {
+  const problems = TuttiError.is(thrown) ? thrown.details['problems'] : undefined;
+  const areTexts = Array.isArray(problems) && problems.every((one) => typeof one === 'string');
+  return areTexts && problems.length > 0 ? { problems: problems.slice(0, MAX_PROBLEMS).map(describeThrown) } : {};
 }
 
 /** Whatever was thrown, this can be sent. */

@@ -243,7 +243,9 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     });
     // Stopped while starting: nothing has failed, and nothing runs.
     if (!this.#state.is('starting')) return;
-    const failures = slots.flatMap((slot) => slot.failure ?? []);
+    const failures = slots.flatMap(({ plan, failure }) =>
+      failure === undefined ? [] : [{ slot: plan.name, error: failure }],
+    );
     const hasReady = slots.some((slot) => slot.state === 'ready');
     if (failures.length > 0 && (onStartupFailure === 'stop' || !hasReady)) throw startupError(failures);
     this.#state.to('running');

@@ -1,4 +1,4 @@
-import { TuttiError, type ErrorCode } from '../core/errors.js';
+import { programFrames, TuttiError, type ErrorCode } from '../core/errors.js';
 import { takeNativeCalls } from '../core/native-call-record.js';
 import { oneLine, printableLines } from '../core/printable.js';
 import { EXIT_CODES } from './exit-codes.js';
@@ -22,6 +22,8 @@ export interface ProcessDeath {
   readonly nativeCall: string | undefined;
   /** The system killed it because the memory of its container was used up. */
   readonly isByMemoryKiller?: boolean;
+  /** Its main file has called `bootstrap()`. */
+  readonly hasBegunBuilding?: boolean;
   /** Its heap limit, where it was given one. */
   readonly heapMb?: number | undefined;
 }
@@ -42,6 +44,7 @@ export function deathOf(
     nativeCall: marker.nativeCallsFile === undefined ? undefined : takeNativeCalls(marker.nativeCallsFile),
     isByMemoryKiller:
       killedFor === undefined && end.signal === 'SIGKILL' && memoryKiller.explains(performance.now()),
+    hasBegunBuilding: process.hasBegunBuilding,
     heapMb: limits?.heapMb,
   };
   const tasks = process.ledger.settle();
@@ -65,24 +68,29 @@ export function causeOfDeath(death: ProcessDeath): RestartCause {
 
 /** One sentence for logs, events and the reason of failed tasks: who died of what, and in which native function. */
 export function describeDeath(slot: string, death: ProcessDeath): string {
-  const sentence = whoDiedOfWhat(slot, death);
-  return death.nativeCall === undefined ? sentence : `${sentence} while calling ${oneLine(death.nativeCall)}`;
+  return `worker process ${slot} (pid ${death.pid}) ${whatHappened(death)}`;
 }
 
-function whoDiedOfWhat(slot: string, death: ProcessDeath): string {
-  const who = `worker process ${slot} (pid ${death.pid})`;
-  if (death.killedFor !== undefined) return `${who} was killed: ${death.killedFor.text}`;
-  if (death.error !== undefined) return `${who} failed: ${printableLines(death.error.message)}`;
+/** What happened to a process, to follow its name. */
+function whatHappened(death: ProcessDeath): string {
+  const what = withoutNativeCall(death);
+  return death.nativeCall === undefined ? what : `${what} while calling ${oneLine(death.nativeCall)}`;
+}
+
+function withoutNativeCall(death: ProcessDeath): string {
+  if (death.killedFor !== undefined) return `was killed: ${death.killedFor.text}`;
+  if (death.error !== undefined) return `failed: ${printableLines(death.error.message)}`;
   const { code, signal } = death.end;
   if (isHeapExhausted(death)) {
     const limit = death.heapMb === undefined ? '' : ` (heapLimit ${death.heapMb} MB)`;
-    return `${who} died: JavaScript heap out of memory${limit}`;
+    return `died: JavaScript heap out of memory${limit}`;
   }
   if (death.isByMemoryKiller === true) {
-    return `${who} was killed by the system's memory killer (out of memory: the limit of the container is used up)`;
+    return "was killed by the system's memory killer (out of memory: the limit of the container is used up)";
   }
-  if (signal !== null) return `${who} died of signal ${signal}`;
-  return `${who} exited with code ${String(code)}`;
+  if (signal !== null) return `died of signal ${signal}`;
+  const place = death.hasBegunBuilding === false ? ' before its main file called bootstrap()' : '';
+  return `exited with code ${String(code)}${place}`;
 }
 
 function isHeapExhausted({ end }: ProcessDeath): boolean {
@@ -111,6 +119,45 @@ export function deathError(death: ProcessDeath, reason: string): TuttiError {
   const text = death.error === undefined && stderrTail !== '' ? `${reason}\n${stderrTail}` : reason;
   return new TuttiError(CODES[causeOfDeath(death)] ?? 'PROCESS_FAILED', text, {
     cause: death.error,
-    details: { pid: death.pid, exitCode: code, signal, stderr: stderrTail },
+    details: { pid: death.pid, exitCode: code, signal, stderr: stderrTail, ...startMistakes(death) },
   });
+}
+
+/** Lines of its standard error that are shown for a process that could not report anything. */
+const LAST_WORDS = 5;
+
+/** What kept a process from getting ready, as the error of the start lists it. */
+export interface StartMistakes {
+  /** One line each, without process ids: processes with the same mistake say the same. */
+  readonly mistakes: readonly string[];
+  /** Lines of the stack that lie in code of the program; the rest of a message with several lines. */
+  readonly trace: string;
+  /** The main file itself may have done it, before `bootstrap()`. */
+  readonly isOfMainFile: boolean;
+}
+
+function startMistakes(death: ProcessDeath): StartMistakes {
+  const { error, killedFor } = death;
+  if (error === undefined || killedFor !== undefined) {
+    const { signal, stderrTail } = death.end;
+    const isOfMainFile = killedFor === undefined && signal === null && death.hasBegunBuilding === false;
+    // All of it is on standard error already.
+    const trace = stderrTail.split('\n').slice(-LAST_WORDS).join('\n');
+    return { mistakes: [firstLine(whatHappened(death))], trace, isOfMainFile };
+  }
+  const { problems = [error.message], origin, stack, name, code } = error;
+  const kind = code === undefined && origin !== undefined && name !== 'Error' ? `${name}: ` : '';
+  const where = origin === 'main file' ? 'the main file failed before bootstrap(): ' : '';
+  return {
+    mistakes: problems.map((problem) => printableLines(`${where}${kind}${firstLine(problem)}`)),
+    trace: [...problems.flatMap((problem) => problem.split('\n').slice(1)), programFrames(stack)]
+      .filter((line) => line !== '')
+      .map(printableLines)
+      .join('\n'),
+    isOfMainFile: origin !== undefined,
+  };
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!;
 }

@@ -6,6 +6,14 @@ export function markerEnvironment(marker: ProcessMarker): Record<string, string>
   return { [VARIABLE]: JSON.stringify(marker) };
 }
 
+/**
+ * Whether this process was started to run workers. Worker processes run the main file too, up to `bootstrap()`: what only
+ * the main process should do before that, such as listening on a port, goes into `if (!isWorkerProcess()) { … }`.
+ */
+export function isWorkerProcess(): boolean {
+  return taken !== undefined || process.env[VARIABLE] !== undefined;
+}
+
 let taken: ProcessMarker | undefined;
 
 /**

@@ -70,6 +70,8 @@ export class SlotProcess {
   /** What it reported before it ended. */
   error: ErrorReport | undefined;
   hasSaidStopped = false;
+  /** Its main file has called `bootstrap()`. */
+  hasBegunBuilding = false;
   hasDroppedPoll = false;
   killedFor: KillReason | undefined;
 
@@ -272,12 +274,16 @@ export class SlotProcess {
     switch (message.type) {
       case 'ready':
         clearTimeout(this.#readyTimer);
+        this.hasBegunBuilding = true;
         this.workers = message.workers;
         this.readyAt = Date.now();
         this.#isDebugged = message.isDebugged;
         this.#readyTick = performance.now();
         this.#progress = new ProcessProgress(this.#readyTick);
         return this.#listener.ready(this);
+      case 'building':
+        this.hasBegunBuilding = true;
+        return;
       case 'failed':
         this.error = message.error;
         return;

@@ -1,19 +1,71 @@
 import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { countedInARow } from '../core/words.js';
 import { EXIT_CODES } from './exit-codes.js';
+import type { StartMistakes } from './process-death.js';
 
-/** One error with the reason of every process that did not get ready. */
-export function startupError(failures: readonly TuttiError[]): TuttiError {
-  const isConfiguration = failures.every(
-    (failure) => failure.details['exitCode'] === EXIT_CODES.configuration,
-  );
-  const reasons = [...new Set(failures.map((failure) => failure.message))];
+/** A slot whose process did not get ready. */
+export interface StartFailure {
+  readonly slot: string;
+  readonly error: TuttiError;
+}
+
+/** Names of slots that are listed beside a mistake. */
+const MOST_SLOTS = 3;
+/** Lines of stacks in the message, of one mistake and of all. */
+const MOST_LINES = 8;
+const MOST_LINES_OF_ALL = 24;
+
+/** One error with the reasons of all processes that did not get ready: a line for each mistake, stacks below. */
+export function startupError(failures: readonly StartFailure[]): TuttiError {
+  const errors = failures.map(({ error }) => error);
+  const isConfiguration = errors.every((error) => error.details['exitCode'] === EXIT_CODES.configuration);
+  const mistakes = new Map<string, string[]>();
+  const traces = new Map<string, string[]>();
+  let isOfMainFile = false;
+  for (const { slot, error } of failures) {
+    const found = mistakesOf(error);
+    for (const text of found.mistakes) mistakes.set(text, [...(mistakes.get(text) ?? []), slot]);
+    if (found.trace !== '') traces.set(found.trace, [...(traces.get(found.trace) ?? []), slot]);
+    isOfMainFile ||= found.isOfMainFile;
+  }
+  const reasons = [...mistakes].map(([text, slots]) => `${namesOf(slots)}: ${text}`);
   const processes = failures.length === 1 ? 'process' : 'processes';
-  const message = `${failures.length} worker ${processes} did not get ready:\n- ${reasons.join('\n- ')}`;
-  const options = { cause: together(failures, 'the reasons'), details: { reasons } };
+  const message = [
+    `${failures.length} worker ${processes} did not get ready:`,
+    ...reasons.map((reason) => `- ${reason}`),
+    ...(isOfMainFile ? ['', MAIN_FILE_HINT] : []),
+    ...limited([...traces].flatMap(([trace, slots]) => ['', `${namesOf(slots)}:`, ...shortened(trace)])),
+  ].join('\n');
+  const options = { cause: together(errors, 'the reasons'), details: { reasons } };
   return isConfiguration
     ? new ConfigurationError('STARTUP_FAILED', message, options)
     : new TuttiError('STARTUP_FAILED', message, options);
+}
+
+const MAIN_FILE_HINT =
+  'Worker processes run the main file too, up to bootstrap(). Move what only the main process should do (listening on a ' +
+  'port, for example) below bootstrap(), or guard it: if (!isWorkerProcess()) { … }';
+
+/** An error without them is not one of a process that has died. */
+function mistakesOf({ message, details }: TuttiError): StartMistakes {
+  return Array.isArray(details['mistakes'])
+    ? (details as unknown as StartMistakes)
+    : { mistakes: [message], trace: '', isOfMainFile: false };
+}
+
+function namesOf(slots: readonly string[]): string {
+  const names = [...new Set(slots)];
+  const rest = names.length - MOST_SLOTS;
+  return names.slice(0, MOST_SLOTS).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+function shortened(trace: string): string[] {
+  const lines = trace.split('\n');
+  return lines.length <= MOST_LINES ? lines : [...lines.slice(0, MOST_LINES - 1), '    …'];
+}
+
+function limited(lines: string[]): string[] {
+  return lines.length <= MOST_LINES_OF_ALL ? lines : [...lines.slice(0, MOST_LINES_OF_ALL), '…'];
 }
 
 /** The error of an application that has lost all its workers. */

@@ -1,4 +1,4 @@
-import { describeThrown } from '../core/errors.js';
+import { describeThrown, programFrames } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import type { StateMachine } from '../core/state-machine.js';
@@ -44,6 +44,7 @@ export class Supervisor {
   readonly #inspector;
   readonly #memoryKiller = new MemoryKiller();
   readonly #longTasks: LongTaskWatch;
+  readonly #stopsOnFailure: boolean;
   readonly #lateWarnings = new LogLimiter(LATE_WARNING_MS);
   #timer: NodeJS.Timeout | undefined;
   #stopReport: StopReport | undefined;
@@ -63,6 +64,7 @@ export class Supervisor {
   ) {
     const { logger, longTaskWarningMs } = options;
     this.#logger = logger;
+    this.#stopsOnFailure = options.onStartupFailure === 'stop';
     this.#state = state;
     this.#events = events;
     this.#inspector = options.inspector ?? new ProcInspector();
@@ -267,8 +269,12 @@ export class Supervisor {
     const failedTasks = cutOff.map((result) => result.taskId);
     const isExpected =
       (isClean || this.#state.is('stopping')) && code === EXIT_CODES.clean && failedTasks.length === 0;
-    this.#logger.log(isExpected ? 'debug' : 'error', reason, {
+    // The error of a start that fails tells of every process that did not get ready.
+    const isToldByStart = this.#state.is('starting') && this.#stopsOnFailure && workers.length === 0;
+    const frames = death.error === undefined || workers.length > 0 ? '' : programFrames(death.error.stack);
+    this.#logger.log(isExpected || isToldByStart ? 'debug' : 'error', reason, {
       failedTasks: failedTasks.length === 0 ? undefined : failedTasks,
+      ...(frames === '' ? {} : { stack: frames }),
     });
     if (this.#state.is('stopping') && !isExpected) this.wasCutOff = true;
     this.#events.emit('exit', {

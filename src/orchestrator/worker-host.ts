@@ -66,6 +66,7 @@ export class WorkerHost {
       (problem) => void this.#misunderstood(problem),
     );
     this.#channel.onGone(() => void this.#finishAsOrphan());
+    this.#channel.send({ type: 'building' });
     try {
       this.#hosted = await this.#options.build();
       const workers = this.#loops.add(this.#hosted.workers);
@@ -164,9 +165,10 @@ export class WorkerHost {
   }
 
   /** Tells what went wrong and ends the process. */
-  async #fail(error: unknown, exitCode: number): Promise<never> {
+  async #fail(error: unknown, exitCode: number, origin?: 'uncaught'): Promise<never> {
     if (this.#state.can('failed')) this.#state.to('failed');
-    await within(this.#channel.written({ type: 'failed', error: errorReport(error) }), 1_000);
+    const report = { ...errorReport(error), ...(origin === undefined ? {} : { origin }) };
+    await within(this.#channel.written({ type: 'failed', error: report }), 1_000);
     process.exit(exitCode);
   }
 
@@ -180,10 +182,14 @@ export class WorkerHost {
     process.stderr.on('error', () => undefined);
     // After an error that nobody caught, the state of the process is unknown: report and leave.
     const fatal = (kind: string) => (error: unknown) => {
-      this.#options.logger.error(`${kind} in a worker process: ${describeThrown(error)}`, {
-        stack: stackOf(error),
-      });
-      void this.#fail(error, EXIT_CODES.failed);
+      const isOfStart = this.#state.is('starting') && this.#hosted === undefined;
+      // The orchestrator tells of a start that fails, once for all processes.
+      if (!isOfStart) {
+        this.#options.logger.error(`${kind} in a worker process: ${describeThrown(error)}`, {
+          stack: stackOf(error),
+        });
+      }
+      void this.#fail(error, EXIT_CODES.failed, isOfStart ? 'uncaught' : undefined);
     };
     process.on('uncaughtException', fatal('uncaught exception'));
     process.on('unhandledRejection', fatal('unhandled rejection'));

@@ -11,19 +11,19 @@ describe('a worker process that does not get ready ends the start', () => {
       'exits in a constructor',
       'quits',
       1,
-      /quits:QuitsInConstructor#1 \(pid \d+\) exited with code 5\n[^]*giving up in the constructor/,
+      /- quits:QuitsInConstructor#1: exited with code 5\n[^]*giving up in the constructor/,
     ],
     [
       'throws in a constructor',
       'throws',
       1,
-      /throws:ThrowsInConstructor#1 .*building worker ThrowsInConstructor failed: no database/,
+      /- throws:ThrowsInConstructor#1: building worker ThrowsInConstructor failed in the constructor of ThrowsInConstructor: no database\n/,
     ],
     [
       'needs what nobody bound',
       'unbound',
       78,
-      /unbound:NeedsAService#1 .*parameter 0 of NeedsAService\(\?\) needs .*Clock.*Fix: bind/,
+      /- unbound:NeedsAService#1: parameter 0 of NeedsAService\(\?\) needs .*Clock.*Fix: bind/,
     ],
   ])('%s', async (_what, worker, code, text) => {
     const app = start('app', { serverUrl: server().url, workers: ['act', worker] });
@@ -42,13 +42,23 @@ describe('a worker process that does not get ready ends the start', () => {
     });
     expect(await app.ended()).toEqual({ code: 1, signal: null });
     expect(app.stderr).toMatch(
-      /hangs:HangsInPostConstruct#1 .* was killed: it was not ready within 1500 ms \(readyTimeout\)/,
+      /- hangs:HangsInPostConstruct#1: was killed: it was not ready within 1500 ms \(readyTimeout\)/,
     );
   });
 
   test.each([
-    ['throws while it is imported', 'throw', 1, /exited with code 1\n[^]*cannot be imported twice/],
-    ['ends with code 0 while it is imported', 'exit', 1, /exited with code 0\n[^]*nothing to do here/],
+    [
+      'throws while it is imported',
+      'throw',
+      1,
+      /- act:ActWorker#1: the main file failed before bootstrap\(\): cannot be imported twice\n/,
+    ],
+    [
+      'ends with code 0 while it is imported',
+      'exit',
+      1,
+      /- act:ActWorker#1: exited with code 0 before its main file called bootstrap\(\)\n[^]*nothing to do here/,
+    ],
     [
       'has other workers',
       'differ',

@@ -486,7 +486,7 @@ describe('what cannot be built', () => {
     const worker = functionWorker('x', function add() {}, { inject: [Hen] });
     const error = await failure(worker, 'process', module);
     expect(error).toMatchObject({ code: 'DI_UNRESOLVED' });
-    expect((error as Error).message).toMatch(/circular dependency\.\nHen → Egg → Hen\nFixes: /);
+    expect((error as Error).message).toMatch(/these services need each other: Hen → Egg → Hen\. Fixes: /);
   });
 
   it('errors of the package itself are not wrapped: a missing library stays what it is', async () => {
@@ -513,7 +513,33 @@ describe('what cannot be built', () => {
     }
     expect(await failure(LateWorker, 'process')).toMatchObject({
       code: 'PROCESS_FAILED',
-      message: 'building worker LateWorker failed: no route to host',
+      message: 'building worker LateWorker failed in LateWorker.connect(): no route to host',
+    });
+  });
+
+  it('a constructor that throws, of a service further down', async () => {
+    @injectable()
+    class Pool {
+      constructor() {
+        throw new Error('no such host');
+      }
+    }
+    @injectable()
+    class Repository {
+      constructor(readonly pool: Pool) {}
+    }
+    @Worker('store')
+    class StoreWorker {
+      constructor(readonly repository: Repository) {}
+      execute(): void {}
+    }
+    const module = new ContainerModule(({ bind }) => {
+      bind(Pool).toSelf();
+      bind(Repository).toSelf();
+    });
+    expect(await failure(StoreWorker, 'process', module)).toMatchObject({
+      code: 'PROCESS_FAILED',
+      message: 'building worker StoreWorker failed in the constructor of Pool: no such host',
     });
   });
 
@@ -536,7 +562,7 @@ describe('what cannot be built', () => {
     const error = await failure(GreetWorker, 'process', module);
     expect(error).toMatchObject({
       code: 'DI_UNRESOLVED',
-      message: expect.stringMatching(/"Plain".*@injectable\(\).*esbuild/s),
+      message: expect.stringMatching(/the constructor of Plain, .*@injectable\(\).*esbuild/s),
     });
     expect(error).toBeInstanceOf(ConfigurationError);
   });
@@ -552,7 +578,10 @@ describe('what cannot be built', () => {
       bind('other').toService(Circle);
     });
     const error = await failure(Circle, 'process', module);
-    expect(error).toMatchObject({ code: 'DI_UNRESOLVED', message: expect.stringMatching(/circular/i) });
+    expect(error).toMatchObject({
+      code: 'DI_UNRESOLVED',
+      message: expect.stringContaining('need each other: Circle → Circle'),
+    });
     expect(TuttiError.is(error)).toBe(true);
   });
 });

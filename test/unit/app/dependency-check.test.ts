@@ -12,7 +12,8 @@ import {
   unmanaged,
   type ServiceIdentifier,
 } from 'inversify';
-import { describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it, test } from 'vitest';
+import { recordBindingConditions } from '../../../src/app/binding-conditions.js';
 import { dependencyProblems, unknownParameter } from '../../../src/app/dependency-check.js';
 import { Worker } from '../../../src/worker/worker.decorator.js';
 
@@ -214,14 +215,101 @@ describe('what is missing is told with class, parameter and fix', () => {
     expect(problems[1]).toMatch(/^property color of class Many needs 'color', .*bind\('color'\)\.to\(…\)/);
   });
 
-  it('a binding with a name', () => {
+  describe('a binding with a name or a tag, and which there are', () => {
+    beforeAll(() => recordBindingConditions());
+
     @injectable()
     class Named {
       constructor(@inject(Greeter) @named('polite') readonly greeter: Greeter) {}
     }
-    expect(problemsOf(Named, (container) => container.bind(Greeter).toSelf().whenNamed('rude'))).toEqual([
-      expect.stringContaining('needs Greeter with the name polite'),
-    ]);
+    @injectable()
+    class Tagged {
+      constructor(@inject(Greeter) @tagged('tone', 'loud') readonly greeter: Greeter) {}
+    }
+    @injectable()
+    class Neither {
+      constructor(readonly greeter: Greeter) {}
+    }
+    const rude: Bindings = (container) => {
+      container.bind(Greeter).toSelf().whenNamed('rude');
+      container.bind(Greeter).toSelf().whenNamed('police');
+    };
+    const soft: Bindings = (container) => container.bind(Greeter).toSelf().whenTagged('tone', 'soft');
+    const FIX = 'in a ContainerModule that is given to bootstrap({ modules })';
+
+    test.each<[string, ServiceIdentifier, Bindings, string]>([
+      [
+        'another name',
+        Named,
+        rude,
+        "parameter 0 of Named(?) needs Greeter named 'polite', but it is bound only named 'rude', named 'police'; did you " +
+          `mean 'police'? Fixes: (1) ask for one of those with @named, (2) bind(Greeter).to(…).whenNamed('polite') ${FIX}`,
+      ],
+      [
+        'another tag',
+        Tagged,
+        soft,
+        "parameter 0 of Tagged(?) needs Greeter tagged 'tone' = 'loud', but it is bound only tagged 'tone' = 'soft'. " +
+          `Fixes: (1) ask for one of those with @tagged, (2) bind(Greeter).to(…).whenTagged('tone', 'loud') ${FIX}`,
+      ],
+      [
+        'another condition',
+        Named,
+        (container) =>
+          container
+            .bind(Greeter)
+            .toSelf()
+            .when(() => false),
+        "parameter 0 of Named(?) needs Greeter named 'polite', but its bindings have conditions that are not met here. " +
+          `Fix: bind(Greeter).to(…).whenNamed('polite') ${FIX}`,
+      ],
+      [
+        'names only, and none is asked for',
+        Neither,
+        rude,
+        "parameter 0 of Neither(?) needs Greeter without a name or tag, but it is bound only named 'rude', named 'police'. " +
+          `Fixes: (1) ask for one of those with @named, (2) bind(Greeter).to(…) ${FIX}`,
+      ],
+      [
+        'nothing',
+        Named,
+        () => undefined,
+        "parameter 0 of Named(?) needs Greeter named 'polite', but nothing is bound to it. " +
+          `Fix: bind(Greeter).toSelf().whenNamed('polite') ${FIX}`,
+      ],
+    ])('there is %s', (_title, root, bindings, problem) => {
+      expect(problemsOf(root, bindings)).toEqual([problem]);
+    });
+
+    it('a service of a function worker that is bound by name only', () => {
+      const container = new Container();
+      rude(container);
+      expect(dependencyProblems(container, [Greeter], 'functionWorker add')).toEqual([
+        expect.stringContaining(
+          "functionWorker add needs Greeter without a name or tag, but it is bound only named 'rude'",
+        ),
+      ]);
+    });
+
+    it('@named or @tagged without @inject', () => {
+      @injectable()
+      class Forgot {
+        constructor(
+          @named('card') readonly card: Greeter,
+          @tagged('tone', 5) readonly loud: unknown,
+        ) {}
+      }
+      expect(unknownParameter(Forgot)).toBe(
+        "parameter 0 of Forgot(?, …) has @named('card') but no @inject. Fix: @inject(Greeter) @named('card')",
+      );
+      @injectable()
+      class Later {
+        constructor(@tagged('tone', 5) readonly loud: unknown) {}
+      }
+      expect(unknownParameter(Later)).toBe(
+        "parameter 0 of Later(?) has @tagged('tone', 5) but no @inject. Fix: @inject(Service) @tagged('tone', 5)",
+      );
+    });
   });
 
   it('a service of a function worker', () => {

@@ -77,7 +77,7 @@ describe('listedWorkers', () => {
     ['undefined', undefined, /entry 1 is undefined; a circular import, or a wrong name in the import\?$/],
     ['null', null, /entry 1: expected a class with @Worker or a functionWorker\(\), got null/],
     ['an object', {}, /expected a class with @Worker or a functionWorker\(\), got an object/],
-    ['an instance', new GreetWorker(), /expected a class with @Worker/],
+    ['an instance', new GreetWorker(), /got an instance of GreetWorker; give the class itself$/],
     [
       'a class without decorator',
       Undecorated,

@@ -265,7 +265,7 @@ describe("onStartupFailure: 'stop'", () => {
     const { error } = await settled(start);
     expect(error).toMatchObject({ name: 'TuttiError', code: 'STARTUP_FAILED' });
     expect(error!.message).toMatch(
-      /2 worker processes did not get ready:\n- .*no database\n- .*SIGSEGV\nboom/,
+      /^2 worker processes did not get ready:\n- b:Worker#1: no database\n- c:Worker#1: died of signal SIGSEGV\n\nc:Worker#1:\nboom$/,
     );
     expect(launcher.of('a:Worker#1').orders).toEqual(['stop']);
     expect(told.at(-1)).toBe('failed');

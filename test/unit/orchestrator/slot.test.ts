@@ -136,7 +136,7 @@ describe('a process that does not get ready', () => {
     [
       'ends with an error on stderr',
       (l) => l.last.end({ code: 1, stderrTail: 'SyntaxError: bad' }),
-      /exited with code 1\nSyntaxError: bad/,
+      /exited with code 1 before its main file called bootstrap\(\)\nSyntaxError: bad/,
     ],
     ['ends with code 0', (l) => l.last.end({ code: 0 }), /exited with code 0/],
     ['crashes', (l) => l.last.end({ signal: 'SIGSEGV' }), /died of signal SIGSEGV/],
