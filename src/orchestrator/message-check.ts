@@ -152,12 +152,24 @@ const loopReport = record({
   isPaused: flag,
 });
 
-const ORIGINS: Readonly<Record<NonNullable<ErrorReport['origin']>, true>> = { 'main file': true, uncaught: true };
+const ORIGINS: Readonly<Record<NonNullable<ErrorReport['origin']>, true>> = {
+  'main file': true,
+  uncaught: true,
+};
 
 const WORKER_MESSAGES: Checks<WorkerMessage> = {
   building: {},
   ready: { workers: list(readyWorker), isDebugged: flag },
-  failed: { error: record({ name: text, message: text, stack: text, code: optional(text), problems: optional(list(text)), origin: optional(oneOf(ORIGINS)) }) },
+  failed: {
+    error: record({
+      name: text,
+      message: text,
+      stack: text,
+      code: optional(text),
+      problems: optional(list(text)),
+      origin: optional(oneOf(ORIGINS)),
+    }),
+  },
   tasks: {
     started: list(entry(whole, name, name, whole, amount, amount, whole, flag, text, amount, flag)),
     marks: list(entry(whole, oneOf(MARKS))),

@@ -72,7 +72,9 @@ function codeOf(thrown: unknown): string | undefined {
 function problemsOf(thrown: unknown): Pick<ErrorReport, 'problems'> {
   const problems = TuttiError.is(thrown) ? thrown.details['problems'] : undefined;
   const areTexts = Array.isArray(problems) && problems.every((one) => typeof one === 'string');
-  return areTexts && problems.length > 0 ? { problems: problems.slice(0, MAX_PROBLEMS).map(describeThrown) } : {};
+  return areTexts && problems.length > 0
+    ? { problems: problems.slice(0, MAX_PROBLEMS).map(describeThrown) }
+    : {};
 }
 
 /** Whatever was thrown, this can be sent. */

@@ -2,6 +2,7 @@ import type { ServiceIdentifier } from 'inversify';
 import { rules, show } from '../core/options.js';
 import type { JsonObject, Task } from '../conductor/types.js';
 import { callerFile } from './declaration-site.js';
+import { declareWorker } from './declared-workers.js';
 import type { IdempotencyKey } from './idempotency.js';
 import type { TaskContext } from './task-context.js';
 import type { WorkerOptions, WorkerOutput } from './task-worker.js';
@@ -99,6 +100,7 @@ export function functionWorker<
     problems: findMistakes(taskDefName, execute, inject, areOptions ? workerOptions : options),
   };
   Object.defineProperty(worker, FUNCTION_WORKER, { value: true });
+  declareWorker({ value: worker, name, taskDefName, file: worker.file });
   return worker;
 }
 

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { injectable, injectFromBase, injectFromHierarchy } from 'inversify';
 import { show } from '../core/options.js';
 import { callerFile } from './declaration-site.js';
+import { declareWorker } from './declared-workers.js';
 import type { WorkerClass, WorkerOptions } from './task-worker.js';
 import { getWorkerMetadata, setWorkerMetadata } from './worker-metadata.js';
 import { workerOptionProblems } from './worker-options.js';
@@ -42,6 +43,7 @@ export function Worker(taskDefName: string, pollIntervalOrOptions: number | Work
       typeof pollIntervalOrOptions === 'number'
         ? { pollInterval: pollIntervalOrOptions }
         : pollIntervalOrOptions;
+    declareWorker({ value: target, name: target.name, taskDefName, file });
     if (standardContext.length > 0) {
       const problems = [standardDecoratorProblem(target.name, taskDefName)];
       return setWorkerMetadata(target, { taskDefName, options, file, problems, hasStandardDecorator: true });

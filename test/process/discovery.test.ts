@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { RecordingLogger } from '../support/recording-logger.js';
 
 type Discovery = typeof import('../../src/app/discovery.js');
 
@@ -115,6 +116,58 @@ describe('discoverWorkers', () => {
   });
 });
 
+describe('what is found in each file', () => {
+  async function linesOf(level: 'debug' | 'warn', ...patterns: string[]): Promise<string[]> {
+    const logger = new RecordingLogger();
+    await discoverWorkers(patterns, folder, logger);
+    return logger.at(level).filter((line) => line.startsWith('discover: '));
+  }
+
+  test('is a line at debug level', async () => {
+    write(
+      'a.worker.mjs',
+      `${workerSource('A', 'a')}\nexport const b = functionWorker('b', function run() {});`,
+    );
+    expect(await linesOf('debug', '*.mjs')).toEqual(['discover: a.worker.mjs: A (a), run (b)']);
+    expect(await linesOf('warn', '*.mjs')).toEqual([]);
+  });
+
+  test('a file without workers is a warning that says what it exports', async () => {
+    write('a.worker.mjs', workerSource('A', 'a'));
+    write('b.worker.mjs', 'export const one = 1, two = 2, three = 3, four = 4, five = 5, six = 6;');
+    write('c.worker.mjs', '');
+    expect(await linesOf('warn', '*.mjs')).toEqual([
+      'discover: b.worker.mjs: no worker; it exports five, four, one, six, three and 1 more',
+      'discover: c.worker.mjs: no worker; it exports nothing',
+    ]);
+  });
+
+  test('a decorated class and a function worker that no file exports are a warning', async () => {
+    write(
+      'a.worker.mjs',
+      `${workerSource('A', 'a')}\nclass Hidden { execute() {} }\nWorker('h')(Hidden);\nfunctionWorker('f', function run() {});`,
+    );
+    expect(await linesOf('warn', '*.mjs')).toEqual([
+      'discover: a.worker.mjs: A (a); Hidden (h), run (f) are declared but not exported; add `export`',
+    ]);
+  });
+
+  test('a class that another matched file exports is not missed', async () => {
+    const a = write('a.worker.mjs', workerSource('A', 'a'));
+    write(
+      'b.worker.mjs',
+      `import { A } from '${pathToFileURL(a).href}';\n${workerSource('B', 'b')}\nvoid A;`,
+    );
+    expect(await linesOf('warn', '*.mjs')).toEqual([]);
+  });
+
+  test('a worker in a file that was not asked for is not missed', async () => {
+    const lib = write('lib/base.mjs', workerSource('Base', 'base'));
+    write('a.worker.mjs', `import '${pathToFileURL(lib).href}';\n${workerSource('A', 'a')}`);
+    expect(await linesOf('warn', '*.worker.mjs')).toEqual([]);
+  });
+});
+
 describe('what goes wrong is told with the file and the reason', () => {
   test.each<[string, string, RegExp]>([
     [
@@ -176,7 +229,7 @@ describe('what goes wrong is told with the file and the reason', () => {
     write('a.mjs', 'export class NotDecorated { execute() {} }');
     write('b.mjs', '');
     expect((await failureOf('*.mjs')).message).toMatch(
-      /2 file\(s\) match .*none exports a class with @Worker/,
+      /2 files match .*none exports a class with @Worker.*:\n- a\.mjs: no worker; it exports NotDecorated\n- b\.mjs: no worker; it exports nothing$/,
     );
   });
 });

@@ -23,7 +23,7 @@ describe('a message of a worker process', () => {
   test.each<[string, unknown, string]>([
     ['nothing', null, 'a message must be an object, got null'],
     ['a list', [], 'a message must be an object, got an array'],
-    ['of no type', {}, 'the type of a message must be "ready", "failed"'],
+    ['of no type', {}, 'the type of a message must be "building", "ready", "failed"'],
     ['of a type of Object', { type: 'constructor' }, 'got "constructor" (string)'],
     ['without its fields', { type: 'tasks' }, 'tasks.started must be a list, got undefined'],
     [
