@@ -1,0 +1,763 @@
+import type { Mistake } from '../../support/mistakes.js';
+/**
+ * Mistakes that beginners make, as the programs that make them, each with the lines that it gets. New ones belong here: what
+ * a program prints is its first documentation.
+ */
+export const MISTAKES: readonly Mistake[] = [
+  {
+    title: 'a service that no module binds, needed by two workers',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+@injectable()
+class Clock {}
+@injectable()
+class Pricing {
+  constructor(readonly clock: Clock) {}
+}
+@Worker('order')
+class OrderWorker {
+  constructor(readonly pricing: Pricing) {}
+  execute() {}
+}
+@Worker('invoice')
+class InvoiceWorker {
+  constructor(readonly pricing: Pricing) {}
+  execute() {}
+}
+const modules = [new ContainerModule(({ bind }) => void bind(Pricing).toSelf())];
+await bootstrap({ workers: [OrderWorker, InvoiceWorker], modules });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 2 worker processes did not get ready:',
+      '- order:OrderWorker#1, invoice:InvoiceWorker#1: parameter 0 of Pricing(?) needs Clock, but nothing is bound to it. Fix: bind(Clock).toSelf() in a ContainerModule that is given to bootstrap({ modules })',
+    ],
+  },
+  {
+    title: 'a name that no binding has',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+abstract class Payment {}
+@injectable()
+class Card extends Payment {}
+@Worker('pay')
+class PayWorker {
+  constructor(@inject(Payment) @named('cart') readonly payment: Payment) {}
+  execute() {}
+}
+const modules = [new ContainerModule(({ bind }) => void bind(Payment).to(Card).whenNamed('card'))];
+await bootstrap({ workers: [PayWorker], modules });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      "- pay:PayWorker#1: parameter 0 of PayWorker(?) needs Payment named 'cart', but it is bound only named 'card'; did you mean 'card'? Fixes: (1) ask for one of those with @named, (2) bind(Payment).to(…).whenNamed('cart') in a ContainerModule that is given to bootstrap({ modules })",
+    ],
+  },
+  {
+    title: 'a tag that no binding has',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+abstract class Payment {}
+@injectable()
+class Card extends Payment {}
+@Worker('pay')
+class PayWorker {
+  constructor(@inject(Payment) @tagged('kind', 'cash') readonly payment: Payment) {}
+  execute() {}
+}
+const modules = [new ContainerModule(({ bind }) => void bind(Payment).to(Card).whenTagged('kind', 'card'))];
+await bootstrap({ workers: [PayWorker], modules });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      "- pay:PayWorker#1: parameter 0 of PayWorker(?) needs Payment tagged 'kind' = 'cash', but it is bound only tagged 'kind' = 'card'. Fixes: (1) ask for one of those with @tagged, (2) bind(Payment).to(…).whenTagged('kind', 'cash') in a ContainerModule that is given to bootstrap({ modules })",
+    ],
+  },
+  {
+    title: '@named without @inject',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+abstract class Payment {}
+@Worker('pay')
+class PayWorker {
+  constructor(@named('card') readonly payment: Payment) {}
+  execute() {}
+}
+await bootstrap({ workers: [PayWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      "- pay:PayWorker#1: parameter 0 of PayWorker(?) has @named('card') but no @inject. Fix: @inject(Payment) @named('card')",
+    ],
+  },
+  {
+    title: 'an interface as the type of a parameter',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+interface Clock {
+  now(): number;
+}
+@Worker('order')
+class OrderWorker {
+  constructor(readonly clock: Clock) {}
+  execute() {}
+}
+await bootstrap({ workers: [OrderWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- order:OrderWorker#1: parameter 0 of OrderWorker(?) cannot be injected: its type is Object at run time. Fixes: (1) import the class with `import { … }`, not `import type { … }`, (2) an interface or a primitive has no run-time type: name the service with @inject(Token)',
+    ],
+  },
+  {
+    title: 'a service that is imported with `import type`',
+    files: {
+      'clock.ts': `export class Clock {}
+`,
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import type { Clock } from './clock.js';
+@Worker('order')
+class OrderWorker {
+  constructor(readonly clock: Clock) {}
+  execute() {}
+}
+await bootstrap({ workers: [OrderWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- order:OrderWorker#1: parameter 0 of OrderWorker(?) cannot be injected: its type is Function at run time. Fixes: (1) import the class with `import { … }`, not `import type { … }`, (2) an interface or a primitive has no run-time type: name the service with @inject(Token)',
+    ],
+  },
+  {
+    title: 'a compiler that emits no decorator metadata',
+    files: {
+      'main.js': `import { bootstrap, functionWorker, Worker } from 'tutti';
+class Clock {}
+class OrderWorker {
+  constructor(clock) {
+    this.clock = clock;
+  }
+  execute() {}
+}
+Worker('order')(OrderWorker);
+await bootstrap({ workers: [OrderWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- order:OrderWorker#1: parameter 0 of OrderWorker(?) cannot be injected: no types were recorded for the constructor. Fixes: (1) decorate class OrderWorker with @injectable() (or @Worker), (2) set "experimentalDecorators" and "emitDecoratorMetadata" in tsconfig.json and compile with tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no decorator metadata, (3) or name the service: @inject(Service)',
+    ],
+  },
+  {
+    title: 'a service without @injectable',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+class Clock {}
+class Pricing {
+  constructor(readonly clock: Clock) {}
+}
+@Worker('order')
+class OrderWorker {
+  constructor(readonly pricing: Pricing) {}
+  execute() {}
+}
+const modules = [new ContainerModule(({ bind }) => void bind(Pricing).toSelf())];
+await bootstrap({ workers: [OrderWorker], modules });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- order:OrderWorker#1: no types were recorded for the constructor of Pricing, which a module binds. Fixes: (1) decorate the class with @injectable(), (2) compile with "experimentalDecorators" and "emitDecoratorMetadata" by tsc, swc or @oxc-node/core: esbuild, tsx and vite 7 emit no decorator metadata',
+    ],
+  },
+  {
+    title: 'services that need each other',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+@injectable()
+class Hen {
+  constructor(@inject('egg') readonly egg: unknown) {}
+}
+@injectable()
+class Egg {
+  constructor(readonly hen: Hen) {}
+}
+@Worker('farm')
+class FarmWorker {
+  constructor(readonly hen: Hen) {}
+  execute() {}
+}
+const modules = [
+  new ContainerModule(({ bind }) => {
+    bind('egg').to(Egg);
+    bind(Hen).toSelf();
+  }),
+];
+await bootstrap({ workers: [FarmWorker], modules });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- farm:FarmWorker#1: these services need each other: Hen → Egg → Hen. Fixes: (1) move what both need into a third class, (2) inject a factory that is asked when the service is needed',
+    ],
+  },
+  {
+    title: 'a constructor that throws',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+@injectable()
+class Database {
+  constructor() {
+    throw new Error('DATABASE_URL is not set');
+  }
+}
+@Worker('store')
+class StoreWorker {
+  constructor(readonly database: Database) {}
+  execute() {}
+}
+const modules = [new ContainerModule(({ bind }) => void bind(Database).toSelf())];
+await bootstrap({ workers: [StoreWorker, functionWorker('load', () => 1, { name: 'load', inject: [Database] })], modules });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [STARTUP_FAILED]: 2 worker processes did not get ready:',
+      '- store:StoreWorker#1: building worker StoreWorker failed in the constructor of Database: DATABASE_URL is not set',
+      '- load:load#1: building worker load failed in the constructor of Database: DATABASE_URL is not set',
+      '',
+      'store:StoreWorker#1, load:load#1:',
+      '    at new Database (',
+    ],
+  },
+  {
+    title: 'a promise that is rejected in a constructor and that nobody waits for',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('store')
+class StoreWorker {
+  constructor() {
+    void this.connect();
+  }
+  async connect() {
+    throw new TypeError('no such host');
+  }
+  execute() {}
+}
+await bootstrap({ workers: [StoreWorker] });
+`,
+    },
+    lines: ['ERROR unhandled rejection in a worker process: no such host'],
+  },
+  {
+    title: 'a misspelled execute, a wrong option and an unknown one: three mistakes in one error',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet', { concurrency: 0 })
+class GreetWorker {
+  exceute() {}
+}
+await bootstrap({ workers: [GreetWorker], stopGarce: 5 });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [CONFIG_INVALID]: 3 problems:',
+      '- bootstrap(): unknown option `stopGarce`, did you mean `stopGrace`?',
+      "- @Worker('greet') on class GreetWorker: expected `concurrency` to be an integer from 1 to 10000, got 0 (number)",
+      "- @Worker('greet') on class GreetWorker: the class has no execute(task, context) method",
+    ],
+  },
+  {
+    title: 'a function that is not wrapped',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+function greet() {
+  return {};
+}
+await bootstrap({ workers: [greet] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      "ConfigurationError [WORKER_INVALID]: bootstrap({ workers }): entry 0: function greet must be wrapped: functionWorker('<task type>', greet)",
+    ],
+  },
+  {
+    title: 'an object in the place of its class',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [new GreetWorker()] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [WORKER_INVALID]: bootstrap({ workers }): entry 0: expected a class with @Worker or a functionWorker(), got an instance of GreetWorker; give the class itself',
+    ],
+  },
+  {
+    title: 'a subclass without a decorator of its own',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+class LoudWorker extends GreetWorker {}
+await bootstrap({ workers: [LoudWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      "ConfigurationError [WORKER_INVALID]: bootstrap({ workers }): entry 0: class LoudWorker has no @Worker decorator of its own; add @Worker('<task type>')",
+    ],
+  },
+  {
+    title: 'a class with two @Worker decorators',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+@Worker('wave')
+class GreetWorker {
+  execute() {}
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: ['ConfigurationError [WORKER_INVALID]: @Worker is applied twice to class GreetWorker; keep one'],
+  },
+  {
+    title: 'the same class twice',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker, GreetWorker] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      "ConfigurationError [WORKER_DUPLICATE]: two workers for task type 'greet' have the name GreetWorker (listed, from <folder>/main.js; listed, from <folder>/main.js). If it is one worker, list it once, and set `processes` for more processes. If there are two, give one of them another name: @Worker('…', { name: '…' })",
+    ],
+  },
+  {
+    title: 'two workers with the same name',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+const workers = [
+  functionWorker('greet', () => 1, { name: 'hello' }),
+  functionWorker('greet', () => 2, { name: 'hello' }),
+];
+await bootstrap({ workers });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      "ConfigurationError [WORKER_DUPLICATE]: two workers for task type 'greet' have the name hello (listed, from <folder>/main.js; listed, from <folder>/main.js). If it is one worker, list it once, and set `processes` for more processes. If there are two, give one of them another name: @Worker('…', { name: '…' })",
+    ],
+  },
+  {
+    title: 'no workers at all',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+await bootstrap({});
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [CONFIG_INVALID]: bootstrap(): there are no workers; give `workers` or `discover`',
+    ],
+  },
+  {
+    title: 'a variable with a wrong value',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    env: { CONDUCTOR_WORKER_GREET_CONCURRENCY: 'many' },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [CONFIG_INVALID]: environment: expected CONDUCTOR_WORKER_GREET_CONCURRENCY to be an integer from 1 to 10000, got "many" (string)',
+    ],
+  },
+  {
+    title: 'a variable for a worker that is not there',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    env: { CONDUCTOR_WORKER_GRET_CONCURRENCY: '5' },
+    lines: [
+      'WARN  CONDUCTOR_WORKER_GRET_CONCURRENCY is set, but no worker has it; did you mean CONDUCTOR_WORKER_GREET_CONCURRENCY?',
+    ],
+  },
+  {
+    title: 'an address without http',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    env: { CONDUCTOR_SERVER_URL: 'localhost:8080/api' },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [CONFIG_INVALID]: connection: expected `serverUrl` (CONDUCTOR_SERVER_URL) to be an http or https address such as http://localhost:8080/api, got "localhost:8080/api" (string)',
+    ],
+  },
+  {
+    title: 'a task type that the server does not know',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('gret')
+class GreetWorker {
+  execute() {}
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    lines: [
+      "WARN  the server has no definition of the task type 'gret' of worker gret:GreetWorker; did you mean 'greet'?",
+    ],
+  },
+  {
+    title: 'a pattern of `discover` that matches TypeScript',
+    files: {
+      'workers/greet.worker.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+`,
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+await bootstrap({ discover: 'src/*.worker.ts' });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      "ConfigurationError [DISCOVERY_FAILED]: discover: no file matches 'src/*.worker.ts' below <folder>. The patterns are relative to the folder of the entry file, and must match what runs: the compiled .js files",
+    ],
+  },
+  {
+    title: 'a discovered class that is not exported, beside one that is',
+    files: {
+      'workers/greet.worker.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+@Worker('wave')
+export class WaveWorker {
+  execute() {}
+}
+`,
+      'workers/helper.worker.ts': `export const answer = 42;
+`,
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+await bootstrap({ discover: 'workers/*.worker.js' });
+`,
+    },
+    lines: [
+      'WARN  discover: workers/greet.worker.js: WaveWorker (wave); GreetWorker (greet) is declared but not exported; add `export`',
+      'WARN  discover: workers/helper.worker.js: no worker; it exports answer',
+    ],
+  },
+  {
+    title: 'discovered files without a worker',
+    files: {
+      'workers/greet.worker.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+`,
+      'workers/helper.worker.ts': `export const answer = 42;
+`,
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+await bootstrap({ discover: 'workers/*.worker.js' });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      "ConfigurationError [DISCOVERY_FAILED]: discover: 2 files match 'workers/*.worker.js', but none exports a class with @Worker or a functionWorker():",
+      '- workers/greet.worker.js: GreetWorker (greet) is declared but not exported; add `export`',
+      '- workers/helper.worker.js: no worker; it exports answer',
+    ],
+  },
+  {
+    title: 'a discovered file that throws',
+    files: {
+      'workers/greet.worker.ts': `throw new Error('SECRET is not set');
+`,
+      'workers/wave.worker.ts': `import './gone.js';
+`,
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+await bootstrap({ discover: 'workers/*.worker.js' });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [DISCOVERY_FAILED]: discover: 2 files:',
+      '- workers/greet.worker.js cannot be imported: SECRET is not set',
+      "- workers/wave.worker.js cannot be imported: Cannot find module '<folder>/workers/gone.js' imported from <folder>/workers/wave.worker.js",
+      '',
+      '    at <folder>/workers/greet.worker.js:1:7',
+    ],
+  },
+  {
+    title: 'a circular import',
+    files: {
+      'a.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { B } from './b.js';
+@Worker('a')
+export class A {
+  constructor(readonly b: B) {}
+  execute() {}
+}
+`,
+      'b.ts': `import { injectable } from 'inversify';
+import { A } from './a.js';
+@injectable()
+export class B {
+  constructor(readonly a: A) {}
+}
+`,
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { A } from './a.js';
+await bootstrap({ workers: [A] });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'A is used before its file has run, usually because two files import each other. Move what both need into a third file',
+    ],
+  },
+  {
+    title: 'a main file that listens on a port before bootstrap()',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { createServer } from 'node:http';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+createServer().listen(fileURLToPath(new URL('socket', import.meta.url)));
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker, functionWorker('wave', () => 1, { name: 'wave' })] });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [STARTUP_FAILED]: 2 worker processes did not get ready:',
+      '- greet:GreetWorker#1, wave:wave#1: the main file failed before bootstrap(): bind EADDRINUSE <folder>/socket',
+      '',
+      'Worker processes run the main file too, up to bootstrap(). Move what only the main process should do (listening on a port, for example) below bootstrap(), or guard it: if (!isWorkerProcess()) { … }',
+    ],
+  },
+  {
+    title: 'a main file that takes a lock before bootstrap()',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { mkdirSync } from 'node:fs';
+mkdirSync(new URL('lock', import.meta.url));
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+const wave = functionWorker('wave', () => 1, { name: 'wave' });
+await bootstrap({ workers: [GreetWorker, wave] });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [STARTUP_FAILED]: 2 worker processes did not get ready:',
+      "- greet:GreetWorker#1, wave:wave#1: the main file failed before bootstrap(): EEXIST: file already exists, mkdir '<folder>/lock'",
+      '',
+      'Worker processes run the main file too, up to bootstrap(). Move what only the main process should do (listening on a port, for example) below bootstrap(), or guard it: if (!isWorkerProcess()) { … }',
+    ],
+  },
+  {
+    title: 'a main file that leaves worker processes',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import cluster from 'node:cluster';
+if (cluster.isWorker) process.exit(0);
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- greet:GreetWorker#1: exited with code 0 before its main file called bootstrap()',
+      '',
+      'Worker processes run the main file too, up to bootstrap(). Move what only the main process should do (listening on a port, for example) below bootstrap(), or guard it: if (!isWorkerProcess()) { … }',
+    ],
+  },
+  {
+    title: 'workers that depend on the process',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import cluster from 'node:cluster';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+const wave = functionWorker('wave', () => 1, { name: 'wave' });
+await bootstrap({ workers: cluster.isPrimary ? [GreetWorker] : [wave] });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- greet:GreetWorker#1: this worker process was started for greet:GreetWorker, but bootstrap() was given wave:wave here. The list of workers must be the same in every process: it must not depend on arguments, time or the process',
+    ],
+  },
+  {
+    title: 'a missing await, in JavaScript',
+    files: {
+      'main.js': `import { bootstrap, functionWorker, Worker } from 'tutti';
+const greet = functionWorker('greet', () => 1, { name: 'greet' });
+const orchestrator = bootstrap({ workers: [greet] });
+orchestrator.on('exit', () => {});
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [ILLEGAL_STATE]: bootstrap() returns a promise, which has no `on`. Fix: const orchestrator = await bootstrap(…)',
+      '    at <folder>/main.js:4:14',
+    ],
+  },
+  {
+    title: 'bootstrap() in a discovered file',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+await bootstrap({ discover: '*.js' });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [DISCOVERY_FAILED]: discover: main.js cannot be imported: a file that `discover` matches calls bootstrap() while it is imported. Fix: let the patterns match the files with workers only, not the main file',
+    ],
+  },
+  {
+    title: 'a native library that is not there',
+    files: {
+      'main.ts': `import { ContainerModule } from 'inversify';
+import { bootstrap, native, NativeLibrary, Worker } from 'tutti';
+@NativeLibrary('sun')
+class SumLibrary {
+  @native('int32_t get_sum(int32_t a, int32_t b)') readonly getSum!: (a: number, b: number) => number;
+}
+@Worker('sum')
+class SumWorker {
+  constructor(readonly library: SumLibrary) {}
+  execute() {}
+}
+const modules = [new ContainerModule(({ bind }) => void bind(SumLibrary).toSelf())];
+await bootstrap({ workers: [SumWorker], modules });
+`,
+    },
+    exitCode: 78,
+    lines: [
+      'ConfigurationError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- sum:SumWorker#1: SumLibrary: the native library "sun" is in none of the places that were tried:',
+    ],
+  },
+  {
+    title: 'a module that throws',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+const modules = [
+  new ContainerModule(() => {
+    throw new Error('no settings');
+  }),
+];
+await bootstrap({ workers: [GreetWorker], modules });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [STARTUP_FAILED]: 1 worker process did not get ready:',
+      '- greet:GreetWorker#1: building worker GreetWorker failed: no settings',
+    ],
+  },
+];
