@@ -249,6 +249,7 @@ export class SlotProcess {
       case 'tasks':
         if (!isReady) return 'tasks was sent before ready';
         return this.#contradictionInStarted(message.started);
+      case 'building':
       case 'failed':
       case 'claim':
       case 'uncertain':
