@@ -150,7 +150,7 @@ function importInProcess(
       }
     });
     guardChannel(child, (problem) => {
-      problems.push(`${nameOf(current)} cannot be imported: ${problem}`);
+      problems.push({ text: `${nameOf(current)} cannot be imported: ${problem}` });
       isDone = true;
       child.kill('SIGKILL');
     });
