@@ -1,6 +1,17 @@
 import { ConsoleLogger, type Logger } from '../core/logger.js';
 import { hostNames } from '../core/http-access.js';
-import { findProblems, integer, rules, throwProblems, type OptionRule } from '../core/options.js';
+import {
+  either,
+  findProblems,
+  integer,
+  oneOf,
+  rules,
+  throwProblems,
+  type OptionRule,
+} from '../core/options.js';
+import { Clock } from './clock.js';
+import type { Retention } from './engine/store.js';
+import type { HttpTargets } from './engine/system/http-task.js';
 
 export interface EmbeddedServerOptions {
   /** TCP port; 0 takes a free one. @defaultValue 0 */
@@ -19,11 +30,24 @@ export interface EmbeddedServerOptions {
    * `process.env`: all of them, as on the real server. @defaultValue those of the process that begin with `CONDUCTOR_ENV_`
    */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Where HTTP tasks may send requests to: this machine only, anywhere, or the hosts named here (and this machine).
+   * @defaultValue 'loopback'
+   */
+  readonly httpTargets?: HttpTargets;
+  /** What tells the time. A {@link virtualClock} makes hours pass at once. @defaultValue the clock of the machine */
+  readonly clock?: Clock;
+  /** How many finished workflows are kept, and for how many milliseconds. @defaultValue 10000, a week */
+  readonly retention?: Partial<Retention>;
 }
 
-/** Options with their defaults; `environment` has none that could be shown. */
-export type ResolvedServerOptions = Required<Omit<EmbeddedServerOptions, 'environment'>> &
-  Pick<EmbeddedServerOptions, 'environment'>;
+/** Options with their defaults; `environment` and `clock` have none that could be shown. */
+export type ResolvedServerOptions = Required<
+  Omit<EmbeddedServerOptions, 'environment' | 'clock' | 'retention'>
+> &
+  Pick<EmbeddedServerOptions, 'environment' | 'clock'> & { readonly retention: Retention };
+
+const DEFAULT_RETENTION: Retention = { finished: 10_000, age: 7 * 24 * 3_600_000 };
 
 /** A workflow's largest input is 10 MB on the real server: that, and what is around it. */
 const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -33,6 +57,8 @@ export interface RunningServer {
   /** What clients use as server address, such as `http://127.0.0.1:38117/api`. */
   readonly url: string;
   readonly port: number;
+  /** What its workflows go by: the clock that it was given, or that of the machine. */
+  readonly clock: Clock;
   /** Answers waiting polls with nothing, closes all connections, and resolves when that is done. May be called again. */
   close(): Promise<void>;
 }
@@ -55,11 +81,19 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
   allowedHosts: hostNames,
   maxBodyBytes: integer(1_024, 512 * 1024 * 1024),
   environment: rules.object,
+  httpTargets: either(oneOf('loopback', 'any'), hostNames),
+  clock: {
+    expected: 'a clock, such as virtualClock()',
+    test: (value) => value instanceof Clock,
+  },
+  retention: rules.object,
 };
+
+const RETENTION: Record<keyof Retention, OptionRule> = { finished: integer(0), age: integer(0) };
 
 /**
  * Describes a Conductor-compatible server inside this program, for development and tests: the REST API of
- * Conductor 3.32, workflows of worker tasks in sequence, everything in memory.
+ * Conductor 3.32, workflows with every operator of its open-source edition, everything in memory.
  *
  * @example
  * ```ts
@@ -68,12 +102,18 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
  * @throws ConfigurationError for unknown options and wrong values
  */
 export function embeddedServer(options: EmbeddedServerOptions = {}): EmbeddedServerDescription {
-  throwProblems(findProblems('embeddedServer()', { ...options }, KNOWN));
+  throwProblems([
+    ...findProblems('embeddedServer()', { ...options }, KNOWN),
+    ...findProblems('embeddedServer({ retention })', { ...options.retention }, RETENTION),
+  ]);
   const resolved: ResolvedServerOptions = {
     port: options.port ?? 0,
     host: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    httpTargets: options.httpTargets ?? 'loopback',
+    retention: { ...DEFAULT_RETENTION, ...options.retention },
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   return {

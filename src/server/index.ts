@@ -1,3 +1,8 @@
 /** `tutti/server`: a Conductor-compatible server inside the program, for development and tests. */
+export { Clock } from './clock.js';
 export { embeddedServer } from './embedded-server.js';
 export type { EmbeddedServerDescription, EmbeddedServerOptions, RunningServer } from './embedded-server.js';
+export type { Retention } from './engine/store.js';
+export type { HttpTargets } from './engine/system/http-task.js';
+export { VirtualClock, virtualClock } from './virtual-clock.js';
+export type { VirtualClockOptions } from './virtual-clock.js';

@@ -2,30 +2,53 @@ import { ConfigurationError, describeThrown } from '../core/errors.js';
 import { HttpAccess } from '../core/http-access.js';
 import type { Logger } from '../core/logger.js';
 import type { ResolvedServerOptions, RunningServer } from './embedded-server.js';
-import { Engine } from './engine/engine.js';
-import { environmentOf } from './engine/references.js';
+import { SystemClock } from './clock.js';
+import { conductorEngine } from './engine/conductor-engine.js';
+import { ANY, type Engine } from './engine/engine.js';
+import { environmentOf, secretsOf } from './engine/references.js';
+import type { Store } from './engine/store.js';
 import { HttpServer } from './http/http-server.js';
+import { adminRoutes, notSupportedRoutes } from './http/resources/admin-resource.js';
+import { eventRoutes } from './http/resources/event-resource.js';
 import { metadataRoutes } from './http/resources/metadata-resource.js';
-import { notThereYetRoutes } from './http/resources/not-there-yet.js';
 import { queueRoutes } from './http/resources/queue-resource.js';
 import { systemRoutes } from './http/resources/system-resource.js';
 import { taskRoutes } from './http/resources/task-resource.js';
-import { workflowRoutes } from './http/resources/workflow-resource.js';
-import { Router } from './http/router.js';
+import { bulkRoutes, workflowRoutes } from './http/resources/workflow-resource.js';
+import { Router, type Route } from './http/router.js';
+import { ScriptRunner } from './scripts/script-runner.js';
+import { MemoryStore } from './store/memory-store.js';
+import { VirtualClock, type ClockUser } from './virtual-clock.js';
 
 /** @throws ConfigurationError when the port cannot be listened on */
 export async function runServer(options: ResolvedServerOptions, logger: Logger): Promise<RunningServer> {
-  const engine = new Engine({ environment: environmentOf(options.environment) });
-  const router = new Router([
+  const clock = options.clock ?? new SystemClock();
+  const store = new MemoryStore(options.retention);
+  const engine = conductorEngine({
+    store,
+    evaluator: new ScriptRunner(),
+    environment: environmentOf(options.environment),
+    secrets: secretsOf(options.environment),
+    httpTargets: options.httpTargets,
+    clock,
+    // Whoever waits for an answer waits in real time, whatever time the workflows have.
+    callerClock: new SystemClock(),
+    onError: (error) =>
+      logger.error('embedded server: a workflow could not go on', { error: describeThrown(error) }),
+  });
+  const routes = [
     ...systemRoutes(),
     ...taskRoutes(engine),
     ...queueRoutes(engine),
     ...metadataRoutes(engine),
     ...workflowRoutes(engine),
-    ...notThereYetRoutes(),
-  ]);
+    ...bulkRoutes(engine),
+    ...eventRoutes(engine),
+    ...adminRoutes(engine),
+    ...notSupportedRoutes(),
+  ];
   const http = new HttpServer(
-    router,
+    new Router(routes.map((route) => answeredWhenDurable(route, store))),
     new HttpAccess(options.host, options.allowedHosts, '`allowedHosts` of embeddedServer()'),
     options.maxBodyBytes,
   );
@@ -39,15 +62,42 @@ export async function runServer(options: ResolvedServerOptions, logger: Logger):
       { cause: error, details: { host: options.host, port: options.port } },
     );
   }
+  engine.core.recover();
+  if (clock instanceof VirtualClock) clock.attach(clockUser(engine.core));
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}/api`;
   logger.warn('embedded Conductor server started: for development and tests, not for production', { url });
   let closed: Promise<void> | undefined;
   return {
     url,
     port,
+    clock,
     close: () => {
-      closed ??= (engine.close(), http.close());
+      closed ??= Promise.all([engine.core.close(), http.close()]).then(() => undefined);
       return closed;
     },
   };
+}
+
+function clockUser(core: Engine): ClockUser {
+  return {
+    idle: () => core.idle(),
+    get isQuiet() {
+      return core.isQuiet;
+    },
+    onChange: (listener) => core.onChange(ANY, listener),
+  };
+}
+
+/** What is answered must survive: an answer waits until what it says is kept. */
+function answeredWhenDurable([method, pattern, handler]: Route, store: Store): Route {
+  if (method === 'GET' && !pattern.startsWith('/api/tasks/poll')) return [method, pattern, handler];
+  return [
+    method,
+    pattern,
+    async (request) => {
+      const reply = await handler(request);
+      await store.durable();
+      return reply;
+    },
+  ];
 }

@@ -1,10 +1,12 @@
 import type { JsonObject } from '../../src/conductor/types.js';
-import { adHocTaskDef, readTaskDef } from '../../src/server/engine/definitions/task-def.js';
-import { bindTaskDefs, readWorkflowDef } from '../../src/server/engine/definitions/workflow-def.js';
-import type { DeciderContext } from '../../src/server/engine/mappers/task-mapper.js';
-import type { FullWorkflowDef, TaskModel, WorkflowModel } from '../../src/server/engine/model.js';
+import type { DeciderContext } from '../../src/server/engine/decider-context.js';
 import { decide } from '../../src/server/engine/decider.js';
-import type { Decision } from '../../src/server/engine/decision.js';
+import type { PendingEvaluation } from '../../src/server/engine/deciding.js';
+import { Execution, type TaskChange } from '../../src/server/engine/execution.js';
+import type { FullWorkflowDef } from '../../src/server/model/definitions.js';
+import { isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../../src/server/model/models.js';
+import { adHocTaskDef, readTaskDef } from '../../src/server/model/read-task-def.js';
+import { bindTaskDefs, readWorkflowDef } from '../../src/server/model/read-workflow-def.js';
 
 export const START = 1_000_000;
 
@@ -30,6 +32,13 @@ export function definition(
   );
 }
 
+/** A definition of any tasks. */
+export function definitionOf(tasks: readonly JsonObject[], fields: JsonObject = {}): FullWorkflowDef {
+  return bindTaskDefs(readWorkflowDef({ name: 'flow', tasks, ...fields }), (task) =>
+    adHocTaskDef(task.name, task.type),
+  );
+}
+
 export function workflowOf(def: FullWorkflowDef, fields: Partial<WorkflowModel> = {}): WorkflowModel {
   return {
     workflowId: 'wf',
@@ -40,8 +49,11 @@ export function workflowOf(def: FullWorkflowDef, fields: Partial<WorkflowModel> 
     priority: 0,
     taskToDomain: {},
     createdBy: undefined,
+    event: undefined,
     idempotencyKey: undefined,
-    tasks: [],
+    parentWorkflowId: undefined,
+    parentWorkflowTaskId: undefined,
+    reRunFromWorkflowId: undefined,
     status: 'RUNNING',
     updateTime: START,
     endTime: 0,
@@ -49,32 +61,93 @@ export function workflowOf(def: FullWorkflowDef, fields: Partial<WorkflowModel> 
     output: {},
     variables: {},
     reasonForIncompletion: undefined,
-    failedReferenceTaskNames: new Set(),
-    failedTaskNames: new Set(),
+    failedReferenceTaskNames: [],
+    failedTaskNames: [],
+    failedTaskId: undefined,
     ...fields,
   };
 }
 
 export function contextAt(now: number, fields: Partial<DeciderContext> = {}): DeciderContext {
   let ids = 0;
-  return { now, random: () => 0, newId: () => `id-${now}-${++ids}`, environment: () => undefined, ...fields };
+  return {
+    now,
+    random: () => 0,
+    newId: () => `id-${now}-${++ids}`,
+    environment: () => undefined,
+    taskDef: () => undefined,
+    workflowDef: () => undefined,
+    domainOf: () => undefined,
+    results: new Map(),
+    limits: { maxVariablesBytes: 1024 },
+    ...fields,
+  };
 }
 
-/** Decides and carries it out in the plainest way, so that a test can play a workflow through. */
-export function step(workflow: WorkflowModel, now: number): Decision {
-  const decision = decide(workflow, contextAt(now));
-  for (const [task, change] of decision.changes) Object.assign(task, change);
-  workflow.tasks.push(...decision.schedule);
-  if (decision.end !== undefined) {
-    workflow.status = decision.end.status;
-    workflow.output = decision.end.output;
-    workflow.reasonForIncompletion = decision.end.reason;
+/** One decision, as a test looks at it. */
+export interface Step {
+  /** Tasks that are new. */
+  readonly scheduled: readonly TaskModel[];
+  readonly evaluations: readonly PendingEvaluation[];
+  /** The workflow, when it has ended in this step. */
+  readonly end: WorkflowModel | undefined;
+}
+
+/** A workflow that a test plays through, one decision at a time. */
+export class PlayedWorkflow {
+  readonly execution: Execution;
+
+  constructor(def: FullWorkflowDef, fields: Partial<WorkflowModel> = {}) {
+    this.execution = Execution.create(workflowOf(def, fields));
   }
-  return decision;
-}
 
-export function lastTask(workflow: WorkflowModel): TaskModel {
-  const task = workflow.tasks.at(-1);
-  if (task === undefined) throw new Error('the workflow has no task');
-  return task;
+  get workflow(): WorkflowModel {
+    return this.execution.workflow;
+  }
+
+  get tasks(): TaskModel[] {
+    return [...this.execution.tasks()];
+  }
+
+  get last(): TaskModel {
+    const task = this.tasks.at(-1);
+    if (task === undefined) throw new Error('the workflow has no task');
+    return task;
+  }
+
+  task(ref: string): TaskModel {
+    const task = this.execution.latest(ref);
+    if (task === undefined) throw new Error(`the workflow has no task ${ref}`);
+    return task;
+  }
+
+  step(now: number, fields: Partial<DeciderContext> = {}): Step {
+    const wasOver = isTerminalWorkflow(this.workflow.status);
+    this.execution.now = now;
+    this.execution.touchAll();
+    const { evaluations } = decide(this.execution, contextAt(now, fields));
+    const { tasks } = this.execution.takeChanges();
+    const isOver = !wasOver && isTerminalWorkflow(this.workflow.status);
+    return {
+      scheduled: tasks.filter(({ before }) => before === undefined).map(({ after }) => after),
+      evaluations,
+      end: isOver ? this.workflow : undefined,
+    };
+  }
+
+  /** Changes the last task, or the one with a reference name. */
+  change(change: TaskChange, ref?: string): void {
+    this.execution.change((ref === undefined ? this.last : this.task(ref)).taskId, change);
+  }
+
+  complete(outputData: JsonObject = {}, ref?: string): void {
+    this.change({ status: 'COMPLETED', outputData }, ref);
+  }
+
+  /** The same rows, as a new object that knows nothing but them. */
+  copy(): PlayedWorkflow {
+    const copy = new PlayedWorkflow(this.workflow.definition);
+    Object.defineProperty(copy, 'execution', { value: new Execution(this.workflow, this.tasks) });
+    return copy;
+  }
 }

@@ -1,4 +1,4 @@
-import { Clock } from '../../src/server/engine/clock.js';
+import { Clock } from '../../src/server/clock.js';
 
 interface Timer {
   readonly at: number;

@@ -1,12 +1,6 @@
-import type { Store } from '../store/store.js';
-import type { QueueMessage } from '../store/task-queue.js';
-import type { Clock } from './clock.js';
-import type { LongPolls } from './long-polls.js';
-import { definitionOf } from './mappers/task-mapper.js';
-import { isTerminalTask, type TaskChange, type TaskModel } from './model.js';
-import type { Sweeper } from './sweeper.js';
-import { queueName, type TaskBoard } from './task-board.js';
-import { nextTaskDeadline } from './timeouts.js';
+import { isTerminalTask, type TaskModel } from '../model/models.js';
+import type { Engine } from './engine.js';
+import { queueName } from './queues.js';
 
 export interface Poll {
   readonly taskType: string;
@@ -27,75 +21,63 @@ export interface Delivery {
 
 /** Hands tasks out to workers. */
 export class Deliveries {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #board: TaskBoard;
-  readonly #longPolls: LongPolls;
-  readonly #sweeper: Sweeper;
+  readonly #engine: Engine;
 
-  constructor(store: Store, clock: Clock, board: TaskBoard, longPolls: LongPolls, sweeper: Sweeper) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#board = board;
-    this.#longPolls = longPolls;
-    this.#sweeper = sweeper;
+  constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
   async poll(poll: Poll): Promise<Delivery> {
+    const { queues, longPolls, store, clock } = this.#engine;
     const queue = queueName(poll.taskType, poll.domain);
-    const messages = await this.#longPolls.collect(queue, poll.count, poll.timeoutMs, poll.signal);
-    const undo: (() => void)[] = [];
-    const tasks: TaskModel[] = [];
+    const messages = await longPolls.collect(queue, poll.count, poll.timeoutMs, poll.signal);
+    const given: { readonly before: TaskModel; readonly after: TaskModel }[] = [];
     for (const message of messages) {
-      const task = this.#store.getTask(message.taskId);
+      const task = store.getTask(message.taskId);
       if (task === undefined || isTerminalTask(task.status)) continue;
-      if (this.#board.isLimitReached(task)) {
-        this.#board.postpone(task);
-        continue;
-      }
-      undo.push(this.#handOut(task, queue, message, poll.workerId));
-      tasks.push(task);
+      if (queues.isLimited(task)) queues.postpone(task);
+      else given.push({ before: task, after: this.#handOut(task, poll.workerId) });
     }
-    this.#store.putPollData({
+    queues.polled({
       queueName: poll.taskType,
       ...(poll.domain === undefined ? {} : { domain: poll.domain }),
       ...(poll.workerId === undefined ? {} : { workerId: poll.workerId }),
-      lastPollTime: this.#clock.now(),
+      lastPollTime: clock.now(),
     });
     return {
-      tasks,
+      tasks: given.map(({ after }) => after),
       giveBack: () => {
-        for (const step of undo.splice(0)) step();
+        for (const { before, after } of given.splice(0)) this.#takeBack(before, after);
       },
     };
   }
 
-  #handOut(task: TaskModel, queue: string, message: QueueMessage, workerId: string | undefined): () => void {
-    const before: TaskChange = {
-      status: task.status,
-      startTime: task.startTime,
-      updateTime: task.updateTime,
-      callbackAfterSeconds: task.callbackAfterSeconds,
-      workerId: task.workerId,
-      pollCount: task.pollCount,
-    };
-    const now = this.#clock.now();
-    this.#board.change(task, {
-      status: 'IN_PROGRESS',
-      startTime: task.startTime === 0 ? now : task.startTime,
-      updateTime: now,
-      callbackAfterSeconds: 0,
-      workerId,
-      pollCount: task.pollCount + 1,
-    });
-    const deadline = nextTaskDeadline(task, definitionOf(task));
-    if (deadline !== undefined) this.#sweeper.checkBy(task.workflowInstanceId, deadline);
-    return () => {
-      const isUntouched =
-        task.status === 'IN_PROGRESS' && task.updateTime === now && task.workerId === workerId;
-      if (!isUntouched) return;
-      this.#board.change(task, before);
-      this.#board.restore(queue, message);
-    };
+  #handOut(task: TaskModel, workerId: string | undefined): TaskModel {
+    return this.#engine.run(task.workflowInstanceId, (execution) =>
+      execution.change(task.taskId, {
+        status: 'IN_PROGRESS',
+        startTime: task.startTime === 0 ? execution.now : task.startTime,
+        updateTime: execution.now,
+        callbackAfterSeconds: 0,
+        workerId,
+        pollCount: task.pollCount + 1,
+      }),
+    );
+  }
+
+  /** Only a task that nothing has happened to since. */
+  #takeBack(before: TaskModel, after: TaskModel): void {
+    if (this.#engine.store.getTask(after.taskId) !== after) return;
+    const { status, startTime, updateTime, callbackAfterSeconds, workerId, pollCount } = before;
+    this.#engine.run(after.workflowInstanceId, (execution) =>
+      execution.change(after.taskId, {
+        status,
+        startTime,
+        updateTime,
+        callbackAfterSeconds,
+        workerId,
+        pollCount,
+      }),
+    );
   }
 }

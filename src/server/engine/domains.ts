@@ -1,4 +1,4 @@
-import type { PollData } from '../store/store.js';
+import type { PollData } from '../model/models.js';
 
 /** How recent a poll must be for its domain to count as alive. */
 export const ACTIVE_DOMAIN_MS = 10_000;

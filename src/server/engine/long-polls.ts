@@ -1,6 +1,6 @@
-import type { QueueMessage } from '../store/task-queue.js';
-import type { Store } from '../store/store.js';
-import type { Clock } from './clock.js';
+import type { QueueMessage } from './task-queue.js';
+import type { Queues } from './queues.js';
+import type { Clock } from '../clock.js';
 
 interface Waiter {
   readonly queue: string;
@@ -14,16 +14,19 @@ interface Waiter {
  * is over: with a count above 1 and a long time-out, even the first message waits till the end.
  */
 export class LongPolls {
-  readonly #store: Store;
+  readonly #queues: Queues;
   readonly #clock: Clock;
+  readonly #callerClock: Clock;
   /** First come, first served. */
   readonly #waiting = new Map<string, Set<Waiter>>();
   readonly #wakeUps = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   #isClosed = false;
 
-  constructor(store: Store, clock: Clock) {
-    this.#store = store;
+  /** @param callerClock - what those who poll go by */
+  constructor(queues: Queues, clock: Clock, callerClock: Clock) {
+    this.#queues = queues;
     this.#clock = clock;
+    this.#callerClock = callerClock;
   }
 
   /**
@@ -41,8 +44,7 @@ export class LongPolls {
     await this.#wait(queue, count, timeoutMs, messages, signal);
     await oneTurnOfTheLoop();
     if (signal.aborted || this.#isClosed) {
-      for (const message of messages.splice(0)) this.#store.pushMessage(queue, message);
-      this.wake(queue);
+      this.#queues.restore(queue, messages.splice(0));
     }
     return messages;
   }
@@ -68,8 +70,7 @@ export class LongPolls {
   }
 
   #take(queue: string, count: number, into: QueueMessage[]): void {
-    if (into.length < count)
-      into.push(...this.#store.popMessages(queue, count - into.length, this.#clock.now()));
+    if (into.length < count) into.push(...this.#queues.pop(queue, count - into.length));
   }
 
   #wait(
@@ -91,7 +92,7 @@ export class LongPolls {
         resolve();
       };
       const waiter: Waiter = { queue, count, messages, settle };
-      const cancelTimer = this.#clock.after(timeoutMs, settle);
+      const cancelTimer = this.#callerClock.after(timeoutMs, settle);
       signal.addEventListener('abort', settle, { once: true });
       waiters.add(waiter);
       this.#wakeWhenDue(queue);
@@ -100,7 +101,7 @@ export class LongPolls {
 
   #wakeWhenDue(queue: string): void {
     const now = this.#clock.now();
-    const at = this.#store.nextDeliverAt(queue, now);
+    const at = this.#queues.nextDeliverAt(queue);
     const planned = this.#wakeUps.get(queue);
     if (at === undefined || (planned !== undefined && planned.at <= at)) return;
     planned?.cancel();

@@ -1,4 +1,4 @@
-import type { FullTaskDef } from './model.js';
+import type { FullTaskDef } from '../model/definitions.js';
 
 const MAX_SECONDS = 0x7fffffff;
 

@@ -1,10 +1,9 @@
-import type { JsonObject, TaskExecLog } from '../../conductor/types.js';
-import type { Store } from '../store/store.js';
-import { internal, notFound } from './api-error.js';
-import type { Clock } from './clock.js';
-import type { Executions } from './executions.js';
-import { isTerminalTask, isTerminalWorkflow, type TaskModel } from './model.js';
-import type { TaskBoard } from './task-board.js';
+import type { JsonObject, TaskExecLog, TaskStatus } from '../../conductor/types.js';
+import { internal, notFound } from '../model/api-error.js';
+import { isTerminalTask, isTerminalWorkflow, type TaskModel } from '../model/models.js';
+import type { Engine } from './engine.js';
+import type { Execution } from './execution.js';
+import { operatorFor } from './operators/registry.js';
 
 export const RESULT_STATUSES = [
   'CANCELED',
@@ -34,18 +33,12 @@ export interface TaskUpdate {
 const MAX_REASON_LENGTH = 500;
 const MAX_LOGS_PER_UPDATE = 10;
 
-/** Takes the results of workers. */
+/** Takes the results of tasks: from workers, and from people who complete a HUMAN or WAIT task. */
 export class TaskUpdates {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #board: TaskBoard;
-  readonly #executions: Executions;
+  readonly #engine: Engine;
 
-  constructor(store: Store, clock: Clock, board: TaskBoard, executions: Executions) {
-    this.#store = store;
-    this.#clock = clock;
-    this.#board = board;
-    this.#executions = executions;
+  constructor(engine: Engine) {
+    this.#engine = engine;
   }
 
   /**
@@ -56,54 +49,140 @@ export class TaskUpdates {
    * @throws ApiError 404 for an unknown task or workflow
    */
   update(update: TaskUpdate): TaskModel | undefined {
+    const engine = this.#engine;
     if (update.extendLease) {
-      const task = this.#get(update.taskId);
-      if (!isTerminalTask(task.status)) this.#board.change(task, { updateTime: this.#clock.now() });
+      const task = engine.task(update.taskId);
+      if (isTerminalTask(task.status)) return undefined;
+      engine.run(task.workflowInstanceId, (execution) =>
+        execution.change(task.taskId, { updateTime: execution.now }),
+      );
       return undefined;
     }
-    const workflow = this.#executions.get(update.workflowInstanceId);
-    const task = this.#get(update.taskId);
-    if (isTerminalTask(task.status)) return task;
-    if (isTerminalWorkflow(workflow.status)) {
-      this.#board.withdraw(task);
-      return task;
+    const workflow = engine.store.getWorkflow(update.workflowInstanceId);
+    if (workflow === undefined) {
+      throw notFound(`No such workflow found by id: ${update.workflowInstanceId}`);
     }
-    this.#record(task, update);
+    const task = engine.task(update.taskId);
+    if (isTerminalTask(task.status) || isTerminalWorkflow(workflow.status)) return task;
+    if (update.status === undefined) throw internal('The status of a task result must not be null');
+    const { status } = update;
     this.#addLogs(update);
-    this.#executions.decide(this.#executions.get(task.workflowInstanceId));
+    engine.run(task.workflowInstanceId, (execution) => this.#record(execution, task, { ...update, status }));
+    return engine.store.getTask(task.taskId) ?? task;
+  }
+
+  /**
+   * Ends the first open task with a reference name; its output gets `output` as well.
+   *
+   * @returns the id of the task, `undefined` when there is none
+   */
+  updateByReference(
+    workflowId: string,
+    ref: string,
+    status: ResultStatus,
+    output: JsonObject,
+    workerId: string | undefined,
+  ): string | undefined {
+    const task = pendingTask(this.#engine.execution(workflowId), ref);
+    if (task === undefined) return undefined;
+    this.update({ ...emptyUpdate(task), status, outputData: { ...task.outputData, ...output }, workerId });
+    return task.taskId;
+  }
+
+  /**
+   * Ends the first WAIT task that waits for somebody, in the workflow or in a sub-workflow of it.
+   *
+   * @returns the task, `undefined` when nothing waits
+   */
+  signal(workflowId: string, status: ResultStatus, output: JsonObject): TaskModel | undefined {
+    const task = this.#waitingTask(workflowId);
+    if (task === undefined) return undefined;
+    this.update({ ...emptyUpdate(task), status, outputData: { ...task.outputData, ...output } });
     return task;
   }
 
-  #record(task: TaskModel, update: TaskUpdate): void {
-    if (update.status === undefined) throw internal('The status of a task result must not be null');
-    const now = this.#clock.now();
+  #waitingTask(workflowId: string): TaskModel | undefined {
+    for (const task of this.#engine.execution(workflowId).openTasks()) {
+      if (task.taskType === 'WAIT') return task;
+      if (task.taskType !== 'SUB_WORKFLOW' || task.subWorkflowId === undefined) continue;
+      const child = this.#engine.find(task.subWorkflowId);
+      const found = child === undefined ? undefined : this.#waitingTask(child.workflowId);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #record(
+    execution: Execution,
+    task: TaskModel,
+    update: TaskUpdate & { readonly status: ResultStatus },
+  ): void {
+    const { now } = execution;
     const isDone = update.status !== 'IN_PROGRESS';
-    this.#board.change(task, {
+    const goesBack = !isDone && operatorFor(task.taskType).kind === 'worker';
+    const oversize = this.#oversize(task, update.outputData);
+    execution.change(task.taskId, {
       // A worker's task in progress that is put back waits in the queue again, and says so.
-      status: update.status === 'IN_PROGRESS' ? 'SCHEDULED' : update.status,
+      status: goesBack ? 'SCHEDULED' : update.status,
       outputData: update.outputData,
       reasonForIncompletion: update.reasonForIncompletion?.slice(0, MAX_REASON_LENGTH),
       workerId: update.workerId,
       callbackAfterSeconds: update.callbackAfterSeconds,
+      ...(goesBack ? { availableAt: now + update.callbackAfterSeconds * 1000 } : {}),
       subWorkflowId: update.subWorkflowId ?? task.subWorkflowId,
       externalOutputPayloadStoragePath: update.externalOutputPayloadStoragePath,
       executionMetadata: update.executionMetadata ?? task.executionMetadata,
       // The real server stamps an end with `endTime` only, unless nothing was stamped before.
       ...(isDone ? { endTime: now } : {}),
-      ...(!isDone || task.updateTime === 0 ? { updateTime: now } : {}),
+      ...oversize,
     });
-    if (!isDone) this.#board.offer(task, update.callbackAfterSeconds * 1000);
+  }
+
+  #oversize(
+    task: TaskModel,
+    output: JsonObject,
+  ): { status: TaskStatus; outputData: JsonObject; reasonForIncompletion: string } | undefined {
+    const limit = this.#engine.limits.maxTaskBytes;
+    const bytes = Buffer.byteLength(JSON.stringify(output));
+    if (bytes <= limit) return undefined;
+    return {
+      status: 'FAILED_WITH_TERMINAL_ERROR',
+      outputData: {},
+      reasonForIncompletion: `The output payload size: ${bytes} bytes of task: ${task.taskId} in workflow: ${task.workflowInstanceId} is greater than the permissible limit: ${limit} bytes`,
+    };
   }
 
   #addLogs(update: TaskUpdate): void {
-    for (const { log, createdTime } of update.logs.slice(0, MAX_LOGS_PER_UPDATE)) {
-      this.#store.addLog({ log, taskId: update.taskId, createdTime: createdTime ?? 0 });
-    }
+    const logs = update.logs.slice(0, MAX_LOGS_PER_UPDATE);
+    if (logs.length === 0) return;
+    this.#engine.store.addLogs(
+      logs.map(({ log, createdTime }) => ({ log, taskId: update.taskId, createdTime: createdTime ?? 0 })),
+    );
   }
+}
 
-  #get(taskId: string): TaskModel {
-    const task = this.#store.getTask(taskId);
-    if (task === undefined) throw notFound(`No such task found by id: ${taskId}`);
-    return task;
-  }
+/** The first open task with a reference name, or with one that has it before the suffix of an iteration. */
+export function pendingTask(execution: Execution, ref: string): TaskModel | undefined {
+  const open = execution.openTasks();
+  return (
+    open.find((task) => task.referenceTaskName === ref) ??
+    open.find((task) => execution.graph.baseOf(task.referenceTaskName) === ref)
+  );
+}
+
+function emptyUpdate(task: TaskModel): TaskUpdate {
+  return {
+    taskId: task.taskId,
+    workflowInstanceId: task.workflowInstanceId,
+    status: undefined,
+    outputData: {},
+    reasonForIncompletion: undefined,
+    callbackAfterSeconds: 0,
+    workerId: undefined,
+    subWorkflowId: undefined,
+    externalOutputPayloadStoragePath: undefined,
+    executionMetadata: undefined,
+    logs: [],
+    extendLease: false,
+  };
 }

@@ -1,4 +1,5 @@
-import type { FullTaskDef, TaskModel, WorkflowModel } from './model.js';
+import type { FullTaskDef } from '../model/definitions.js';
+import { isTerminalTask, type TaskModel, type WorkflowModel } from '../model/models.js';
 
 /** A task or workflow that is out of time, and whether that ends the workflow. */
 export interface TimedOut {
@@ -12,24 +13,43 @@ interface Deadline {
 }
 
 /** The first time-out of a task that has passed, or `undefined`. */
-export function taskTimeout(task: Readonly<TaskModel>, def: FullTaskDef, now: number): TimedOut | undefined {
+export function taskTimeout(task: TaskModel, def: FullTaskDef, now: number): TimedOut | undefined {
   return taskDeadlines(task, def)
     .find((deadline) => now >= deadline.at)
     ?.verdict(now);
 }
 
-/** When the next time-out of a task that is not terminal will pass, or `undefined` when it has none. */
-export function nextTaskDeadline(task: Readonly<TaskModel>, def: FullTaskDef): number | undefined {
-  const deadlines = taskDeadlines(task, def);
-  return deadlines.length === 0 ? undefined : Math.min(...deadlines.map((deadline) => deadline.at));
+/**
+ * When something happens to a task by itself, or `undefined` when nothing does: a time-out, the end of a WAIT, the
+ * moment from which on a system task may begin.
+ */
+export function nextDueOf(
+  task: TaskModel,
+  def: FullTaskDef | undefined,
+  isSystemTask: boolean,
+): number | undefined {
+  if (isTerminalTask(task.status)) return undefined;
+  const moments = def === undefined ? [] : taskDeadlines(task, def).map((deadline) => deadline.at);
+  if (task.waitUntil > 0) moments.push(task.waitUntil);
+  if (isSystemTask && task.status === 'SCHEDULED') moments.push(task.availableAt);
+  return moments.length === 0 ? undefined : Math.min(...moments);
 }
 
-function taskDeadlines(task: Readonly<TaskModel>, def: FullTaskDef): Deadline[] {
+function taskDeadlines(task: TaskModel, def: FullTaskDef): Deadline[] {
   const deadlines: Deadline[] = [];
   const startDelayMs = task.startDelayInSeconds * 1000;
   const acts = def.timeoutPolicy !== 'ALERT_ONLY';
   const endsWorkflow = def.timeoutPolicy === 'TIME_OUT_WF';
 
+  if (acts && def.totalTimeoutSeconds > 0 && task.firstScheduledTime > 0) {
+    deadlines.push({
+      at: task.firstScheduledTime + def.totalTimeoutSeconds * 1000,
+      verdict: (now) => ({
+        reason: `Task ${task.taskDefName}/${task.taskId} exceeded total timeout of ${def.totalTimeoutSeconds} seconds (elapsed ${seconds(now - task.firstScheduledTime)} seconds across all attempts including retry delays). Timeout policy: ${def.timeoutPolicy}`,
+        endsWorkflow,
+      }),
+    });
+  }
   if (acts && def.timeoutSeconds > 0 && task.startTime > 0) {
     const from = task.startTime + startDelayMs;
     deadlines.push({
@@ -51,12 +71,14 @@ function taskDeadlines(task: Readonly<TaskModel>, def: FullTaskDef): Deadline[] 
       }),
     });
   }
-  // The lease: it is taken back whatever the policy says.
-  if (task.responseTimeoutSeconds > 0 && task.status === 'IN_PROGRESS') {
+  // The lease: it is taken back whatever the policy says. A SUB_WORKFLOW task ends with its workflow, however late.
+  const lease = task.responseTimeoutSeconds > 0 ? task.responseTimeoutSeconds : def.responseTimeoutSeconds;
+  if (lease > 0 && task.status === 'IN_PROGRESS' && task.taskType !== 'SUB_WORKFLOW') {
     deadlines.push({
-      at: task.updateTime + (task.responseTimeoutSeconds + task.callbackAfterSeconds) * 1000,
+      at:
+        (task.updateTime > 0 ? task.updateTime : task.startTime) + (lease + task.callbackAfterSeconds) * 1000,
       verdict: () => ({
-        reason: `responseTimeout: ${task.responseTimeoutSeconds} exceeded for the taskId: ${task.taskId} with Task Definition: ${task.taskDefName}`,
+        reason: `responseTimeout: ${lease} exceeded for the taskId: ${task.taskId} with Task Definition: ${task.taskDefName}`,
         endsWorkflow: false,
       }),
     });
@@ -65,18 +87,18 @@ function taskDeadlines(task: Readonly<TaskModel>, def: FullTaskDef): Deadline[] 
 }
 
 /** When the workflow itself is out of time, or `undefined` when it has no time-out that acts. */
-export function workflowDeadline(workflow: Readonly<WorkflowModel>): number | undefined {
+export function workflowDeadline(workflow: WorkflowModel): number | undefined {
   const { timeoutSeconds, timeoutPolicy } = workflow.definition;
   if (timeoutSeconds <= 0 || timeoutPolicy !== 'TIME_OUT_WF') return undefined;
   return startOf(workflow) + timeoutSeconds * 1000;
 }
 
-export function workflowTimeoutReason(workflow: Readonly<WorkflowModel>, now: number): string {
+export function workflowTimeoutReason(workflow: WorkflowModel, now: number): string {
   const { timeoutSeconds, timeoutPolicy } = workflow.definition;
   return `Workflow timed out after ${seconds(now - startOf(workflow))} seconds. Timeout configured as ${timeoutSeconds} seconds. Timeout policy configured to ${timeoutPolicy}`;
 }
 
-function startOf(workflow: Readonly<WorkflowModel>): number {
+function startOf(workflow: WorkflowModel): number {
   return workflow.lastRetriedTime > 0 ? workflow.lastRetriedTime : workflow.createTime;
 }
 

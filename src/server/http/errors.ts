@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { describeThrown } from '../../core/errors.js';
-import { ApiError } from '../engine/api-error.js';
+import { ApiError } from '../model/api-error.js';
 import { json, type Reply } from './reply.js';
 
 const INSTANCE = hostname();

@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { HttpAccess } from '../../core/http-access.js';
 import { BodyTooLargeError, createLimitedServer, readBody } from '../../core/http-limits.js';
 import { within } from '../../core/sleep.js';
-import { ApiError } from '../engine/api-error.js';
+import { ApiError } from '../model/api-error.js';
 import { errorReply } from './errors.js';
 import { EMPTY, type Reply } from './reply.js';
 import { ApiRequest } from './request.js';

@@ -1,5 +1,5 @@
 import { isNestedDeeper } from '../../core/json-depth.js';
-import { internal } from '../engine/api-error.js';
+import { internal } from '../model/api-error.js';
 
 /** The limit of the real server's JSON reader (Jackson). */
 export const MAX_JSON_DEPTH = 1_000;
@@ -95,6 +95,27 @@ export class ApiRequest {
     return value === undefined ? undefined : parseInteger(name, value);
   }
 
+  /** Epoch milliseconds and other large numbers. @throws ApiError 500 when it is not an integer */
+  optionalLong(name: string): number | undefined {
+    const value = this.optional(name);
+    if (value === undefined) return undefined;
+    if (/^[+-]?\d{1,16}$/.test(value)) return Number(value);
+    throw notConvertible(name, 'long', value);
+  }
+
+  /** A part of the path that is an integer. @throws ApiError 500 when it is not */
+  intParam(name: string): number {
+    return parseInteger(name, this.param(name));
+  }
+
+  /** @throws ApiError 500 when it is none of `values` */
+  oneOf<T extends string>(name: string, values: readonly T[], absent: T): T {
+    const value = this.optional(name);
+    if (value === undefined) return absent;
+    if ((values as readonly string[]).includes(value)) return value as T;
+    throw notConvertible(name, values.join(' | '), value);
+  }
+
   flag(name: string, absent: boolean): boolean {
     const value = this.optional(name);
     if (value === undefined) return absent;
@@ -113,7 +134,11 @@ export class ApiRequest {
 /** @throws ApiError 500 that names the parameter */
 export function parseInteger(name: string, value: string): number {
   if (/^[+-]?\d{1,10}$/.test(value)) return Number(value);
-  throw internal(
-    `Method parameter '${name}': Failed to convert value of type 'java.lang.String' to required type 'int'; For input string: "${value}"`,
+  throw notConvertible(name, 'int', value);
+}
+
+function notConvertible(name: string, type: string, value: string): Error {
+  return internal(
+    `Method parameter '${name}': Failed to convert value of type 'java.lang.String' to required type '${type}'; For input string: "${value}"`,
   );
 }

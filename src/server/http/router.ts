@@ -1,4 +1,4 @@
-import { ApiError, notFound } from '../engine/api-error.js';
+import { ApiError, notFound } from '../model/api-error.js';
 import type { Reply } from './reply.js';
 import type { ApiRequest } from './request.js';
 

@@ -1,27 +1,108 @@
-import type { TaskExecLog } from '../../conductor/types.js';
+import type { FullTaskDef, FullWorkflowDef } from '../model/definitions.js';
+import { isTerminalWorkflow, type TaskLog, type TaskModel, type WorkflowModel } from '../model/models.js';
+import type { Changes } from '../engine/execution.js';
 import {
-  isTerminalWorkflow,
-  type FullTaskDef,
-  type FullWorkflowDef,
-  type TaskChange,
-  type TaskModel,
-  type WorkflowModel,
-} from '../engine/model.js';
-import { Store, type PollData, type TaskFilter } from './store.js';
+  Store,
+  type EventHandler,
+  type Retention,
+  type StoredExecution,
+  type TaskFilter,
+  type WorkflowFilter,
+} from '../engine/store.js';
 import { TaskIndex } from './task-index.js';
-import { TaskQueue, type QueueMessage } from './task-queue.js';
 
-/** Keeps everything in this process; gone with it. Nothing is ever thrown away, finished workflows included. */
+interface Entry {
+  workflow: WorkflowModel;
+  readonly tasks: Map<string, TaskModel>;
+}
+
+/** Keeps everything in this process; gone with it. Finished workflows are kept as long as the retention says. */
 export class MemoryStore extends Store {
+  readonly #retention: Retention;
   readonly #taskDefs = new Map<string, FullTaskDef>();
   readonly #workflowDefs = new Map<string, Map<number, FullWorkflowDef>>();
-  readonly #workflows = new Map<string, WorkflowModel>();
+  readonly #handlers = new Map<string, EventHandler>();
+  readonly #entries = new Map<string, Entry>();
+  readonly #open = new Set<string>();
+  /** In the order of their end. */
+  readonly #finished = new Set<string>();
   readonly #tasks = new Map<string, TaskModel>();
   readonly #index = new TaskIndex();
-  readonly #queues = new Map<string, TaskQueue>();
-  readonly #logs = new Map<string, Required<TaskExecLog>[]>();
-  readonly #pollData = new Map<string, PollData>();
-  #openWorkflows = 0;
+  readonly #logs = new Map<string, TaskLog[]>();
+
+  constructor(retention: Retention = { finished: Number.POSITIVE_INFINITY, age: Number.POSITIVE_INFINITY }) {
+    super();
+    this.#retention = retention;
+  }
+
+  override commit({ workflows, tasks, removed }: Changes): void {
+    for (const { after } of workflows) this.#putWorkflow(after);
+    for (const task of removed) this.#removeTask(task);
+    for (const { before, after } of tasks) {
+      this.#entries.get(after.workflowInstanceId)?.tasks.set(after.taskId, after);
+      this.#tasks.set(after.taskId, after);
+      if (before !== undefined) this.#index.update(before, after);
+    }
+  }
+
+  override durable(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  override *openExecutions(): Iterable<StoredExecution> {
+    for (const id of this.#open) yield this.getExecution(id)!;
+  }
+
+  override getExecution(workflowId: string): StoredExecution | undefined {
+    const entry = this.#entries.get(workflowId);
+    return entry === undefined ? undefined : { workflow: entry.workflow, tasks: [...entry.tasks.values()] };
+  }
+
+  override getWorkflow(workflowId: string): WorkflowModel | undefined {
+    return this.#entries.get(workflowId)?.workflow;
+  }
+
+  override getTask(taskId: string): TaskModel | undefined {
+    return this.#tasks.get(taskId);
+  }
+
+  override removeExecution(workflowId: string): void {
+    const entry = this.#entries.get(workflowId);
+    if (entry === undefined) return;
+    for (const task of entry.tasks.values()) this.#removeTask(task);
+    this.#entries.delete(workflowId);
+    this.#open.delete(workflowId);
+    this.#finished.delete(workflowId);
+  }
+
+  override findTasks(filter: TaskFilter): Iterable<TaskModel> {
+    if (filter.taskId !== undefined) {
+      const task = this.#tasks.get(filter.taskId);
+      return task !== undefined && this.#index.has(task) ? [task] : [];
+    }
+    if (filter.workflowId !== undefined) {
+      const tasks = this.#entries.get(filter.workflowId)?.tasks.values() ?? [];
+      return [...tasks].filter((task) => this.#index.has(task));
+    }
+    return this.#index.find(filter.taskType, filter.status, (id) => this.#tasks.get(id));
+  }
+
+  override *findWorkflows(filter: WorkflowFilter): Iterable<WorkflowModel> {
+    if (filter.workflowId !== undefined) {
+      const found = this.getWorkflow(filter.workflowId);
+      if (found !== undefined) yield found;
+      return;
+    }
+    const isOpen = filter.status === 'RUNNING' || filter.status === 'PAUSED';
+    const ids = filter.status === undefined ? this.#entries.keys() : isOpen ? this.#open : this.#finished;
+    for (const id of ids) {
+      const { workflow } = this.#entries.get(id)!;
+      if (filter.status !== undefined && workflow.status !== filter.status) continue;
+      if (filter.name !== undefined && workflow.definition.name !== filter.name) continue;
+      if (filter.correlationId !== undefined && workflow.correlationId !== filter.correlationId) continue;
+      yield workflow;
+    }
+  }
 
   override putTaskDef(def: FullTaskDef): void {
     this.#taskDefs.set(def.name, def);
@@ -64,105 +145,66 @@ export class MemoryStore extends Store {
     return true;
   }
 
-  override addWorkflow(workflow: WorkflowModel): void {
-    this.#workflows.set(workflow.workflowId, workflow);
-    if (!isTerminalWorkflow(workflow.status)) this.#openWorkflows += 1;
+  override putEventHandler(handler: EventHandler): void {
+    this.#handlers.set(handler.name, handler);
   }
 
-  override getWorkflow(workflowId: string): WorkflowModel | undefined {
-    return this.#workflows.get(workflowId);
+  override getEventHandler(name: string): EventHandler | undefined {
+    return this.#handlers.get(name);
   }
 
-  override updateWorkflow(workflow: WorkflowModel, change: Partial<WorkflowModel>): void {
-    const wasOpen = !isTerminalWorkflow(workflow.status);
-    Object.assign(workflow, change);
-    this.#openWorkflows += Number(!isTerminalWorkflow(workflow.status)) - Number(wasOpen);
+  override listEventHandlers(): EventHandler[] {
+    return [...this.#handlers.values()];
   }
 
-  override countOpenWorkflows(): number {
-    return this.#openWorkflows;
+  override deleteEventHandler(name: string): boolean {
+    return this.#handlers.delete(name);
   }
 
-  override addTask(workflow: WorkflowModel, task: TaskModel): void {
-    workflow.tasks.push(task);
-    this.#tasks.set(task.taskId, task);
-  }
-
-  override getTask(taskId: string): TaskModel | undefined {
-    return this.#tasks.get(taskId);
-  }
-
-  override updateTask(task: TaskModel, change: TaskChange): void {
-    const before = task.status;
-    Object.assign(task, change);
-    this.#index.onUpdate(task, before);
-  }
-
-  override countInProgress(taskDefName: string): number {
-    return this.#index.countInProgress(taskDefName);
-  }
-
-  override findTasks(filter: TaskFilter): Iterable<TaskModel> {
-    if (filter.taskId !== undefined) {
-      const task = this.#tasks.get(filter.taskId);
-      return task !== undefined && this.#index.has(task) ? [task] : [];
+  override addLogs(logs: readonly TaskLog[]): void {
+    for (const log of logs) {
+      const ofTask = this.#logs.get(log.taskId);
+      if (ofTask === undefined) this.#logs.set(log.taskId, [log]);
+      else ofTask.push(log);
     }
-    if (filter.workflowId !== undefined) {
-      const tasks = this.#workflows.get(filter.workflowId)?.tasks ?? [];
-      return tasks.filter((task) => this.#index.has(task));
-    }
-    return this.#index.find(filter.taskType, filter.status);
   }
 
-  override pushMessage(queue: string, message: QueueMessage): void {
-    const found = this.#queues.get(queue) ?? new TaskQueue();
-    this.#queues.set(queue, found);
-    found.push(message);
-  }
-
-  override popMessages(queue: string, count: number, now: number): QueueMessage[] {
-    return this.#queues.get(queue)?.pop(count, now) ?? [];
-  }
-
-  override removeMessage(queue: string, taskId: string): boolean {
-    return this.#queues.get(queue)?.remove(taskId) ?? false;
-  }
-
-  override nextDeliverAt(queue: string, now: number): number | undefined {
-    return this.#queues.get(queue)?.nextDeliverAt(now);
-  }
-
-  override queueSize(queue: string): number {
-    return this.#queues.get(queue)?.size ?? 0;
-  }
-
-  override queueNames(): string[] {
-    return [...this.#queues.keys()];
-  }
-
-  override addLog(entry: Required<TaskExecLog>): void {
-    const logs = this.#logs.get(entry.taskId);
-    if (logs === undefined) this.#logs.set(entry.taskId, [entry]);
-    else logs.push(entry);
-  }
-
-  override getLogs(taskId: string): Required<TaskExecLog>[] {
+  override getLogs(taskId: string): TaskLog[] {
     return [...(this.#logs.get(taskId) ?? [])].sort((a, b) => a.createdTime - b.createdTime);
   }
 
-  override putPollData(data: PollData): void {
-    this.#pollData.set(pollKey(data.queueName, data.domain), data);
+  override close(): Promise<void> {
+    return Promise.resolve();
   }
 
-  override getPollData(taskType: string, domain: string | undefined): PollData | undefined {
-    return this.#pollData.get(pollKey(taskType, domain));
+  #putWorkflow(workflow: WorkflowModel): void {
+    const { workflowId } = workflow;
+    const entry = this.#entries.get(workflowId);
+    if (entry === undefined) this.#entries.set(workflowId, { workflow, tasks: new Map() });
+    else entry.workflow = workflow;
+    if (!isTerminalWorkflow(workflow.status)) {
+      this.#open.add(workflowId);
+      this.#finished.delete(workflowId);
+    } else if (!this.#finished.has(workflowId)) {
+      this.#open.delete(workflowId);
+      this.#finished.add(workflowId);
+      this.#forgetOld(workflow.endTime);
+    }
   }
 
-  override listPollData(): PollData[] {
-    return [...this.#pollData.values()];
+  #forgetOld(now: number): void {
+    for (const id of this.#finished) {
+      const ended = this.#entries.get(id)!.workflow.endTime;
+      if (this.#finished.size <= this.#retention.finished && now - ended <= this.#retention.age) return;
+      this.removeExecution(id);
+    }
   }
-}
 
-function pollKey(taskType: string, domain: string | undefined): string {
-  return `${domain ?? ''}:${taskType}`;
+  #removeTask(task: TaskModel): void {
+    this.#entries.get(task.workflowInstanceId)?.tasks.delete(task.taskId);
+    const stored = this.#tasks.get(task.taskId);
+    if (stored !== undefined) this.#index.remove(stored);
+    this.#tasks.delete(task.taskId);
+    this.#logs.delete(task.taskId);
+  }
 }

@@ -1,46 +1,48 @@
 import type { TaskStatus } from '../../conductor/types.js';
-import type { TaskModel } from '../engine/model.js';
+import type { TaskModel } from '../model/models.js';
 
-type ByStatus = Map<TaskStatus, Set<TaskModel>>;
+type ByStatus = Map<TaskStatus, Set<string>>;
 
-/** Finds tasks by type and status, and counts those in progress, without looking at all tasks. */
+/** Finds the ids of tasks by type and status without looking at all tasks. */
 export class TaskIndex {
   readonly #byType = new Map<string, ByStatus>();
-  readonly #inProgress = new Map<string, number>();
 
-  onUpdate(task: TaskModel, before: TaskStatus): void {
-    const byStatus = this.#statusesOf(task.taskType);
-    if (before !== task.status) {
-      byStatus.get(before)?.delete(task);
-      const change = Number(task.status === 'IN_PROGRESS') - Number(before === 'IN_PROGRESS');
-      if (change !== 0) {
-        this.#inProgress.set(task.taskDefName, (this.#inProgress.get(task.taskDefName) ?? 0) + change);
-      }
-    }
-    const found = byStatus.get(task.status);
-    if (found === undefined) byStatus.set(task.status, new Set([task]));
-    else found.add(task);
+  update(before: TaskModel, after: TaskModel): void {
+    const byStatus = this.#statusesOf(after.taskType);
+    if (before.status !== after.status) byStatus.get(before.status)?.delete(after.taskId);
+    const found = byStatus.get(after.status);
+    if (found === undefined) byStatus.set(after.status, new Set([after.taskId]));
+    else found.add(after.taskId);
+  }
+
+  remove(task: TaskModel): void {
+    this.#byType.get(task.taskType)?.get(task.status)?.delete(task.taskId);
   }
 
   has(task: TaskModel): boolean {
-    return this.#byType.get(task.taskType)?.get(task.status)?.has(task) ?? false;
+    return this.#byType.get(task.taskType)?.get(task.status)?.has(task.taskId) ?? false;
   }
 
-  countInProgress(taskDefName: string): number {
-    return this.#inProgress.get(taskDefName) ?? 0;
-  }
-
-  *find(taskType: string | undefined, status: TaskStatus | undefined): Iterable<TaskModel> {
+  *find(
+    taskType: string | undefined,
+    status: TaskStatus | undefined,
+    taskOf: (taskId: string) => TaskModel | undefined,
+  ): Iterable<TaskModel> {
     const types = taskType === undefined ? this.#byType.values() : [this.#byType.get(taskType)];
     for (const byStatus of types) {
       if (byStatus === undefined) continue;
-      if (status !== undefined) yield* byStatus.get(status) ?? [];
-      else for (const tasks of byStatus.values()) yield* tasks;
+      const sets = status === undefined ? byStatus.values() : [byStatus.get(status) ?? []];
+      for (const ids of sets) {
+        for (const id of ids) {
+          const task = taskOf(id);
+          if (task !== undefined) yield task;
+        }
+      }
     }
   }
 
   #statusesOf(taskType: string): ByStatus {
-    const found = this.#byType.get(taskType) ?? new Map<TaskStatus, Set<TaskModel>>();
+    const found = this.#byType.get(taskType) ?? new Map<TaskStatus, Set<string>>();
     this.#byType.set(taskType, found);
     return found;
   }

@@ -14,12 +14,20 @@ function loadedBy(file: string): string[] {
 
 describe('the description of a server', () => {
   it('loads nothing of the server, since every worker process holds one', () => {
-    expect(loadedBy('index.ts')).toEqual(['./embedded-server.js']);
+    expect(loadedBy('index.ts')).toEqual(['./clock.js', './embedded-server.js', './virtual-clock.js']);
     expect(loadedBy('embedded-server.ts')).toEqual([
       '../core/logger.js',
       '../core/http-access.js',
       '../core/options.js',
+      './clock.js',
     ]);
-    expect(loadedBy('server-runtime.ts')).toContain('./engine/engine.js');
+    expect(loadedBy('clock.ts')).toEqual([]);
+    expect(loadedBy('virtual-clock.ts')).toEqual([
+      '../core/duration.js',
+      '../core/errors.js',
+      '../core/options.js',
+      './clock.js',
+    ]);
+    expect(loadedBy('server-runtime.ts')).toContain('./engine/conductor-engine.js');
   });
 });

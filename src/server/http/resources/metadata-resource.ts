@@ -1,11 +1,12 @@
-import type { Engine } from '../../engine/engine.js';
-import type { FullWorkflowDef } from '../../engine/model.js';
+import type { FullWorkflowDef } from '../../model/definitions.js';
+import type { ConductorEngine } from '../../engine/conductor-engine.js';
 import { EMPTY, json, type Reply } from '../reply.js';
 import { parseInteger, type ApiRequest } from '../request.js';
 import type { Route } from '../router.js';
 
 /** `/api/metadata`: definitions of tasks and workflows. */
-export function metadataRoutes({ catalogue }: Engine): Route[] {
+export function metadataRoutes(engine: ConductorEngine): Route[] {
+  const { catalogue } = engine.core;
   return [
     ['POST', '/api/metadata/taskdefs', done((request) => catalogue.registerTaskDefs(request.json()))],
     ['PUT', '/api/metadata/taskdefs', done((request) => catalogue.updateTaskDef(request.json()))],

@@ -1,12 +1,5 @@
-import type { TaskExecLog } from '../../../conductor/types.js';
-import {
-  ApiError,
-  badRequest,
-  internal,
-  notFound,
-  throwInvalid,
-  type ValidationError,
-} from '../../engine/api-error.js';
+import type { JsonObject, TaskExecLog } from '../../../conductor/types.js';
+import { badRequest, internal, notFound, throwInvalid, type ValidationError } from '../../model/api-error.js';
 import {
   readArray,
   readBoolean,
@@ -15,40 +8,58 @@ import {
   readObject,
   readOneOf,
   readString,
-} from '../../engine/definitions/fields.js';
+} from '../../model/fields.js';
+import { isTerminalTask, type TaskModel } from '../../model/models.js';
+import { taskSummary, taskView, workflowView } from '../../model/views.js';
+import { RETURN_STRATEGIES, untilBlocked } from '../../engine/blocking.js';
 import type { Delivery } from '../../engine/deliveries.js';
-import type { Engine } from '../../engine/engine.js';
-import { isTerminalTask } from '../../engine/model.js';
-import { searchTasks, type SearchRequest } from '../../engine/task-search.js';
-import { RESULT_STATUSES, type TaskUpdate } from '../../engine/task-updates.js';
-import { taskSummary, taskView } from '../../engine/views.js';
+import { withSecrets } from '../../engine/references.js';
+import { searchTasks } from '../../engine/search.js';
+import type { ConductorEngine } from '../../engine/conductor-engine.js';
+import { RESULT_STATUSES, type ResultStatus, type TaskUpdate } from '../../engine/task-updates.js';
 import { EMPTY, json, NO_CONTENT, text, type Reply } from '../reply.js';
 import type { ApiRequest } from '../request.js';
 import type { Route } from '../router.js';
+import { externalStorageLocation, readSearch } from './shared.js';
 
 /** The longest time a batch poll may wait. */
 const MAX_POLL_TIMEOUT_MS = 5000;
 /** How long a single poll, and the one behind update-v2, waits. */
 const SHORT_POLL_MS = 100;
+const DEFAULT_SIGNAL_TIMEOUT_MS = 5000;
 /** Tells workers that a poll may be dropped: nothing is handed to a connection that is gone. */
 const ABORTABLE = { 'x-tutti-abortable-poll': 'true' };
 
 /** `/api/tasks`: polling, results, logs, search. */
-export function taskRoutes(engine: Engine): Route[] {
+export function taskRoutes(engine: ConductorEngine): Route[] {
   return [
     ['GET', '/api/tasks/poll/{taskType}', (request) => pollOne(engine, request)],
     ['GET', '/api/tasks/poll/batch/{taskType}', (request) => pollBatch(engine, request)],
     ['POST', '/api/tasks', (request) => update(engine, request)],
     ['POST', '/api/tasks/update-v2', (request) => updateAndPoll(engine, request)],
+    [
+      'POST',
+      '/api/tasks/{workflowId}/{taskRefName}/{status}',
+      (request) => updateByReference(engine, request),
+    ],
+    [
+      'POST',
+      '/api/tasks/{workflowId}/{taskRefName}/{status}/sync',
+      (request) => updateByReferenceSync(engine, request),
+    ],
+    ['POST', '/api/tasks/{workflowId}/{status}/signal', (request) => signal(engine, request)],
+    ['POST', '/api/tasks/{workflowId}/{status}/signal/sync', (request) => signalSync(engine, request)],
     ['POST', '/api/tasks/{taskId}/log', (request) => addLog(engine, request)],
     ['GET', '/api/tasks/{taskId}/log', (request) => getLogs(engine, request)],
     ['GET', '/api/tasks/{taskId}', (request) => getTask(engine, request)],
     ['GET', '/api/tasks/search', (request) => searchAndShow(engine, request, taskSummary)],
     ['GET', '/api/tasks/search-v2', (request) => searchAndShow(engine, request, taskView)],
+    ['GET', '/api/tasks/externalstoragelocation', externalStorageLocation],
+    ['GET', '/api/tasks/external-storage-location', externalStorageLocation],
   ];
 }
 
-async function pollOne(engine: Engine, request: ApiRequest): Promise<Reply> {
+async function pollOne(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
   const delivery = await engine.deliveries.poll({
     taskType: request.param('taskType'),
     workerId: request.optional('workerid'),
@@ -60,7 +71,7 @@ async function pollOne(engine: Engine, request: ApiRequest): Promise<Reply> {
   return oneTask(engine, delivery);
 }
 
-async function pollBatch(engine: Engine, request: ApiRequest): Promise<Reply> {
+async function pollBatch(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
   const timeoutMs = request.int('timeout', SHORT_POLL_MS);
   if (timeoutMs > MAX_POLL_TIMEOUT_MS) {
     throw badRequest('Long Poll Timeout value cannot be more than 5 seconds');
@@ -73,34 +84,48 @@ async function pollBatch(engine: Engine, request: ApiRequest): Promise<Reply> {
     timeoutMs,
     signal: request.signal,
   });
-  const now = engine.clock.now();
-  return deliveryReply(json(delivery.tasks.map((task) => taskView(task, now))), delivery);
+  return deliveryReply(json(delivery.tasks.map((task) => polledView(engine, task))), delivery);
 }
 
-function oneTask(engine: Engine, delivery: Delivery): Reply {
+function oneTask(engine: ConductorEngine, delivery: Delivery): Reply {
   const [task] = delivery.tasks;
-  return deliveryReply(task === undefined ? NO_CONTENT : json(taskView(task, engine.clock.now())), delivery);
+  return deliveryReply(task === undefined ? NO_CONTENT : json(polledView(engine, task)), delivery);
+}
+
+/** A task as a worker gets it: with its secrets, which are nowhere else. */
+function polledView(engine: ConductorEngine, task: TaskModel): JsonObject {
+  const { secrets, environment, clock } = engine.core;
+  const view = taskView({ ...task, inputData: withSecrets(task.inputData, secrets) }, clock.now());
+  const names = task.workflowTask.taskDefinition?.runtimeMetadata ?? [];
+  const runtimeMetadata: Record<string, string> = {};
+  for (const name of names) {
+    const value = secrets(name) ?? environment(name) ?? environment(`CONDUCTOR_ENV_${name}`);
+    if (value !== undefined) runtimeMetadata[name] = value;
+  }
+  return { ...view, ...(Object.keys(runtimeMetadata).length === 0 ? {} : { runtimeMetadata }) };
 }
 
 function deliveryReply(reply: Reply, delivery: Delivery): Reply {
   return { ...reply, headers: ABORTABLE, onLost: () => delivery.giveBack() };
 }
 
-function update(engine: Engine, request: ApiRequest): Reply {
-  const result = readResult(request.json());
+async function update(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const result = readResult(engine, request.json());
   throwInvalid(missingIds(result));
   engine.updates.update(result);
+  await engine.core.settled(result.workflowInstanceId);
   return text(result.taskId);
 }
 
-async function updateAndPoll(engine: Engine, request: ApiRequest): Promise<Reply> {
-  const result = readResult(request.json());
+async function updateAndPoll(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const result = readResult(engine, request.json());
   const errors = missingIds(result);
   // The real server checks this body elsewhere than that of `POST /tasks`, and answers 500.
   if (errors.length > 0) {
     throw internal(`Validation failed for a task result: ${errors.map((error) => error.message).join(', ')}`);
   }
   const task = engine.updates.update(result);
+  await engine.core.settled(result.workflowInstanceId);
   if (task === undefined || !isTerminalTask(task.status)) return NO_CONTENT;
   const delivery = await engine.deliveries.poll({
     taskType: task.taskType,
@@ -111,6 +136,66 @@ async function updateAndPoll(engine: Engine, request: ApiRequest): Promise<Reply
     signal: request.signal,
   });
   return oneTask(engine, delivery);
+}
+
+function updateByReference(engine: ConductorEngine, request: ApiRequest): Reply {
+  const taskId = engine.updates.updateByReference(
+    request.param('workflowId'),
+    request.param('taskRefName'),
+    statusOf(request),
+    readObject(request.json(), 'the output of a task'),
+    request.optional('workerid'),
+  );
+  return taskId === undefined ? EMPTY : text(taskId);
+}
+
+async function updateByReferenceSync(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const workflowId = request.param('workflowId');
+  const ref = request.param('taskRefName');
+  const output = readObject(request.json(), 'the output of a task');
+  const taskId = engine.updates.updateByReference(
+    workflowId,
+    ref,
+    statusOf(request),
+    output,
+    request.optional('workerid'),
+  );
+  if (taskId === undefined)
+    throw notFound(`Found no running task ${ref} of workflow ${workflowId} to update`);
+  await engine.core.settled(workflowId);
+  const execution = engine.core.execution(workflowId);
+  return json(workflowView(execution.workflow, execution.tasks(), engine.core.clock.now()));
+}
+
+function signal(engine: ConductorEngine, request: ApiRequest): Reply {
+  engine.updates.signal(
+    request.param('workflowId'),
+    statusOf(request),
+    readObject(request.json(), 'the output of a task'),
+  );
+  return EMPTY;
+}
+
+async function signalSync(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const workflowId = request.param('workflowId');
+  const output = readObject(request.json(), 'the output of a task');
+  const signalled = engine.updates.signal(workflowId, statusOf(request), output);
+  if (signalled === undefined) throw notFound(`No blocking task of workflow ${workflowId} to signal`);
+  const answer = await untilBlocked(engine.core, workflowId, {
+    refs: [],
+    timeoutMs: request.int('timeoutMillis', DEFAULT_SIGNAL_TIMEOUT_MS),
+    requestId: undefined,
+    strategy: request.oneOf('returnStrategy', RETURN_STRATEGIES, 'TARGET_WORKFLOW'),
+  });
+  return answer === undefined ? EMPTY : json(answer);
+}
+
+function statusOf(request: ApiRequest): ResultStatus {
+  const status = request.param('status');
+  if ((RESULT_STATUSES as readonly string[]).includes(status)) return status as ResultStatus;
+  throw internal(
+    `Method parameter 'status': Failed to convert value of type 'java.lang.String' to required type 'Status'; ${status} is not one of ${RESULT_STATUSES.join(', ')}`,
+  );
 }
 
 function missingIds(result: TaskUpdate): ValidationError[] {
@@ -127,8 +212,9 @@ function missingIds(result: TaskUpdate): ValidationError[] {
   return errors;
 }
 
-function readResult(value: unknown): TaskUpdate {
+function readResult(engine: ConductorEngine, value: unknown): TaskUpdate {
   const body = readObject(value, 'a task result');
+  const now = engine.core.clock.now();
   return {
     taskId: readString(body, 'taskId') ?? '',
     workflowInstanceId: readString(body, 'workflowInstanceId') ?? '',
@@ -142,52 +228,43 @@ function readResult(value: unknown): TaskUpdate {
     executionMetadata:
       body['executionMetadata'] === undefined ? undefined : readMap(body, 'executionMetadata'),
     logs:
-      body['logs'] === undefined || body['logs'] === null ? [] : readArray(body['logs'], 'logs').map(readLog),
+      body['logs'] === undefined || body['logs'] === null
+        ? []
+        : readArray(body['logs'], 'logs').map((log) => readLog(log, now)),
     extendLease: readBoolean(body, 'extendLease', false),
   };
 }
 
-function readLog(value: unknown): TaskExecLog {
-  if (typeof value === 'string') return { log: value, createdTime: Date.now() };
+function readLog(value: unknown, now: number): TaskExecLog {
+  if (typeof value === 'string') return { log: value, createdTime: now };
   const body = readObject(value, 'a log entry');
   return { log: readString(body, 'log') ?? '', createdTime: readInt(body, 'createdTime', 0) };
 }
 
-function addLog(engine: Engine, request: ApiRequest): Reply {
-  engine.store.addLog({
-    log: request.text,
-    taskId: request.param('taskId'),
-    createdTime: engine.clock.now(),
-  });
+function addLog(engine: ConductorEngine, request: ApiRequest): Reply {
+  const { store, clock } = engine.core;
+  store.addLogs([{ log: request.text, taskId: request.param('taskId'), createdTime: clock.now() }]);
   return EMPTY;
 }
 
-function getLogs(engine: Engine, request: ApiRequest): Reply {
-  const logs = engine.store.getLogs(request.param('taskId'));
+function getLogs(engine: ConductorEngine, request: ApiRequest): Reply {
+  const logs = engine.core.store.getLogs(request.param('taskId'));
   return logs.length === 0 ? NO_CONTENT : json(logs);
 }
 
-function getTask(engine: Engine, request: ApiRequest): Reply {
+function getTask(engine: ConductorEngine, request: ApiRequest): Reply {
   const taskId = request.param('taskId');
-  const task = engine.store.getTask(taskId);
+  const task = engine.core.store.getTask(taskId);
   if (task === undefined) throw notFound(`Task not found for taskId: ${taskId}`);
-  return json(taskView(task, engine.clock.now()));
+  return json(taskView(task, engine.core.clock.now()));
 }
 
 function searchAndShow(
-  engine: Engine,
+  engine: ConductorEngine,
   request: ApiRequest,
   show: typeof taskView | typeof taskSummary,
 ): Reply {
-  const asked: SearchRequest = {
-    query: request.optional('query') ?? '',
-    freeText: request.optional('freeText') ?? '*',
-    sort: request.optional('sort') ?? '',
-    start: request.int('start', 0),
-    size: request.int('size', 100),
-  };
-  if (asked.start < 0 || asked.size < 0) throw new ApiError(500, 'start and size must not be negative');
-  const { totalHits, results } = searchTasks(engine.store, asked);
-  const now = engine.clock.now();
+  const { totalHits, results } = searchTasks(engine.core.store, readSearch(request));
+  const now = engine.core.clock.now();
   return json({ totalHits, results: results.map((task) => show(task, now)) });
 }

@@ -1,121 +1,179 @@
-import { badRequest, notFound, throwInvalid, type ValidationError } from '../../engine/api-error.js';
-import {
-  readInt,
-  readMap,
-  readObject,
-  readOptionalInt,
-  readString,
-} from '../../engine/definitions/fields.js';
-import type { Engine } from '../../engine/engine.js';
-import type { FullWorkflowDef } from '../../engine/model.js';
-import { taskView, workflowView } from '../../engine/views.js';
+import type { JsonObject } from '../../../conductor/types.js';
+import { badRequest } from '../../model/api-error.js';
+import { readArray, readMap, readObject, readString } from '../../model/fields.js';
+import { isTerminalWorkflow, type WorkflowModel } from '../../model/models.js';
+import { checkPriority, readStartRequest, type StartRequest } from '../../model/read-start-request.js';
+import { taskView, workflowSummary, workflowView } from '../../model/views.js';
+import { RETURN_STRATEGIES, untilBlocked } from '../../engine/blocking.js';
+import type { ConductorEngine } from '../../engine/conductor-engine.js';
+import { searchTasks, searchWorkflows } from '../../engine/search.js';
+import { testWorkflow } from '../../engine/workflow-test.js';
 import { EMPTY, json, NO_CONTENT, text, type Reply } from '../reply.js';
 import type { ApiRequest } from '../request.js';
 import type { Route } from '../router.js';
+import { externalStorageLocation, readSearch } from './shared.js';
 
-const MAX_PRIORITY = 99;
+const MAX_SEARCH_SIZE = 5000;
+const DEFAULT_WAIT_SECONDS = 10;
 
 /** `/api/workflow`: start, read, stop. */
-export function workflowRoutes(engine: Engine): Route[] {
-  const { executions } = engine;
+export function workflowRoutes(engine: ConductorEngine): Route[] {
+  const { lifecycle } = engine;
   return [
     ['POST', '/api/workflow', (request) => startByRequest(engine, request)],
     ['POST', '/api/workflow/{name}', (request) => startByName(engine, request)],
+    ['POST', '/api/workflow/execute/{name}/{version}', (request) => execute(engine, request)],
+    ['POST', '/api/workflow/test', (request) => test(engine, request)],
+    ['GET', '/api/workflow/search', (request) => search(engine, request, workflowSummary)],
+    ['GET', '/api/workflow/search-v2', (request) => search(engine, request, (w) => shown(engine, w, false))],
+    ['GET', '/api/workflow/search-by-tasks', (request) => searchByTasks(engine, request, workflowSummary)],
+    [
+      'GET',
+      '/api/workflow/search-by-tasks-v2',
+      (request) => searchByTasks(engine, request, (workflow) => shown(engine, workflow, false)),
+    ],
+    ['GET', '/api/workflow/externalstoragelocation', externalStorageLocation],
+    ['GET', '/api/workflow/external-storage-location', externalStorageLocation],
+    ['GET', '/api/workflow/running/{name}', (request) => running(engine, request)],
+    ['GET', '/api/workflow/{name}/correlated/{correlationId}', (request) => correlated(engine, request)],
+    ['POST', '/api/workflow/{name}/correlated', (request) => correlatedByIds(engine, request)],
     ['GET', '/api/workflow/{id}', (request) => getWorkflow(engine, request)],
     ['GET', '/api/workflow/{id}/status', (request) => getStatus(engine, request)],
     ['GET', '/api/workflow/{id}/tasks', (request) => getTasks(engine, request)],
     [
       'DELETE',
       '/api/workflow/{id}',
-      order((id, request) => executions.terminate(id, request.optional('reason'))),
+      order(engine, (id, request) => lifecycle.terminate(id, request.optional('reason'))),
     ],
-    ['PUT', '/api/workflow/{id}/pause', order((id) => executions.pause(id))],
-    ['PUT', '/api/workflow/{id}/resume', order((id) => executions.resume(id))],
-    ['POST', '/api/workflow/{id}/retry', order((id) => executions.retry(id), NO_CONTENT)],
-    ['PUT', '/api/workflow/decide/{id}', order((id) => executions.decide(executions.get(id)))],
+    [
+      'DELETE',
+      '/api/workflow/{id}/remove',
+      order(engine, (id, request) => lifecycle.remove(id, request.flag('archiveWorkflow', true))),
+    ],
+    [
+      'DELETE',
+      '/api/workflow/{id}/terminate-remove',
+      order(engine, (id, request) => {
+        lifecycle.terminate(id, request.optional('reason'));
+        lifecycle.remove(id, request.flag('archiveWorkflow', true));
+      }),
+    ],
+    ['PUT', '/api/workflow/{id}/pause', order(engine, (id) => lifecycle.pause(id))],
+    ['PUT', '/api/workflow/{id}/resume', order(engine, (id) => lifecycle.resume(id))],
+    ['PUT', '/api/workflow/{id}/skiptask/{ref}', (request) => skip(engine, request)],
+    [
+      'POST',
+      '/api/workflow/{id}/retry',
+      order(
+        engine,
+        (id, request) => lifecycle.retry(id, request.flag('resumeSubworkflowTasks', false)),
+        NO_CONTENT,
+      ),
+    ],
+    [
+      'POST',
+      '/api/workflow/{id}/restart',
+      order(
+        engine,
+        (id, request) => lifecycle.restart(id, request.flag('useLatestDefinitions', false)),
+        NO_CONTENT,
+      ),
+    ],
+    ['POST', '/api/workflow/{id}/rerun', (request) => rerun(engine, request)],
+    [
+      'POST',
+      '/api/workflow/{id}/resetcallbacks',
+      order(engine, (id) => lifecycle.resetCallbacks(id), NO_CONTENT),
+    ],
+    ['PUT', '/api/workflow/decide/{id}', order(engine, (id) => lifecycle.decide(id))],
   ];
 }
 
 function order(
+  engine: ConductorEngine,
   act: (id: string, request: ApiRequest) => void,
   reply = EMPTY,
-): (request: ApiRequest) => Reply {
-  return (request) => {
-    act(request.param('id'), request);
+): (request: ApiRequest) => Promise<Reply> {
+  return async (request) => {
+    const id = request.param('id');
+    act(id, request);
+    await engine.core.settled(id);
     return reply;
   };
 }
 
-function startByRequest(engine: Engine, request: ApiRequest): Reply {
-  const body = readObject(request.json(), 'a request to start a workflow');
-  const name = readString(body, 'name') ?? '';
-  const version = readOptionalInt(body, 'version');
-  const priority = readInt(body, 'priority', 0);
-  const errors: ValidationError[] = [];
-  if (name === '')
-    errors.push({ path: 'startWorkflow.arg0.name', message: 'Workflow name cannot be null or empty' });
-  if (priority < 0 || priority > MAX_PRIORITY) {
-    errors.push({
-      path: 'startWorkflow.arg0.priority',
-      message: `priority: ${priority} should be ${priority < 0 ? 'minimum 0' : `maximum ${MAX_PRIORITY}`}`,
-      invalidValue: String(priority),
-    });
-  }
-  throwInvalid(errors);
-  const inline = body['workflowDef'];
-  const definition =
-    inline === undefined || inline === null
-      ? registered(engine, name, version)
-      : engine.catalogue.checkWorkflowDef(inline, 'startWorkflow.arg0.workflowDef');
-  if (body['input'] === null) throw badRequest('NULL input passed when starting workflow');
-  const taskToDomain = readMap(body, 'taskToDomain');
-  return text(
-    engine.executions.start(engine.catalogue.bind(definition), {
-      input: readMap(body, 'input'),
-      correlationId: readString(body, 'correlationId'),
-      priority,
-      taskToDomain: Object.fromEntries(
-        Object.entries(taskToDomain).map(([type, value]) => [type, String(value)]),
-      ),
-      createdBy: readString(body, 'createdBy'),
-      idempotencyKey: readString(body, 'idempotencyKey'),
-    }),
-  );
+async function startByRequest(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const asked = readStartRequest(request.json());
+  return text(await start(engine, asked));
 }
 
-function registered(engine: Engine, name: string, version: number | undefined): FullWorkflowDef {
-  const definition = engine.store.getWorkflowDef(name, version);
-  if (definition === undefined) {
-    throw notFound(`No such workflow defined. name=${name}, version=${version ?? 'null'}`);
-  }
-  return definition;
+async function start(engine: ConductorEngine, asked: StartRequest, input = asked.input): Promise<string> {
+  const { core } = engine;
+  const workflowId = core.start(core.catalogue.definitionOf(asked), { ...asked, input });
+  await core.settled(workflowId);
+  return workflowId;
 }
 
-function startByName(engine: Engine, request: ApiRequest): Reply {
+async function startByName(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const { core } = engine;
   const input = readObject(request.json(), 'the input of a workflow');
   const priority = request.int('priority', 0);
-  if (priority < 0 || priority > MAX_PRIORITY) {
-    const limit = priority < 0 ? '0 is the minimum priority value' : '99 is the maximum priority value';
-    throwInvalid([{ path: 'startWorkflow.arg3', message: limit, invalidValue: String(priority) }]);
-  }
-  const definition = engine.catalogue.workflowDef(request.param('name'), request.optionalInt('version'));
-  return text(
-    engine.executions.start(engine.catalogue.bind(definition), {
-      input,
-      correlationId: request.optional('correlationId'),
-      priority,
-      taskToDomain: {},
-    }),
-  );
+  checkPriority(priority);
+  const definition = core.catalogue.workflowDef(request.param('name'), request.optionalInt('version'));
+  const workflowId = core.start(core.catalogue.bind(definition), {
+    input,
+    correlationId: request.optional('correlationId'),
+    priority,
+    taskToDomain: {},
+  });
+  await core.settled(workflowId);
+  return text(workflowId);
 }
 
-function getWorkflow(engine: Engine, request: ApiRequest): Reply {
-  const workflow = engine.executions.get(request.param('id'));
-  return json(workflowView(workflow, engine.clock.now(), request.flag('includeTasks', true)));
+async function execute(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const given = readObject(request.json(), 'a request to start a workflow');
+  const version = request.intParam('version');
+  const asked = readStartRequest({
+    ...given,
+    name: request.param('name'),
+    ...(version === 0 ? { version: undefined } : { version }),
+  });
+  const isInline = asked.workflowDef !== undefined;
+  const metadata = asked.input['_systemMetadata'];
+  const input = isInline
+    ? { ...asked.input, _systemMetadata: { ...(metadata as JsonObject | undefined), dynamic: true } }
+    : asked.input;
+  const workflowId = await start(engine, asked, input);
+  const seconds = request.int('waitForSeconds', DEFAULT_WAIT_SECONDS);
+  const answer = await untilBlocked(engine.core, workflowId, {
+    refs: (request.optional('waitUntilTaskRef') ?? '').split(',').filter((ref) => ref.trim() !== ''),
+    timeoutMs: (seconds === 0 ? DEFAULT_WAIT_SECONDS : seconds) * 1000,
+    requestId: request.optional('requestId') ?? engine.core.newId(),
+    strategy: request.oneOf('returnStrategy', RETURN_STRATEGIES, 'TARGET_WORKFLOW'),
+  });
+  return answer === undefined ? EMPTY : json(answer);
 }
 
-function getStatus(engine: Engine, request: ApiRequest): Reply {
-  const workflow = engine.executions.get(request.param('id'));
+async function test(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const body = readObject(request.json(), 'a request to test a workflow');
+  const workflowId = await testWorkflow(engine, readStartRequest(body), body);
+  const execution = engine.core.execution(workflowId);
+  return json(workflowView(execution.workflow, execution.tasks(), engine.core.clock.now()));
+}
+
+function shown(engine: ConductorEngine, workflow: WorkflowModel, includeTasks: boolean): JsonObject {
+  const { core } = engine;
+  const tasks = includeTasks ? core.execution(workflow.workflowId).tasks() : [];
+  return workflowView(workflow, tasks, core.clock.now());
+}
+
+function getWorkflow(engine: ConductorEngine, request: ApiRequest): Reply {
+  const { workflow } = engine.core.execution(request.param('id'));
+  return json(shown(engine, workflow, request.flag('includeTasks', true)));
+}
+
+function getStatus(engine: ConductorEngine, request: ApiRequest): Reply {
+  const { workflow } = engine.core.execution(request.param('id'));
   return json({
     workflowId: workflow.workflowId,
     correlationId: workflow.correlationId,
@@ -125,14 +183,180 @@ function getStatus(engine: Engine, request: ApiRequest): Reply {
   });
 }
 
-function getTasks(engine: Engine, request: ApiRequest): Reply {
-  const { tasks } = engine.executions.get(request.param('id'));
+function getTasks(engine: ConductorEngine, request: ApiRequest): Reply {
+  const tasks = [...engine.core.execution(request.param('id')).tasks()];
   const statuses = request.query.getAll('status').flatMap((value) => value.split(','));
   const wanted = statuses.length === 0 ? tasks : tasks.filter((task) => statuses.includes(task.status));
   const from = request.int('start', 0);
-  const now = engine.clock.now();
+  const now = engine.core.clock.now();
   return json({
     totalHits: wanted.length,
     results: wanted.slice(from, from + request.int('count', 15)).map((task) => taskView(task, now)),
   });
+}
+
+function search(
+  engine: ConductorEngine,
+  request: ApiRequest,
+  show: (workflow: WorkflowModel) => unknown,
+): Reply {
+  const asked = readSearch(request);
+  if (asked.size > MAX_SEARCH_SIZE) {
+    throw badRequest(`Cannot return more than ${MAX_SEARCH_SIZE} workflows. Please use pagination.`);
+  }
+  const { totalHits, results } = searchWorkflows(engine.core.store, {
+    ...asked,
+    topLevelOnly: request.flag('topLevelOnly', false),
+  });
+  return json({ totalHits, results: results.map(show) });
+}
+
+/** Workflows that have a task that meets the conditions. */
+function searchByTasks(
+  engine: ConductorEngine,
+  request: ApiRequest,
+  show: (workflow: WorkflowModel) => unknown,
+): Reply {
+  const { store } = engine.core;
+  const { totalHits, results } = searchTasks(store, readSearch(request));
+  const workflows = [...new Set(results.map((task) => task.workflowInstanceId))].flatMap(
+    (id) => store.getWorkflow(id) ?? [],
+  );
+  return json({ totalHits, results: workflows.map(show) });
+}
+
+function running(engine: ConductorEngine, request: ApiRequest): Reply {
+  const { store } = engine.core;
+  const name = request.param('name');
+  const version = request.int('version', 1);
+  const from = request.optionalLong('startTime');
+  const to = request.optionalLong('endTime');
+  const ids: string[] = [];
+  for (const workflow of store.findWorkflows({ name })) {
+    if (workflow.definition.version !== version) continue;
+    const isWanted =
+      from !== undefined && to !== undefined
+        ? workflow.createTime >= from && workflow.createTime <= to
+        : !isTerminalWorkflow(workflow.status);
+    if (isWanted) ids.push(workflow.workflowId);
+  }
+  return json(ids);
+}
+
+function correlated(engine: ConductorEngine, request: ApiRequest): Reply {
+  return json(correlatedTo(engine, request, request.param('correlationId')));
+}
+
+function correlatedByIds(engine: ConductorEngine, request: ApiRequest): Reply {
+  const ids = readArray(request.json(), 'the list of correlation ids').map(String);
+  return json(Object.fromEntries(ids.map((id) => [id, correlatedTo(engine, request, id)])));
+}
+
+function correlatedTo(engine: ConductorEngine, request: ApiRequest, correlationId: string): JsonObject[] {
+  const includeClosed = request.flag('includeClosed', false);
+  const includeTasks = request.flag('includeTasks', false);
+  return [...engine.core.store.findWorkflows({ name: request.param('name'), correlationId })]
+    .filter((workflow) => includeClosed || workflow.status === 'RUNNING')
+    .map((workflow) => shown(engine, workflow, includeTasks));
+}
+
+async function skip(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  // The real server does not read the body of this request: the task is skipped without input and output.
+  engine.lifecycle.skip(request.param('id'), request.param('ref'), {}, {});
+  await engine.core.settled(request.param('id'));
+  return EMPTY;
+}
+
+async function rerun(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
+  const body = readObject(request.json(), 'a request to run a workflow again');
+  const workflowId = request.param('id');
+  const id = engine.lifecycle.rerun({
+    workflowId,
+    taskId: readString(body, 'reRunFromTaskId'),
+    taskInput: optionalMap(body, 'taskInput'),
+    workflowInput: optionalMap(body, 'workflowInput'),
+    correlationId: readString(body, 'correlationId'),
+  });
+  await engine.core.settled(workflowId);
+  return text(id);
+}
+
+function optionalMap(body: JsonObject, key: string): JsonObject | undefined {
+  return body[key] === undefined || body[key] === null ? undefined : readMap(body, key);
+}
+
+const MAX_BULK = 1000;
+
+/** `/api/workflow/bulk`: the same orders for many workflows. */
+export function bulkRoutes(engine: ConductorEngine): Route[] {
+  const { lifecycle } = engine;
+  return [
+    ['PUT', '/api/workflow/bulk/pause', bulk(engine, (id) => lifecycle.pause(id))],
+    ['PUT', '/api/workflow/bulk/resume', bulk(engine, (id) => lifecycle.resume(id))],
+    [
+      'POST',
+      '/api/workflow/bulk/restart',
+      bulk(engine, (id, request) => lifecycle.restart(id, request.flag('useLatestDefinitions', false))),
+    ],
+    ['POST', '/api/workflow/bulk/retry', bulk(engine, (id) => lifecycle.retry(id, false))],
+    [
+      'POST',
+      '/api/workflow/bulk/terminate',
+      bulk(engine, (id, request) => lifecycle.terminate(id, request.optional('reason'))),
+    ],
+    [
+      'DELETE',
+      '/api/workflow/bulk/remove',
+      bulk(engine, (id, request) => lifecycle.remove(id, request.flag('archiveWorkflow', true))),
+    ],
+    [
+      'DELETE',
+      '/api/workflow/bulk/terminate-remove',
+      bulk(engine, (id, request) => {
+        lifecycle.terminate(id, request.optional('reason'));
+        lifecycle.remove(id, request.flag('archiveWorkflow', true));
+      }),
+    ],
+    ['POST', '/api/workflow/bulk/search', (request) => bulkSearch(engine, request)],
+  ];
+}
+
+function bulk(
+  engine: ConductorEngine,
+  act: (id: string, request: ApiRequest) => void,
+): (request: ApiRequest) => Promise<Reply> {
+  return async (request) => {
+    const bulkErrorResults: Record<string, string> = {};
+    const bulkSuccessfulResults: string[] = [];
+    for (const id of bulkIds(request)) {
+      try {
+        act(id, request);
+        bulkSuccessfulResults.push(id);
+      } catch (error) {
+        bulkErrorResults[id] = error instanceof Error ? error.message : String(error);
+      }
+    }
+    await Promise.all(bulkSuccessfulResults.map((id) => engine.core.settled(id)));
+    return json({ bulkErrorResults, bulkSuccessfulResults, message: 'Bulk Request has been processed.' });
+  };
+}
+
+function bulkSearch(engine: ConductorEngine, request: ApiRequest): Reply {
+  const bulkErrorResults: Record<string, string> = {};
+  const bulkSuccessfulResults: JsonObject[] = [];
+  for (const id of bulkIds(request)) {
+    const execution = engine.core.find(id);
+    if (execution === undefined) bulkErrorResults[id] = `No such workflow found by id: ${id}`;
+    else bulkSuccessfulResults.push(shown(engine, execution.workflow, request.flag('includeTasks', true)));
+  }
+  return json({ bulkErrorResults, bulkSuccessfulResults, message: 'Bulk Request has been processed.' });
+}
+
+function bulkIds(request: ApiRequest): string[] {
+  const ids = readArray(request.json(), 'the list of workflow ids').map(String);
+  if (ids.length === 0) throw badRequest('WorkflowIds list cannot be null.');
+  if (ids.length > MAX_BULK) {
+    throw badRequest(`Cannot process more than ${MAX_BULK} workflows. Please use multiple requests.`);
+  }
+  return ids;
 }

@@ -1,21 +1,35 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../../src/conductor/types.js';
-import { Engine } from '../../../../src/server/engine/engine.js';
+import { conductorEngine } from '../../../../src/server/engine/conductor-engine.js';
 import type { Delivery } from '../../../../src/server/engine/deliveries.js';
-import type { TaskModel } from '../../../../src/server/engine/model.js';
+import type { TaskModel } from '../../../../src/server/model/models.js';
 import type { ResultStatus } from '../../../../src/server/engine/task-updates.js';
+import { MemoryStore } from '../../../../src/server/store/memory-store.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
 function setUp(taskDef: JsonObject = {}, workflowFields: JsonObject = {}) {
   const clock = new ManualClock();
-  const engine = new Engine({ clock, random: () => 0, environment: () => undefined });
+  const {
+    core: engine,
+    deliveries,
+    updates,
+  } = conductorEngine({
+    store: new MemoryStore(),
+    clock,
+    random: () => 0,
+    environment: () => undefined,
+    evaluator: {
+      evaluate: () => Promise.reject(new Error('these workflows have no scripts')),
+      close: () => Promise.resolve(),
+    },
+  });
   engine.catalogue.registerTaskDefs([{ name: 'work', ...taskDef }]);
   engine.catalogue.registerWorkflowDef(
     { name: 'flow', tasks: [{ name: 'work', taskReferenceName: 'a' }], ...workflowFields },
     false,
   );
   const start = (priority = 0): string =>
-    engine.executions.start(engine.catalogue.bind(engine.catalogue.workflowDef('flow', undefined)), {
+    engine.start(engine.catalogue.bind(engine.catalogue.workflowDef('flow', undefined)), {
       input: {},
       priority,
       taskToDomain: {},
@@ -23,7 +37,7 @@ function setUp(taskDef: JsonObject = {}, workflowFields: JsonObject = {}) {
   const poll = (
     fields: { count?: number; timeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<Delivery> =>
-    engine.deliveries.poll({
+    deliveries.poll({
       taskType: 'work',
       workerId: 'w',
       domain: undefined,
@@ -33,7 +47,7 @@ function setUp(taskDef: JsonObject = {}, workflowFields: JsonObject = {}) {
       ...fields,
     });
   const report = (task: TaskModel, status: ResultStatus, callbackAfterSeconds = 0): void => {
-    engine.updates.update({
+    updates.update({
       taskId: task.taskId,
       workflowInstanceId: task.workflowInstanceId,
       status,
@@ -62,18 +76,18 @@ describe('time', () => {
     start();
     const task = await take();
     clock.advance(4999);
-    expect(task.status).toBe('IN_PROGRESS');
+    expect(engine.task(task.taskId).status).toBe('IN_PROGRESS');
     clock.advance(1);
-    expect(task.status).toBe('TIMED_OUT');
+    expect(engine.task(task.taskId).status).toBe('TIMED_OUT');
     expect((await poll()).tasks).toMatchObject([{ retryCount: 1, retriedTaskId: task.taskId }]);
-    engine.close();
+    await engine.close();
   });
 
   it('leaves no timer behind that a finished workflow needed', async () => {
     const { clock, engine, start, take, report } = setUp();
     start();
     report(await take(), 'COMPLETED');
-    engine.close();
+    await engine.close();
     expect(clock.pending).toBe(0);
   });
 
@@ -92,7 +106,7 @@ describe('time', () => {
     expect((await poll()).tasks).toEqual([]);
     clock.advance(1);
     expect((await take()).retryCount).toBe(1);
-    engine.close();
+    await engine.close();
   });
 });
 
@@ -104,7 +118,7 @@ describe('long polls', () => {
     const waiting = poll({ timeoutMs: 5000 });
     clock.advance(2000);
     expect((await waiting).tasks).toHaveLength(1);
-    engine.close();
+    await engine.close();
   });
 
   it('with a count above one wait for their time although there is a task', async () => {
@@ -120,7 +134,7 @@ describe('long polls', () => {
     expect(answered).toBe(false);
     clock.advance(1);
     expect((await waiting).tasks).toHaveLength(1);
-    engine.close();
+    await engine.close();
   });
 
   it('that are aborted give back what they had collected', async () => {
@@ -128,18 +142,18 @@ describe('long polls', () => {
     const abort = new AbortController();
     const waiting = poll({ count: 2, timeoutMs: 5000, signal: abort.signal });
     const workflowId = start();
-    expect(engine.store.queueSize('work')).toBe(0);
+    expect(engine.queues.size('work')).toBe(0);
     abort.abort();
     expect((await waiting).tasks).toEqual([]);
-    expect(engine.store.queueSize('work')).toBe(1);
-    expect(engine.executions.get(workflowId).tasks).toMatchObject([{ status: 'SCHEDULED', pollCount: 0 }]);
-    engine.close();
+    expect(engine.queues.size('work')).toBe(1);
+    expect([...engine.execution(workflowId).tasks()]).toMatchObject([{ status: 'SCHEDULED', pollCount: 0 }]);
+    await engine.close();
   });
 
   it('are answered with nothing when the engine closes', async () => {
     const { clock, engine, poll } = setUp();
     const waiting = poll({ timeoutMs: 5000 });
-    engine.close();
+    await engine.close();
     expect((await waiting).tasks).toEqual([]);
     expect(clock.pending).toBe(0);
   });
@@ -152,11 +166,11 @@ describe('giving a delivery back', () => {
     start();
     const delivery = await poll();
     delivery.giveBack();
-    expect(engine.executions.get(first).tasks).toMatchObject([
+    expect([...engine.execution(first).tasks()]).toMatchObject([
       { status: 'SCHEDULED', pollCount: 0, startTime: 0, updateTime: 0, workerId: undefined },
     ]);
     expect((await poll({ count: 2 })).tasks).toHaveLength(2);
-    engine.close();
+    await engine.close();
   });
 
   it('does nothing to a task that has been reported meanwhile', async () => {
@@ -165,12 +179,11 @@ describe('giving a delivery back', () => {
     const delivery = await poll();
     report(delivery.tasks[0]!, 'COMPLETED');
     delivery.giveBack();
-    expect(engine.executions.get(workflowId)).toMatchObject({
-      status: 'COMPLETED',
-      tasks: [{ status: 'COMPLETED' }],
-    });
-    expect(engine.store.queueSize('work')).toBe(0);
-    engine.close();
+    const { workflow } = engine.execution(workflowId);
+    expect(workflow.status).toBe('COMPLETED');
+    expect([...engine.execution(workflowId).tasks()]).toMatchObject([{ status: 'COMPLETED' }]);
+    expect(engine.queues.size('work')).toBe(0);
+    await engine.close();
   });
 });
 
@@ -190,6 +203,6 @@ describe('concurrentExecLimit', () => {
     report(second, 'FAILED');
     clock.advance(60_000);
     await take();
-    engine.close();
+    await engine.close();
   });
 });

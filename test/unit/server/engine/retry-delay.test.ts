@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RetryLogic } from '../../../../src/conductor/types.js';
-import { readTaskDef } from '../../../../src/server/engine/definitions/task-def.js';
+import { readTaskDef } from '../../../../src/server/model/read-task-def.js';
 import { retryDelay } from '../../../../src/server/engine/retry-delay.js';
 
 const delayOf = (fields: object, retryCount: number, random = 0) =>

@@ -1,0 +1,142 @@
+import type { JsonObject } from '../../conductor/types.js';
+import { isTerminalTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
+import { taskView } from '../model/views.js';
+import { ANY, type Engine } from './engine.js';
+import type { Execution } from './execution.js';
+
+export const RETURN_STRATEGIES = [
+  'TARGET_WORKFLOW',
+  'BLOCKING_WORKFLOW',
+  'BLOCKING_TASK',
+  'BLOCKING_TASK_INPUT',
+] as const;
+export type ReturnStrategy = (typeof RETURN_STRATEGIES)[number];
+
+/** Where a workflow has stopped for somebody: its end, or a task in it or in one of its sub-workflows. */
+interface Stop {
+  readonly workflow: WorkflowModel;
+  readonly task: TaskModel | undefined;
+}
+
+/**
+ * Waits until a workflow has ended, waits for somebody, or has come past one of `refs`.
+ *
+ * @returns what a synchronous call answers; `undefined` where a task is asked for and none blocks
+ */
+export async function untilBlocked(
+  engine: Engine,
+  workflowId: string,
+  options: {
+    readonly refs: readonly string[];
+    readonly timeoutMs: number;
+    readonly requestId: string | undefined;
+    readonly strategy: ReturnStrategy;
+  },
+): Promise<JsonObject | undefined> {
+  const { refs, timeoutMs, strategy, requestId } = options;
+  const find = (): Stop | undefined => findStop(engine, workflowId, new Set(refs));
+  let stop = find();
+  if (stop === undefined) {
+    await new Promise<void>((resolve) => {
+      const check = (): void => {
+        stop = find();
+        if (stop !== undefined) done();
+      };
+      const done = (): void => {
+        cancel();
+        unlisten();
+        resolve();
+      };
+      const cancel = engine.callerClock.after(timeoutMs, done);
+      const unlisten = engine.onChange(ANY, check);
+    });
+  }
+  return answer(engine, engine.execution(workflowId), stop, strategy, requestId);
+}
+
+function findStop(engine: Engine, workflowId: string, refs: ReadonlySet<string>): Stop | undefined {
+  const execution = engine.find(workflowId);
+  if (execution === undefined) return undefined;
+  const { workflow } = execution;
+  if (isTerminalWorkflow(workflow.status)) return { workflow, task: undefined };
+  return findBlocking(engine, execution, refs);
+}
+
+function findBlocking(engine: Engine, execution: Execution, refs: ReadonlySet<string>): Stop | undefined {
+  const { workflow } = execution;
+  for (const ref of refs) {
+    const task = execution.latest(ref);
+    if (task !== undefined && isTerminalTask(task.status) && !task.retried) return { workflow, task };
+  }
+  for (const task of execution.openTasks()) {
+    if (task.taskType === 'WAIT' && task.waitUntil === 0) return { workflow, task };
+    if (task.taskType !== 'SUB_WORKFLOW' || task.subWorkflowId === undefined) continue;
+    const child = engine.find(task.subWorkflowId);
+    const found = child === undefined ? undefined : findBlocking(engine, child, refs);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function answer(
+  engine: Engine,
+  target: Execution,
+  stop: Stop | undefined,
+  strategy: ReturnStrategy,
+  requestId: string | undefined,
+): JsonObject | undefined {
+  const base = {
+    responseType: strategy,
+    targetWorkflowId: target.workflowId,
+    targetWorkflowStatus: target.workflow.status,
+    requestId,
+    signalTimeout: stop === undefined,
+  };
+  if (strategy === 'BLOCKING_TASK' || strategy === 'BLOCKING_TASK_INPUT') {
+    return stop?.task === undefined ? undefined : { ...base, ...taskRun(stop.workflow, stop.task) };
+  }
+  const shown =
+    strategy === 'BLOCKING_WORKFLOW' && stop !== undefined
+      ? engine.execution(stop.workflow.workflowId)
+      : target;
+  return { ...base, ...workflowRun(shown, engine.clock.now()) };
+}
+
+function workflowRun(execution: Execution, now: number): JsonObject {
+  const { workflow } = execution;
+  return {
+    workflowId: workflow.workflowId,
+    correlationId: workflow.correlationId,
+    input: workflow.input,
+    output: workflow.output,
+    priority: workflow.priority,
+    variables: workflow.variables,
+    tasks: Array.from(execution.tasks(), (task) => taskView(task, now)),
+    createdBy: workflow.createdBy,
+    createTime: workflow.createTime,
+    updateTime: workflow.updateTime,
+    status: workflow.status,
+  };
+}
+
+function taskRun(workflow: WorkflowModel, task: TaskModel): JsonObject {
+  return {
+    workflowId: workflow.workflowId,
+    correlationId: workflow.correlationId,
+    input: task.inputData,
+    output: task.outputData,
+    taskType: task.taskType,
+    taskId: task.taskId,
+    referenceTaskName: task.referenceTaskName,
+    retryCount: task.retryCount,
+    taskDefName: task.taskDefName,
+    retriedTaskId: task.retriedTaskId,
+    workflowType: task.workflowType,
+    reasonForIncompletion: task.reasonForIncompletion,
+    priority: task.workflowPriority,
+    createdBy: task.workerId,
+    createTime: task.startTime,
+    updateTime: task.updateTime,
+    status: task.status,
+  };
+}

@@ -1,0 +1,127 @@
+import { notSupported } from './api-error.js';
+import type { FullTaskDef, FullWorkflowDef, FullWorkflowTask } from './definitions.js';
+import {
+  readArray,
+  readBoolean,
+  readInt,
+  readMap,
+  readObject,
+  readOneOf,
+  readOptionalInt,
+  readString,
+  readStrings,
+  withoutNulls,
+} from './fields.js';
+import { allTasks } from './graph.js';
+import { readTaskDef } from './read-task-def.js';
+
+/** Definitions below definitions, each deeper than the last, end here. */
+const MAX_DEPTH = 100;
+
+/** A workflow definition from a request, with the real server's defaults. */
+export function readWorkflowDef(value: unknown): FullWorkflowDef {
+  const body = withoutNulls(readObject(value, 'a workflow definition'));
+  const failureWorkflow = readString(body, 'failureWorkflow');
+  return {
+    ...body,
+    createTime: readInt(body, 'createTime', 0),
+    updateTime: readInt(body, 'updateTime', 0),
+    name: readString(body, 'name') ?? '',
+    version: readInt(body, 'version', 1),
+    tasks: readTasks(body['tasks'], 'tasks', 0),
+    inputParameters: readStrings(body, 'inputParameters'),
+    outputParameters: readMap(body, 'outputParameters'),
+    schemaVersion: readInt(body, 'schemaVersion', 2),
+    restartable: readBoolean(body, 'restartable', true),
+    workflowStatusListenerEnabled: readBoolean(body, 'workflowStatusListenerEnabled', false),
+    timeoutPolicy: readOneOf(body, 'timeoutPolicy', ['TIME_OUT_WF', 'ALERT_ONLY'] as const) ?? 'ALERT_ONLY',
+    timeoutSeconds: readInt(body, 'timeoutSeconds', 0),
+    variables: readMap(body, 'variables'),
+    inputTemplate: readMap(body, 'inputTemplate'),
+    enforceSchema: readBoolean(body, 'enforceSchema', true),
+    metadata: readMap(body, 'metadata'),
+    maskedFields: readStrings(body, 'maskedFields'),
+    ...(failureWorkflow === undefined ? {} : { failureWorkflow }),
+  };
+}
+
+/** One task of a workflow definition, and those below it. */
+export function readWorkflowTask(value: unknown): FullWorkflowTask {
+  return readTask(value, 0);
+}
+
+function readTask(value: unknown, depth: number): FullWorkflowTask {
+  const { taskDefinition, ...body } = withoutNulls(readObject(value, 'a task of a workflow definition'));
+  const retryCount = readOptionalInt(body, 'retryCount');
+  return {
+    onStateChange: {},
+    metadata: {},
+    ...body,
+    decisionCases: Object.fromEntries(
+      Object.entries(readMap(body, 'decisionCases')).map(([name, list]) => [
+        name,
+        readTasks(list, `decisionCases.${name}`, depth + 1),
+      ]),
+    ),
+    defaultCase: readTasks(body['defaultCase'], 'defaultCase', depth + 1),
+    forkTasks: (body['forkTasks'] === undefined ? [] : readArray(body['forkTasks'], 'forkTasks')).map(
+      (list) => readTasks(list, 'forkTasks', depth + 1),
+    ),
+    loopOver: readTasks(body['loopOver'], 'loopOver', depth + 1),
+    joinOn: readStrings(body, 'joinOn'),
+    defaultExclusiveJoinTask: readStrings(body, 'defaultExclusiveJoinTask'),
+    name: readString(body, 'name') ?? '',
+    taskReferenceName: readString(body, 'taskReferenceName') ?? '',
+    inputParameters: readMap(body, 'inputParameters'),
+    type: readString(body, 'type') ?? readString(body, 'workflowTaskType') ?? 'SIMPLE',
+    startDelay: readInt(body, 'startDelay', 0),
+    optional: readBoolean(body, 'optional', false),
+    asyncComplete: readBoolean(body, 'asyncComplete', false),
+    permissive: readBoolean(body, 'permissive', false),
+    ...(retryCount === undefined ? {} : { retryCount }),
+    ...(taskDefinition === undefined ? {} : { taskDefinition: readTaskDef(taskDefinition) }),
+  };
+}
+
+function readTasks(value: unknown, what: string, depth: number): FullWorkflowTask[] {
+  if (value === undefined || value === null) return [];
+  if (depth > MAX_DEPTH)
+    throw notSupported(`A workflow definition that is more than ${MAX_DEPTH} levels deep`);
+  return readArray(value, what).map((task) => readTask(task, depth));
+}
+
+/** The copy of a definition that a workflow runs: each task carries the definition it runs under. */
+export function bindTaskDefs(
+  def: FullWorkflowDef,
+  lookUp: (task: FullWorkflowTask) => FullTaskDef,
+): FullWorkflowDef {
+  return { ...def, tasks: bindList(def.tasks, lookUp) };
+}
+
+function bindList(
+  tasks: readonly FullWorkflowTask[],
+  lookUp: (task: FullWorkflowTask) => FullTaskDef,
+): FullWorkflowTask[] {
+  return tasks.map((task) => ({
+    ...task,
+    taskDefinition: task.taskDefinition ?? lookUp(task),
+    decisionCases: Object.fromEntries(
+      Object.entries(task.decisionCases).map(([name, list]) => [name, bindList(list, lookUp)]),
+    ),
+    defaultCase: bindList(task.defaultCase, lookUp),
+    forkTasks: task.forkTasks.map((list) => bindList(list, lookUp)),
+    loopOver: bindList(task.loopOver, lookUp),
+  }));
+}
+
+/**
+ * Refuses what a real server can have and this one does not.
+ *
+ * @throws ApiError 501 that names it
+ */
+export function refuseUnsupported(def: FullWorkflowDef, isRefusedType: (type: string) => boolean): void {
+  for (const task of allTasks(def.tasks)) {
+    const where = `task "${task.taskReferenceName}" of workflow "${def.name}"`;
+    if (isRefusedType(task.type)) throw notSupported(`Task type ${task.type} (${where})`);
+  }
+}
