@@ -93,12 +93,27 @@ describe.concurrent('time-outs', () => {
   });
 
   it('over all attempts stop the retries', async () => {
-    const type = await server.defineTask({ retryCount: 9, retryDelaySeconds: 0, totalTimeoutSeconds: 1 });
+    // With another policy a server may have ended the workflow before the result arrives: when it looks is its own affair.
+    const type = await server.defineTask({
+      retryCount: 9,
+      retryDelaySeconds: 0,
+      totalTimeoutSeconds: 1,
+      timeoutPolicy: 'ALERT_ONLY',
+    });
     const workflowId = await server.run([type]);
     const task = await server.take(type);
     await new Promise((resolve) => setTimeout(resolve, 1200));
     await server.report(task, 'FAILED', { reasonForIncompletion: 'too slow' });
     const workflow = await server.waitForStatus(workflowId, 'FAILED');
     expect(workflow.reasonForIncompletion).toContain('exceeded total timeout of 1 seconds');
+  });
+
+  it('over all attempts end a workflow whose task says so', async () => {
+    const type = await server.defineTask({ totalTimeoutSeconds: 1, timeoutPolicy: 'TIME_OUT_WF' });
+    const workflowId = await server.run([type]);
+    const workflow = await server.waitForStatus(workflowId, 'TIMED_OUT');
+    expect(workflow.reasonForIncompletion).toMatch(
+      /exceeded total timeout of 1 seconds .*including retry delays\)\. Timeout policy: TIME_OUT_WF/,
+    );
   });
 });
