@@ -437,7 +437,8 @@ describe('sub-workflows', () => {
       }),
     ]);
     const { workflowId } = taskOf(workflow, 'start').outputData as { workflowId: string };
-    await server.waitForStatus(workflowId, 'COMPLETED');
+    const started = await server.waitForStatus(workflowId, 'COMPLETED');
+    expect(started).toMatchObject({ workflowName: child, input: { x: 1 } });
   });
 
   it('a failure workflow is started with what failed', async () => {

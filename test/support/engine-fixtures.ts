@@ -2,6 +2,7 @@ import type { JsonObject } from '../../src/conductor/types.js';
 import type { DeciderContext } from '../../src/server/engine/decider-context.js';
 import { decide } from '../../src/server/engine/decider.js';
 import type { PendingEvaluation } from '../../src/server/engine/deciding.js';
+import type { Evaluator } from '../../src/server/engine/engine.js';
 import { Execution, type TaskChange } from '../../src/server/engine/execution.js';
 import type { FullWorkflowDef } from '../../src/server/model/definitions.js';
 import { isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../../src/server/model/models.js';
@@ -151,3 +152,9 @@ export class PlayedWorkflow {
     return copy;
   }
 }
+
+/** For workflows without scripts. */
+export const NO_SCRIPTS: Evaluator = {
+  evaluate: () => Promise.reject(new Error('these workflows have no scripts')),
+  close: () => Promise.resolve(),
+};

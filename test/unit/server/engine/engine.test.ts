@@ -5,6 +5,7 @@ import type { Delivery } from '../../../../src/server/engine/deliveries.js';
 import type { TaskModel } from '../../../../src/server/model/models.js';
 import type { ResultStatus } from '../../../../src/server/engine/task-updates.js';
 import { MemoryStore } from '../../../../src/server/store/memory-store.js';
+import { NO_SCRIPTS } from '../../../support/engine-fixtures.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
 function setUp(taskDef: JsonObject = {}, workflowFields: JsonObject = {}) {
@@ -18,10 +19,7 @@ function setUp(taskDef: JsonObject = {}, workflowFields: JsonObject = {}) {
     clock,
     random: () => 0,
     environment: () => undefined,
-    evaluator: {
-      evaluate: () => Promise.reject(new Error('these workflows have no scripts')),
-      close: () => Promise.resolve(),
-    },
+    evaluator: NO_SCRIPTS,
   });
   engine.catalogue.registerTaskDefs([{ name: 'work', ...taskDef }]);
   engine.catalogue.registerWorkflowDef(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { splitExpressions, substitute, toText } from '../../../../src/server/engine/expressions.js';
-import { MAX_LOOKS, parseJsonPath, readJsonPath } from '../../../../src/server/engine/json-path.js';
+import { splitExpressions, substitute, toText } from '../../../../src/server/model/expressions.js';
+import { MAX_LOOKS, parseJsonPath, readJsonPath } from '../../../../src/server/model/json-path.js';
 
 const resolve = (expression: string): unknown => `<${expression}>`;
 

@@ -1,25 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ApiError } from '../../../../src/server/engine/api-error.js';
-import { Engine } from '../../../../src/server/engine/engine.js';
-import { searchTasks } from '../../../../src/server/engine/task-search.js';
+import { ApiError } from '../../../../src/server/model/api-error.js';
+import { conductorEngine } from '../../../../src/server/engine/conductor-engine.js';
+import type { Engine } from '../../../../src/server/engine/engine.js';
+import { searchTasks } from '../../../../src/server/engine/search.js';
+import { MemoryStore } from '../../../../src/server/store/memory-store.js';
+import { NO_SCRIPTS } from '../../../support/engine-fixtures.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
 const REQUEST = { query: '', freeText: '*', sort: '', start: 0, size: 10 };
 
 /** An engine with one task of this type that can be found. */
 async function engineWith(taskType: string): Promise<Engine> {
-  const engine = new Engine({ clock: new ManualClock(), environment: () => undefined });
+  const { core: engine, deliveries } = conductorEngine({
+    store: new MemoryStore(),
+    evaluator: NO_SCRIPTS,
+    clock: new ManualClock(),
+    environment: () => undefined,
+  });
   const tasks = [{ name: taskType, taskReferenceName: 'a' }];
   engine.catalogue.registerWorkflowDef({ name: 'flow', tasks }, true);
-  engine.executions.start(engine.catalogue.bind(engine.catalogue.workflowDef('flow', undefined)), {
+  engine.start(engine.catalogue.bind(engine.catalogue.workflowDef('flow', undefined)), {
     input: {},
     priority: 0,
     taskToDomain: {},
   });
   const { signal } = new AbortController();
   const poll = { taskType, workerId: 'w', domain: undefined, count: 1, timeoutMs: 0, signal };
-  expect((await engine.deliveries.poll(poll)).tasks).toHaveLength(1);
+  expect((await deliveries.poll(poll)).tasks).toHaveLength(1);
   return engine;
 }
 
@@ -41,7 +49,7 @@ describe('a search', () => {
             const { totalHits } = searchTasks(engine.store, { ...REQUEST, query: `taskDefName=${one}` });
             expect(totalHits, `${taskType} ~ ${one}`).toBe(asExpression.test(taskType) ? 1 : 0);
           }
-          engine.close();
+          await engine.close();
         },
       ),
       { seed: 8, numRuns: 100 },
@@ -72,6 +80,6 @@ describe('a search', () => {
       }),
       { seed: 9, numRuns: 1_500 },
     );
-    engine.close();
+    await engine.close();
   });
 });
