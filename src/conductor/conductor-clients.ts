@@ -43,7 +43,7 @@ export async function createConductorClients(
   return {
     tasks: new HttpTaskClient(api),
     workflows: new WorkflowClient(api, closing.signal),
-    metadata: new MetadataClient(api),
+    metadata: new MetadataClient(api, closing.signal),
     close: () => {
       closing.abort();
       return api.close();

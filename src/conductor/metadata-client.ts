@@ -1,7 +1,8 @@
-import { HttpError } from '../core/errors.js';
+import { HttpError, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import type { TaskDef, WorkflowDef } from './types.js';
+import { waitUntil, type WaitOptions } from './wait.js';
 
 /** So many refused definitions are named. */
 const MAX_LISTED = 20;
@@ -13,9 +14,12 @@ interface BulkAnswer {
 /** The endpoints for task and workflow definitions. Every method can throw an {@link HttpError}. */
 export class MetadataClient {
   readonly #api: ApiClient;
+  readonly #closing: AbortSignal | undefined;
 
-  constructor(api: ApiClient) {
+  /** @param closing - aborts when the clients are closed */
+  constructor(api: ApiClient, closing?: AbortSignal) {
     this.#api = api;
+    this.#closing = closing;
   }
 
   /** Creates task definitions; those that exist are overwritten. */
@@ -93,6 +97,44 @@ export class MetadataClient {
     const definition = await this.#api.json<WorkflowDef>(request);
     if (typeof definition?.name !== 'string') throw this.#api.shapeError(request, 'a workflow definition');
     return definition;
+  }
+
+  /**
+   * Waits until a workflow definition is on the server, which another program registers. A server that does not answer in
+   * between is asked again.
+   *
+   * @param options - `version`: absent: any
+   * @throws HttpError HTTP_TIMEOUT when it is not there in time; the signal's reason after an abort
+   */
+  async waitForWorkflowDef(
+    name: string,
+    options: WaitOptions & { version?: number } = {},
+  ): Promise<WorkflowDef> {
+    const path = `/metadata/workflow/${encodeURIComponent(name)}`;
+    return await waitUntil(
+      async () => {
+        try {
+          return await this.getWorkflowDef(name, options.version);
+        } catch (error) {
+          if (error instanceof HttpError && error.status === 404) return undefined;
+          throw error;
+        }
+      },
+      options,
+      this.#closing,
+      {
+        timedOut: (timeoutMs, cause) => {
+          const which = options.version === undefined ? name : `${name}, version ${options.version},`;
+          const message = `the definition of the workflow ${which} was not on the server within ${timeoutMs} ms`;
+          return new HttpError('HTTP_TIMEOUT', message, { method: 'GET', path }, { cause });
+        },
+        closed: () =>
+          new TuttiError(
+            'CLIENT_CLOSED',
+            `waitForWorkflowDef() did not see the definition of ${name}: the clients were closed`,
+          ),
+      },
+    );
   }
 
   async deleteWorkflowDef(name: string, version: number): Promise<void> {

@@ -1,20 +1,12 @@
 import { HttpError, TuttiError } from '../core/errors.js';
-import { sleep } from '../core/sleep.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import { ANSWER_LIMITS } from './answer-limits.js';
 import { queryString } from './query-string.js';
 import type { JsonObject, SearchResult, StartWorkflowRequest, Workflow, WorkflowStatus } from './types.js';
+import { waitUntil, type WaitOptions } from './wait.js';
 
 /** The states that a workflow does not leave by itself. */
 const TERMINAL: readonly WorkflowStatus[] = ['COMPLETED', 'FAILED', 'TIMED_OUT', 'TERMINATED'];
-
-export interface WaitOptions {
-  /** @defaultValue 60000 */
-  readonly timeoutMs?: number;
-  /** Time between two looks, in milliseconds. @defaultValue 200 */
-  readonly pollIntervalMs?: number;
-  readonly signal?: AbortSignal;
-}
 
 /** The workflow endpoints of a Conductor server. Every method can throw an {@link HttpError}. */
 export class WorkflowClient {
@@ -111,37 +103,19 @@ export class WorkflowClient {
    * reason after an abort
    */
   async waitFor(workflowId: string, options: WaitOptions = {}): Promise<Workflow> {
-    const { timeoutMs = 60_000, pollIntervalMs = 200 } = options;
-    const signals = [options.signal, this.#closing].filter((one) => one !== undefined);
-    const signal = AbortSignal.any(signals);
-    const deadline = performance.now() + timeoutMs;
     let last = 'not known';
-    let failure: unknown;
-    for (;;) {
-      try {
+    return await waitUntil(
+      async (signal) => {
         const { status } = await this.get(workflowId, { includeTasks: false, signal });
-        if (TERMINAL.includes(status)) return await this.get(workflowId, { signal });
-        [last, failure] = [status, undefined];
-      } catch (error) {
-        this.#throwIfClosed(workflowId, last);
-        if (!(error instanceof HttpError) || !error.isRetryable) throw error;
-        failure = error;
-      }
-      const left = deadline - performance.now();
-      if (left <= 0) throw notEnded(workflowId, last, timeoutMs, failure);
-      await sleep(Math.min(pollIntervalMs, left), signal);
-      this.#throwIfClosed(workflowId, last);
-      signal.throwIfAborted();
-    }
-  }
-
-  #throwIfClosed(workflowId: string, status: string): void {
-    if (this.#closing?.aborted !== true) return;
-    throw new TuttiError(
-      'CLIENT_CLOSED',
-      `waitFor() did not see the end of the workflow ${workflowId}, its status is ${status}: the clients were closed, ` +
-        'as they are when the orchestrator stops',
-      { details: { workflowId, workflowStatus: status } },
+        last = status;
+        return TERMINAL.includes(status) ? await this.get(workflowId, { signal }) : undefined;
+      },
+      options,
+      this.#closing,
+      {
+        timedOut: (timeoutMs, failure) => notEnded(workflowId, last, timeoutMs, failure),
+        closed: () => closedError(workflowId, last),
+      },
     );
   }
 
@@ -166,5 +140,14 @@ function notEnded(workflowId: string, status: string, timeoutMs: number, cause: 
     message,
     { method: 'GET', path: at(workflowId) },
     { cause, details: { workflowStatus: status } },
+  );
+}
+
+function closedError(workflowId: string, status: string): TuttiError {
+  return new TuttiError(
+    'CLIENT_CLOSED',
+    `waitFor() did not see the end of the workflow ${workflowId}, its status is ${status}: the clients were closed, ` +
+      'as they are when the orchestrator stops',
+    { details: { workflowId, workflowStatus: status } },
   );
 }

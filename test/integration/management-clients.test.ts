@@ -4,6 +4,30 @@ import { ClientFixture, TRANSPORTS } from '../support/client-fixture.js';
 describe.each(TRANSPORTS)('clients on $name', ({ Kind }) => {
   const use = new ClientFixture(Kind);
 
+  describe('waiting for a definition', () => {
+    const definition = { body: { name: 'a', version: 1, tasks: [] } };
+
+    it('asks until it is there, also while the server is away', async () => {
+      use.server.on('GET /metadata/workflow/a', { status: 404 }, { status: 503 }, definition);
+      const { metadata } = await use.open();
+      expect((await metadata.waitForWorkflowDef('a', { pollIntervalMs: 5 })).name).toBe('a');
+      expect(use.server.requests).toHaveLength(3);
+    });
+
+    it('gives up after its time, and at once for other errors', async () => {
+      use.server
+        .on('GET /metadata/workflow/a', { status: 404 })
+        .on('GET /metadata/workflow/b', { status: 400, body: { message: 'no' } });
+      const { metadata } = await use.open();
+      const late = await use.failure(metadata.waitForWorkflowDef('a', { timeoutMs: 20, pollIntervalMs: 5 }));
+      expect(late).toMatchObject({
+        code: 'HTTP_TIMEOUT',
+        message: 'the definition of the workflow a was not on the server within 20 ms',
+      });
+      expect((await use.failure(metadata.waitForWorkflowDef('b'))).status).toBe(400);
+    });
+  });
+
   describe('workflows', () => {
     it('starts by request and by name', async () => {
       use.server
