@@ -43,6 +43,7 @@ export type {
   WorkflowStatus,
   WorkflowTask,
 } from './conductor/types.js';
+export type { WaitOptions } from './conductor/wait.js';
 export type { WorkflowClient } from './conductor/workflow-client.js';
 export { ConfigurationError, ERROR_CODES, HttpError, IllegalStateError, TuttiError } from './core/errors.js';
 export type { ErrorCode, TuttiErrorOptions } from './core/errors.js';
@@ -72,6 +73,7 @@ export { EXIT_CODES } from './orchestrator/exit-codes.js';
 export type { Orchestrator } from './orchestrator/orchestrator.js';
 export type { OrchestratorEvents, ProcessExit } from './orchestrator/orchestrator-options.js';
 export { isWorkerProcess } from './orchestrator/process-marker.js';
+export type { ReadyOptions } from './orchestrator/readiness.js';
 export type { RestartOptions } from './orchestrator/restart-policy.js';
 export type { OrchestratorState, SlotState } from './orchestrator/states.js';
 export type { Replacement } from './orchestrator/slot-listener.js';

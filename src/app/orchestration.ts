@@ -3,6 +3,7 @@ import { TuttiError, type ErrorCode } from '../core/errors.js';
 import { throwProblems } from '../core/options.js';
 import { SteadyLogger } from '../core/logger.js';
 import { within } from '../core/sleep.js';
+import { testRunner } from '../core/test-runner.js';
 import {
   createConductorClients,
   createTaskAndMetadataClients,
@@ -81,11 +82,14 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   const slots = withHeapLimits(planSlots(workers, machine.processors), machine);
   for (const { level, text } of machineNotes(slots, machine)) config.logger.log(level, text);
   const guard = new OrphanGuard(config.logger, basename(entry));
+  // A forgotten stop() must not keep a test runner from ending.
+  const keepsProcessAlive = testRunner(process.env) === undefined;
   let metadata: MetadataClient | undefined;
   const orchestrator = new Orchestrator({
     ...config,
     slots,
-    launcher: new ClusterLauncher(entry, guard, config.logger),
+    launcher: new ClusterLauncher(entry, guard, config.logger, keepsProcessAlive),
+    keepsProcessAlive,
     guard,
     connect: async () => {
       const connected = await connect(config, entry, env);

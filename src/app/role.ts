@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ConfigurationError } from '../core/errors.js';
 import { mainFile, resolveMainFile } from '../core/main-file.js';
 import { ownLocation } from '../core/own-location.js';
+import { testRunner } from '../core/test-runner.js';
 import { isClusterChild } from '../orchestrator/cluster-child.js';
 import type { Environment } from './config.js';
 
@@ -41,7 +42,7 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
     );
   }
   if (entry !== undefined) return entry;
-  const runner = testRunner(facts);
+  const runner = runnerOf(facts);
   const fix = "pass `entry: new URL('./main.js', import.meta.url)`, a file that calls bootstrap() itself";
   if (runner !== undefined) {
     const { name, variable } = runner;
@@ -63,17 +64,10 @@ export function entryFile(entry: string | undefined, facts: ProcessFacts): strin
   return resolveMainFile(facts.mainFile);
 }
 
-/** `node --test` sets its variable in the process of each test file, which runs as its own main file. */
-const RUNNER_VARIABLES = {
-  VITEST: 'vitest',
-  JEST_WORKER_ID: 'jest',
-  NODE_TEST_CONTEXT: 'node:test',
-} as const;
-
-function testRunner({ env, mainFile: file }: ProcessFacts): { name: string; variable?: string } | undefined {
-  for (const [variable, name] of Object.entries(RUNNER_VARIABLES)) {
-    if (env[variable] !== undefined) return { name, variable };
-  }
+/** Some runners set no variable; their own file is the main file. */
+function runnerOf({ env, mainFile: file }: ProcessFacts): { name: string; variable?: string } | undefined {
+  const runner = testRunner(env);
+  if (runner !== undefined) return runner;
   if (file !== undefined && /^(_?mocha|ava|tap|jasmine)(\.[cm]?js)?$/.test(basename(file)))
     return { name: basename(file) };
   return undefined;

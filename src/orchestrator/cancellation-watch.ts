@@ -44,7 +44,7 @@ export class CancellationWatch {
   add(watched: WatchedTask): void {
     const nextLookAt = watched.task.startedAt + LOOK_EVERY_MS;
     this.#watched.set(watched.task.taskId, { ...watched, nextLookAt });
-    this.#timer ??= setInterval(() => void this.#look(), ROUND_MS);
+    this.#timer ??= setInterval(() => void this.#look(), ROUND_MS).unref();
   }
 
   remove(task: LedgerTask): void {

@@ -1,4 +1,5 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import type { Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -29,14 +30,19 @@ export class ClusterLauncher extends ProcessLauncher {
   readonly #entry: string;
   readonly #watch: ProcessWatch;
   readonly #logger: Logger;
+  readonly #keepsProcessAlive: boolean;
   #hasWarned = false;
 
-  /** @param entry - file that the worker processes run */
-  constructor(entry: string, watch: ProcessWatch, logger: Logger) {
+  /**
+   * @param entry - file that the worker processes run
+   * @param keepsProcessAlive - whether this process stays alive as long as they do
+   */
+  constructor(entry: string, watch: ProcessWatch, logger: Logger, keepsProcessAlive = true) {
     super();
     this.#entry = entry;
     this.#watch = watch;
     this.#logger = logger;
+    this.#keepsProcessAlive = keepsProcessAlive;
   }
 
   override launch(marker: ProcessMarker, limits: ProcessLimits = {}): LaunchedProcess {
@@ -51,6 +57,7 @@ export class ClusterLauncher extends ProcessLauncher {
       stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
     });
     const launched = new ClusterProcess(cluster.fork(markerEnvironment(marker)), this.#watch);
+    if (!this.#keepsProcessAlive) launched.unref();
     if (limits.nice !== undefined) this.#setPriority(launched.pid, limits.nice);
     return launched;
   }
@@ -129,6 +136,14 @@ class ClusterProcess implements LaunchedProcess {
     const child = this.#worker.process;
     const envelope: Envelope<OrchestratorMessage> = { tutti: message };
     if (child.connected) child.send(envelope, () => undefined);
+  }
+
+  /** From now on it does not keep this process alive. */
+  unref(): void {
+    const child = this.#worker.process;
+    child.unref();
+    child.channel?.unref();
+    (child.stderr as Partial<Socket> | null)?.unref?.();
   }
 
   kill(): void {

@@ -113,6 +113,12 @@ export class HealthServer {
     return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
   }
 
+  /** From now on it does not keep the process alive. */
+  unref(): void {
+    this.#server.unref();
+    this.#server.on('connection', (socket) => socket.unref());
+  }
+
   async close(): Promise<void> {
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));

@@ -131,7 +131,7 @@ export class LeaseKeeper {
     clearTimeout(this.#timer);
     this.#timerAt = next;
     const waitMs = Math.max(0, next - performance.now());
-    this.#timer = setTimeout(() => this.#extendDue(), Math.min(waitMs, 0x7fffffff));
+    this.#timer = setTimeout(() => this.#extendDue(), Math.min(waitMs, 0x7fffffff)).unref();
   }
 
   #extendDue(): void {

@@ -40,6 +40,11 @@ export interface OrchestratorOptions {
   readonly restart: Required<RestartOptions>;
   readonly onStartupFailure: 'stop' | 'continue';
   readonly handlesSignals: boolean;
+  /**
+   * `false`: worker processes and servers alone keep the process alive no longer than somebody waits for the orchestrator.
+   * When there is nothing else to do, everything is stopped: for test runners. @defaultValue true
+   */
+  readonly keepsProcessAlive?: boolean;
   readonly readyTimeoutMs: number;
   readonly stopGraceMs: number;
   readonly orphanGraceMs: number;

@@ -1,11 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
+import { KeepAlive } from '../core/keep-alive.js';
 import { StateMachine } from '../core/state-machine.js';
 import type { ConductorClients } from '../conductor/conductor-clients.js';
 import { EXIT_CODES, setExitCode } from './exit-codes.js';
 import { commandsOf } from './health-commands.js';
 import { HealthServer } from './health-server.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
+import { untilReady, type ReadyOptions } from './readiness.js';
 import { SignalHandler } from './signals.js';
 import type { Slot } from './slot.js';
 import { allGivenUpError, startupError } from './startup-error.js';
@@ -15,12 +17,17 @@ import { Supervisor } from './supervisor.js';
 import { tellListeners } from './tell-listeners.js';
 import { WorkerCommands } from './worker-commands.js';
 
+/** How long running tasks may go on when a test runner is done and has forgotten the workers. */
+const FORGOTTEN_GRACE_MS = 2_000;
+
 /** Starts, supervises and stops the worker processes. Made by `bootstrap()`; never runs task code. */
 export class Orchestrator extends EventEmitter<OrchestratorEvents> implements AsyncDisposable {
   readonly #options: OrchestratorOptions;
   readonly #state: StateMachine<OrchestratorState>;
   readonly #signals: SignalHandler;
   readonly #joined: Promise<void>;
+  /** Where nothing else keeps the process alive: as long as somebody waits for something. */
+  readonly #keepAlive: KeepAlive | undefined;
   #resolveJoined!: () => void;
   #rejectJoined!: (error: unknown) => void;
   #server: ServerConnection | undefined;
@@ -50,6 +57,8 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       this.#resolveJoined = resolve;
       this.#rejectJoined = reject;
     });
+    this.#keepAlive = options.keepsProcessAlive === false ? new KeepAlive() : undefined;
+    this.#keepAlive?.holdForOnce(this);
     // Whoever does not call join() must not be ended by an unhandled rejection.
     this.#joined.catch(() => undefined);
   }
@@ -85,7 +94,22 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    *   process does not get ready; the others are stopped then (unless `onStartupFailure` is 'continue')
    */
   start(): Promise<void> {
-    return this.#state.is('stopped') ? this.#start() : (this.#starting ??= this.#start());
+    return this.#awaited(this.#state.is('stopped') ? this.#start() : (this.#starting ??= this.#start()));
+  }
+
+  /**
+   * Resolves when every worker polls and the server answers: what `/readyz` means. A worker that is paused counts as
+   * ready. For tests, and for programs that send tasks to their own workers.
+   *
+   * @throws TuttiError `PROCESS_NOT_READY` with the reasons when that takes longer than `timeoutMs`; the error of the start
+   *   when that fails; `ILLEGAL_STATE` when the application stops
+   */
+  async ready(options: ReadyOptions = {}): Promise<void> {
+    try {
+      await this.#awaited(untilReady(() => this.status(), options));
+    } catch (error) {
+      throw TuttiError.is(error, 'ILLEGAL_STATE') ? (this.#failure ?? error) : error;
+    }
   }
 
   /**
@@ -94,7 +118,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    * @throws TuttiError when every worker was given up, or when the start failed
    */
   join(): Promise<void> {
-    return this.#joined;
+    return this.#awaited(this.#joined);
   }
 
   /**
@@ -102,7 +126,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    * the processes are killed and their tasks reported as failed. Safe to call more than once.
    */
   stop(): Promise<void> {
-    this.#stopping ??= this.#stop(true);
+    this.#stopping ??= this.#awaited(this.#stop(true));
     this.#armGrace();
     return this.#stopping;
   }
@@ -112,7 +136,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    * stops. `stop()` during a drain, or a signal, begins the grace period.
    */
   drain(): Promise<void> {
-    return (this.#stopping ??= this.#stop(false));
+    return (this.#stopping ??= this.#awaited(this.#stop(false)));
   }
 
   /** Ends all worker processes at once; tasks in flight are reported as failed. */
@@ -162,7 +186,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    * @throws TuttiError when a new process does not get ready; then the old one goes on
    */
   async restart(worker?: string): Promise<string[]> {
-    return await this.#commands('restart').restart(worker);
+    return await this.#awaited(this.#commands('restart').restart(worker));
   }
 
   /** The present state of everything, as plain data. */
@@ -184,6 +208,10 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     await this.stop();
   }
 
+  #awaited<T>(work: Promise<T>): Promise<T> {
+    return this.#keepAlive?.during(work) ?? work;
+  }
+
   get #slots(): readonly Slot[] {
     return this.#supervisor?.slots ?? [];
   }
@@ -202,10 +230,12 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     const { guard, orphanGraceMs, handlesSignals, connect, health, logger } = this.#options;
     this.#state.to('starting');
     if (handlesSignals) this.#signals.install();
+    if (this.#keepAlive !== undefined) process.once('beforeExit', this.#onBeforeExit);
     try {
       if (health !== undefined) {
         this.#health = new HealthServer(health, this, commandsOf(this), logger);
         await this.#health.start();
+        if (this.#keepAlive !== undefined) this.#health.unref();
       }
       guard.start(orphanGraceMs);
       const server = await connect();
@@ -286,6 +316,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   }
 
   #finish(): void {
+    process.off('beforeExit', this.#onBeforeExit);
     const exitCode = this.#exitCode();
     if (this.#options.handlesSignals) {
       this.#signals.uninstall();
@@ -296,6 +327,13 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     if (this.#failure === undefined) this.#resolveJoined();
     else this.#rejectJoined(this.#failure);
   }
+
+  /** Nothing is left to do in this process, and nobody has stopped the workers: its tests are over. */
+  readonly #onBeforeExit = (): void => {
+    this.#options.logger.warn('the tests are over, but stop() was not called; the workers are stopped now');
+    void this.stop().catch(() => undefined);
+    setTimeout(() => this.kill('the tests are over'), FORGOTTEN_GRACE_MS).unref();
+  };
 
   #exitCode(): number {
     if (this.#failure instanceof ConfigurationError) return EXIT_CODES.configuration;

@@ -10,6 +10,8 @@ export interface SlotOptions extends LaunchOptions {
   /** Whether a process is started again that has never been ready. */
   readonly restartsUnready: boolean;
   readonly logger: Logger;
+  /** `false`: waiting for the next start does not keep the process alive. @defaultValue true */
+  readonly keepsProcessAlive?: boolean;
   /** @defaultValue /proc */
   readonly inspector?: ProcessInspector;
   /** Tells deaths by the system's memory killer; one for all slots. */

@@ -89,6 +89,7 @@ export class SlotProcess {
       const text = `it was not ready within ${options.readyTimeoutMs} ms (readyTimeout)`;
       this.kill({ text, cause: 'not-ready', isByTask: false });
     }, options.readyTimeoutMs);
+    this.#readyTimer.unref();
     launched.onMessage((received) => this.#read(received));
     launched.onUnreadable((text) => this.kill({ text, isByTask: true }));
     launched.onEnd((end) => {

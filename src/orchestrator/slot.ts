@@ -282,6 +282,7 @@ export class Slot {
     }
     this.#record.nextStartAt = Date.now() + decision.delayMs;
     this.#restartTimer = setTimeout(() => this.start(), decision.delayMs);
+    if (this.#options.keepsProcessAlive === false) this.#restartTimer.unref();
     this.#listener.restarting(this, decision.delayMs, decision.deaths);
   }
 

@@ -81,6 +81,8 @@ export class Supervisor {
     this.#lookedAt = performance.now();
     // After what has come from the processes meanwhile: beats that are written must not count as missing.
     this.#timer = setInterval(() => setImmediate(() => this.#watch()), WATCH_MS);
+    // The processes keep the program alive, not whoever looks at them.
+    this.#timer.unref();
     for (const slot of this.slots) slot.start();
   }
 

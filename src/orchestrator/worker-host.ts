@@ -49,7 +49,12 @@ export class WorkerHost {
   constructor(options: WorkerHostOptions) {
     const { logger } = options;
     this.#options = options;
-    this.#loops = new WorkerLoops({ ...options, reporter: this.#reporter });
+    this.#loops = new WorkerLoops({
+      ...options,
+      reporter: this.#reporter,
+      // Whoever waits for the workers need not wait for the next beat.
+      onFirstPoll: () => this.#beat(),
+    });
     this.#state = new StateMachine<WorkerProcessState>(
       'worker process',
       WORKER_PROCESS_TRANSITIONS,

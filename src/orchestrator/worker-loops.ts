@@ -22,6 +22,7 @@ export class WorkerLoops {
   readonly #logger: Logger;
   readonly #reporter: ChannelReporter;
   readonly #pollLimitMs: number;
+  readonly #onFirstPoll: () => void;
   readonly #gate = new ExclusiveGate();
   readonly #store: OutboxStore;
   readonly #outbox: Outbox;
@@ -36,12 +37,15 @@ export class WorkerLoops {
     reporter: ChannelReporter;
     /** Longest time of a poll without the waiting at the server, in milliseconds. */
     pollLimitMs: number;
+    /** The server has answered the first poll of a worker. */
+    onFirstPoll: () => void;
   }) {
     this.#marker = options.marker;
     this.#client = options.client;
     this.#logger = options.logger;
     this.#reporter = options.reporter;
     this.#pollLimitMs = options.pollLimitMs;
+    this.#onFirstPoll = options.onFirstPoll;
     this.#store = new OutboxStore(
       options.marker.outboxFolder ?? '',
       options.marker.incarnation,
@@ -150,6 +154,7 @@ export class WorkerLoops {
       pollIntervalMs: worker.pollInterval,
       isPaused: () => this.#paused[index] === true || worker.pausesItself(),
       requestLimitMs: this.#pollLimitMs,
+      onFirstPoll: this.#onFirstPoll,
       client,
       runner: new TaskRunner({
         source: worker.source,

@@ -16,6 +16,8 @@ export class SystemClock extends Clock {
 
   override after(delayMs: number, run: () => void): () => void {
     const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS));
+    // The server keeps the process alive, not what it waits for.
+    timer.unref();
     return () => clearTimeout(timer);
   }
 }

@@ -27,6 +27,8 @@ const REQUEST_LIMIT_MS = 12_000;
 const BEGIN_LIMIT_MS = 40_000;
 
 export interface PollLoopOptions {
+  /** The server has answered for the first time. */
+  readonly onFirstPoll?: () => void;
   readonly taskType: string;
   readonly domain: string | undefined;
   readonly workerId: string;
@@ -218,7 +220,7 @@ export class PollLoop {
       if (this.stats.failuresInARow > 0)
         logger.info('polls succeed again', { failures: this.stats.failuresInARow });
       Object.assign(this.stats, { lastPollAt: startedAt, failuresInARow: 0, lastPollError: undefined });
-      this.stats.polls++;
+      if (this.stats.polls++ === 0) this.#options.onFirstPoll?.();
       return { tasks };
     } catch (error) {
       return { tasks: [], error };

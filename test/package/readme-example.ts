@@ -22,15 +22,10 @@ interface CodeBlock {
  * @throws Error when the heading, the files or the output are not there
  */
 export function readExample(readme: string, heading: string): ReadmeExample {
-  const lines = readme.split(/\r?\n/);
-  const start = lines.indexOf(heading);
-  if (start === -1) throw new Error(`The README has no heading "${heading}"`);
-  const blocks = codeBlocks(untilNextHeading(lines.slice(start + 1)));
-
   const files: ExampleFile[] = [];
-  for (const block of blocks) {
-    const name = /^\/\/ file: (\S+)$/.exec(block.lines[0] ?? '')?.[1];
-    if (name !== undefined) files.push({ name, content: `${block.lines.join('\n')}\n` });
+  for (const block of blocksBelow(readme, heading)) {
+    const file = fileOf(block);
+    if (file !== undefined) files.push(file);
     if (block.language === 'text' && files.length > 0) {
       return { files, expectedLines: block.lines.filter((line) => line.trim() !== '') };
     }
@@ -38,6 +33,35 @@ export function readExample(readme: string, heading: string): ReadmeExample {
   throw new Error(
     `Below "${heading}" there are ${files.length} blocks "// file: …", and no text block after them`,
   );
+}
+
+/**
+ * The files of the code blocks below a heading of a page.
+ *
+ * @throws Error when there are none
+ */
+export function readFiles(page: string, heading: string): ExampleFile[] {
+  const files = blocksBelow(page, heading).flatMap((block) => fileOf(block) ?? []);
+  if (files.length === 0) throw new Error(`Below "${heading}" there are no blocks "// file: …"`);
+  return files;
+}
+
+/** All code of a page in one language, in its order. */
+export function readCode(page: string, language: string): string {
+  const blocks = codeBlocks(page.split(/\r?\n/)).filter((block) => block.language === language);
+  return blocks.map(({ lines }) => lines.join('\n')).join('\n');
+}
+
+function blocksBelow(page: string, heading: string): CodeBlock[] {
+  const lines = page.split(/\r?\n/);
+  const start = lines.indexOf(heading);
+  if (start === -1) throw new Error(`The README has no heading "${heading}"`);
+  return codeBlocks(untilNextHeading(lines.slice(start + 1)));
+}
+
+function fileOf({ lines }: CodeBlock): ExampleFile | undefined {
+  const name = /^\/\/ file: (\S+)$/.exec(lines[0] ?? '')?.[1];
+  return name === undefined ? undefined : { name, content: `${lines.join('\n')}\n` };
 }
 
 function untilNextHeading(lines: readonly string[]): string[] {

@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { HttpAccess } from '../../core/http-access.js';
 import { BodyTooLargeError, createLimitedServer, readBody } from '../../core/http-limits.js';
 import { within } from '../../core/sleep.js';
+import { testRunner } from '../../core/test-runner.js';
 import { ApiError } from '../model/api-error.js';
 import { errorReply } from './errors.js';
 import { EMPTY, type Reply } from './reply.js';
@@ -33,6 +34,7 @@ export class HttpServer {
     this.#maxBodyBytes = maxBodyBytes;
     this.#server = createLimitedServer((request, response) => void this.#serve(request, response));
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
+    if (testRunner(process.env) !== undefined) this.#unref();
   }
 
   /** @returns the port, also when a free one was asked for with 0 */
@@ -54,6 +56,12 @@ export class HttpServer {
     if (this.#active > 0) await within(answered, CLOSE_GRACE_MS);
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  /** A server that tests have forgotten must not keep their runner from ending; whoever waits for an answer does. */
+  #unref(): void {
+    this.#server.unref();
+    this.#server.on('connection', (socket: Socket) => socket.unref());
   }
 
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
