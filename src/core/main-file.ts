@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { requireOf } from './own-location.js';
 
 /** PM2 starts a file of its own in fork mode, which imports the program that it names in `pm_exec_path`. */
@@ -18,7 +19,9 @@ export function mainFile(program: Pick<NodeJS.Process, 'argv' | 'env'> = process
 /** Through npm's links, without an extension, a folder: the way Node itself finds the file that it starts. */
 export function resolveMainFile(file: string): string {
   try {
-    return requireOf().resolve(file);
+    const found = requireOf().resolve(file);
+    // Its own way through links stops too early when what this process looked at last was a pipe or socket.
+    return realpathSync.native(found);
   } catch {
     return file;
   }

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
@@ -82,5 +83,15 @@ describe('the file that was started', () => {
     ['a file that is gone', 'gone.mjs', 'gone.mjs'],
   ])('%s', (_title, mainFile, expected) => {
     expect(entryFile(undefined, { ...MAIN, mainFile: join(folder, mainFile) })).toBe(join(folder, expected));
+  });
+
+  test.skipIf(process.platform === 'win32')('a link, after a pipe was looked at', () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    // Then Node.js knows the folder, and its own way through links stops there.
+    entryFile(undefined, { ...MAIN, mainFile: join(folder, 'app/main.js') });
+    statSync(join(folder, 'pipe'));
+    expect(entryFile(undefined, { ...MAIN, mainFile: join(folder, 'link.js') })).toBe(
+      join(folder, 'app/main.js'),
+    );
   });
 });
