@@ -6,6 +6,7 @@ export const ORCHESTRATOR_MEMBERS = [
   'clients',
   'drain',
   'join',
+  'ready',
   'kill',
   'off',
   'on',

@@ -76,6 +76,7 @@ describe('the packed package', () => {
       [
         'CHANGELOG.md',
         'CONTRIBUTING.md',
+        'SECURITY.md',
         'LICENSE',
         'README.md',
         'dist',
