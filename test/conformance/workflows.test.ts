@@ -115,6 +115,115 @@ describe('expressions', () => {
   });
 });
 
+const DOCUMENT = {
+  limit: 2,
+  name: 'x',
+  list: [
+    { x: 1, y: 'a', z: { k: 1 } },
+    { x: 2, y: 'b', z: { k: 2 } },
+    { x: 3, y: 'a', t: true },
+    { x: null, y: 'c' },
+    { y: 'd', tags: ['p', 'q'] },
+  ],
+  nums: [1, 2, 3, 4, 5],
+  bools: [true, false, null],
+  map: { a: { v: 1 }, c: 5 },
+  deep: { l: [{ items: [{ p: 1 }, { p: 5 }] }, { items: [{ p: 9 }] }] },
+};
+
+describe('JsonPath', () => {
+  const table: readonly (readonly [path: string, value: unknown])[] = [
+    [
+      'list[?(@.x > 1)]',
+      [
+        { x: 2, y: 'b', z: { k: 2 } },
+        { x: 3, y: 'a', t: true },
+      ],
+    ],
+    ["list[?(@.x >= 2 && @.y == 'a')].x", [3]],
+    ['list[?(@.x == 1 || @.y == "b")].x', [1, 2]],
+    ["list[?(@.x > 1 || @.y == 'd' && @.x == 5)].y", ['b', 'a']],
+    ["list[?(@.x > 1 && (@.y == 'a' || @.y == 'b'))].x", [2, 3]],
+    ["list[?(!(@.y == 'a'))].y", ['b', 'c', 'd']],
+    ['list[?(!@.z)].y', ['a', 'c', 'd']],
+    ['list[?(@.x)].y', ['a', 'b', 'a', 'c']],
+    ['list[?(@.z.k == 2)].y', ['b']],
+    ['list[?(@.x == null)].y', ['c', 'd']],
+    ['list[?(@.x != null)].y', ['a', 'b', 'a']],
+    ['list[?(@.none != 1)].y', ['a', 'b', 'a', 'c', 'd']],
+    ['list[?(@.none < 1)].y', []],
+    ['list[?(@.x == @.z.k)].y', ['a', 'b', 'c', 'd']],
+    ["list[?(@.y in ['a', 'c'])].y", ['a', 'a', 'c']],
+    ["list[?(@.y nin ['a', 'c'])].y", ['b', 'd']],
+    ['list[?(@.x in $.workflow.input.nums)].y', ['a', 'b', 'a']],
+    ['list[?(@.x > $.workflow.input.limit)].x', [3]],
+    ["list[?(@.x == '1')].y", ['a']],
+    ["list[?('1' == @.x)].y", ['a']],
+    ["list[?(@.x === '1')].y", []],
+    ["list[?(@.x > '1')].y", []],
+    ["list[?(@.y < 'b')].y", ['a', 'a']],
+    ['list[?(@.t == true)].y', ['a']],
+    ["list[?(@['y'] == 'a')].x", [1, 3]],
+    ["list[?(@.tags[0] == 'p')].y", ['d']],
+    ["list[?(@.tags[?(@ == 'none')])].y", ['d']],
+    ['list[?(@.tags.length() == 2)].y', ['d']],
+    ['list[?(@.tags size 2)].y', ['d']],
+    ['list[?(@.tags empty false)].y', ['d']],
+    ["list[?(@.tags contains 'p')].y", ['d']],
+    ["list[?(@.tags anyof ['p'])].y", ['d']],
+    ["list[?(@.tags noneof ['z'])].y", ['d']],
+    ["list[?(@.tags subsetof ['p', 'q', 'r'])].y", ['d']],
+    [
+      "list[?(@.y == 'a')]['x','y']",
+      [
+        { x: 1, y: 'a' },
+        { x: 3, y: 'a' },
+      ],
+    ],
+    ['list[?(@.x > 1)][0]', []],
+    ['list[?(@.x > 1)].length()', [3, 3]],
+    ['list[?(@.x > 100)]', []],
+    ['list[?(1 == 1)].y', ['a', 'b', 'a', 'c', 'd']],
+    ['nums[?(@ > 2)]', [3, 4, 5]],
+    ['nums[?(2 < @)]', [3, 4, 5]],
+    ["nums[?(@ in [1.0, '2'])]", [1, 2]],
+    ['bools[?(@)]', [true, false, null]],
+    ['bools[?(@ == null)]', [null]],
+    ['map[?(@.a)].c', [5]],
+    ['map[?(@.v)]', []],
+    ['name[?(@.x)]', null],
+    ['list[*].y[?(@.x)]', []],
+    ['list[*].z[?(@.k == 2)].k', [2]],
+    ['deep..[?(@.p > 4)].p', [5, 9]],
+    ['deep.l[*].items[?(@.p > 4)].p', [5, 9]],
+    ['list[*].length()', [3, 3, 3, 2, 2]],
+    ['list[*].x.sum()', null],
+    ['nums[*].sum()', null],
+    ['nums.stddev()', 1.4142135623730951],
+    ['nums[1:-1]', []],
+    ['nums[-3:2]', [3, 4, 5, 1, 2]],
+    ['nums[-2:]', [4, 5]],
+    ['nums[:-2]', [1, 2, 3]],
+  ];
+  let values: Promise<Record<string, unknown>> | undefined;
+
+  // One workflow for all of them: each is a parameter of its output.
+  async function evaluate(): Promise<Record<string, unknown>> {
+    const outputParameters = Object.fromEntries(table.map(([path]) => [path, `\${workflow.input.${path}}`]));
+    const workflow = await server.defineWorkflow(
+      [{ name: 'noop', taskReferenceName: 'noop', type: 'NOOP' }],
+      { outputParameters },
+    );
+    const workflowId = await server.start(workflow, { input: DOCUMENT });
+    return (await server.waitForStatus(workflowId, 'COMPLETED')).output;
+  }
+
+  it.each(table)('%s', async (path, value) => {
+    values ??= evaluate();
+    expect((await values)[path]).toEqual(value);
+  });
+});
+
 describe('input and output', () => {
   it('are filled from templates where there is nothing', async () => {
     const type = await server.defineTask({ inputTemplate: { given: 'no', absent: 'task', empty: 'task' } });

@@ -77,7 +77,7 @@ export function workflowResolver(
       return lookUp(path, (name) => environment(FOR_WORKFLOWS + name));
     }
     if (isBelowWorkflow(path, 'secrets')) return `\${${expression}}`;
-    return readJsonPath(path, rootOf(path.root));
+    return readJsonPath(path, rootOf(path.root), rootOf);
   };
 }
 

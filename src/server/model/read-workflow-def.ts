@@ -12,7 +12,9 @@ import {
   readStrings,
   withoutNulls,
 } from './fields.js';
+import { splitExpressions, type Segment } from './expressions.js';
 import { allTasks } from './graph.js';
+import { compileJsonPath, UnsupportedPathError } from './json-path.js';
 import { readTaskDef } from './read-task-def.js';
 
 /** Definitions below definitions, each deeper than the last, end here. */
@@ -123,5 +125,33 @@ export function refuseUnsupported(def: FullWorkflowDef, isRefusedType: (type: st
   for (const task of allTasks(def.tasks)) {
     const where = `task "${task.taskReferenceName}" of workflow "${def.name}"`;
     if (isRefusedType(task.type)) throw notSupported(`Task type ${task.type} (${where})`);
+    const refused = unsupportedExpression(task.inputParameters);
+    if (refused !== undefined) throw notSupported(`${refused} (${where})`);
+  }
+  const refused = unsupportedExpression(def.outputParameters);
+  if (refused !== undefined) throw notSupported(`${refused} (output of workflow "${def.name}")`);
+}
+
+function unsupportedExpression(value: unknown): string | undefined {
+  if (typeof value === 'string') {
+    return value.includes('=~') ? splitExpressions(value).map(problemOf).find(Boolean) : undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const item of Object.values(value)) {
+    const found = unsupportedExpression(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function problemOf(segment: Segment): string | undefined {
+  if (!('expression' in segment)) return undefined;
+  try {
+    compileJsonPath(segment.expression);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UnsupportedPathError)
+      return `The expression \${${segment.expression}} with ${error.message}`;
+    throw error;
   }
 }

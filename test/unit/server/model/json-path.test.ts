@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseJsonPath, readJsonPath } from '../../../../src/server/model/json-path.js';
+import { compileJsonPath, parseJsonPath, readJsonPath } from '../../../../src/server/model/json-path.js';
 
 const DOCUMENT = {
   output: {
@@ -36,7 +36,9 @@ describe('readJsonPath', () => {
     ['r.output.list[0].*', [1, 'x']],
     ["r.output.list[0]['q','tag']", { q: 1, tag: 'x' }],
     ['r.numbers.length()', 3],
-    ['r.output.list[*].q.length()', 2],
+    ['r.output.list[*].q.length()', [null, null]],
+    ['r.output.list[*].length()', [2, 1, 1]],
+    ['r.output.list[*].q.sum()', undefined],
     ['r.output.list[0].keys()', ['q', 'tag']],
     ['r.numbers.sum()', 6],
     ['r.numbers.min()', 1],
@@ -53,7 +55,55 @@ describe('readJsonPath', () => {
     expect(readJsonPath(path!, DOCUMENT)).toEqual(expected);
   });
 
-  it.each(['', '.a', 'a.', 'a[', 'a[x]', 'a[?(@.q==1)]', 'a.unknown()', "a['b"])('%j is no path', (text) => {
+  it.each([
+    '',
+    '.a',
+    'a.',
+    'a[',
+    'a[x]',
+    'a[?@.q==1]',
+    'a[?(@.q==)]',
+    'a[?(@.q=1)]',
+    'a[?(true)]',
+    'a[?(@.q==1]',
+    'a[?()]',
+    'a[?(@.q=~/x/)]',
+    'a.unknown()',
+    "a['b",
+  ])('%j is no path', (text) => {
     expect(parseJsonPath(text)).toBeUndefined();
+  });
+});
+
+describe('filters', () => {
+  it.each<[string, unknown]>([
+    ['r.numbers[?(@ > 1)]', [3, 2]],
+    ["r.output.list[?(@.q >= 1 && @.tag == 'x')].q", [1]],
+    ['r.output.list[?(@.q > $.limits.low)].q', [2]],
+    ['r.output.list[?(!@.q)]', [{ r: 3 }]],
+    ['r.output.list[?(@.q != null)].q', [1, 2]],
+    ["r.output.list[?(@.tag == 'it\\'s')]", []],
+    ['r.output[?(@.nil == null)].text', ['abc']],
+    ['r.output.text[?(@.x)]', undefined],
+    ['r.output.none[?(@.x)]', []],
+    ['r..[?(@.q > 1)].q', [2]],
+  ])('%s', (text, expected) => {
+    const roots: Record<string, unknown> = { r: DOCUMENT, limits: { low: 1 } };
+    expect(readJsonPath(parseJsonPath(text)!, DOCUMENT, (name) => roots[name])).toEqual(expected);
+  });
+
+  it('with a regular expression are refused by name', () => {
+    expect(() => compileJsonPath('a[?(@.q =~ /x/)]')).toThrow('regular expression (=~)');
+  });
+
+  it('nested deeper than can be read are no path', () => {
+    expect(parseJsonPath(`a[?${'('.repeat(100_000)}@.q${')'.repeat(100_000)}]`)).toBeUndefined();
+    expect(parseJsonPath(`a${'[?(@'.repeat(100_000)}`)).toBeUndefined();
+  });
+
+  it('end when they would look at too much', () => {
+    const list = Array.from({ length: 2_000 }, (_, index) => index);
+    const path = parseJsonPath('r[?(@ in $.r)]')!;
+    expect(readJsonPath(path, list, () => list)).toBeUndefined();
   });
 });
