@@ -199,7 +199,7 @@ describe('JsonPath', () => {
     ['list[*].length()', [3, 3, 3, 2, 2]],
     ['list[*].x.sum()', null],
     ['nums[*].sum()', null],
-    ['nums.stddev()', 1.4142135623730951],
+    ['nums.stddev()', Math.SQRT2],
     ['nums[1:-1]', []],
     ['nums[-3:2]', [3, 4, 5, 1, 2]],
     ['nums[-2:]', [4, 5]],

@@ -71,22 +71,18 @@ export class Catalogue {
     return def;
   }
 
-  registerWorkflowDef(body: unknown, overwrite: boolean): void {
-    const def = this.checkWorkflowDef(body, 'registerWorkflowDef.arg0');
+  /** @param def - one that {@link checkWorkflowDef} has read */
+  registerWorkflowDef(def: FullWorkflowDef, overwrite: boolean): void {
     if (!overwrite && this.#store.getWorkflowDef(def.name, def.version) !== undefined) {
       throw conflict(`Workflow with ${def.name}.${def.version} already exists!`);
     }
     this.#store.putWorkflowDef({ ...def, createTime: this.#clock.now() });
   }
 
-  /** @returns the names of the definitions that were created or replaced */
-  updateWorkflowDefs(body: unknown): string[] {
-    const defs = readArray(body, 'the list of workflow definitions').map((item, index) =>
-      this.checkWorkflowDef(item, `updateWorkflowDef.arg0[${index}]`),
-    );
+  /** @param defs - that {@link checkWorkflowDef} has read; each is created or replaced */
+  updateWorkflowDefs(defs: readonly FullWorkflowDef[]): void {
     const updateTime = this.#clock.now();
     for (const def of defs) this.#store.putWorkflowDef({ ...def, updateTime });
-    return defs.map((def) => def.name);
   }
 
   /** @param version - the latest when absent */

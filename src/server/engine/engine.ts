@@ -99,7 +99,7 @@ export class Engine {
   readonly secrets: Environment;
   readonly newId: () => string;
   readonly #random: () => number;
-  readonly #evaluator: Evaluator;
+  readonly evaluator: Evaluator;
   readonly #systemTasks: Readonly<Record<string, SystemTask>>;
   readonly #timers: Timers;
   readonly #executions = new Map<string, Execution>();
@@ -123,7 +123,7 @@ export class Engine {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.newId = options.newId ?? randomUUID;
     this.#random = options.random ?? Math.random;
-    this.#evaluator = options.evaluator;
+    this.evaluator = options.evaluator;
     this.#systemTasks = options.systemTasks;
     this.#onError = options.onError ?? (() => undefined);
     this.catalogue = new Catalogue(this.store, this.clock, this.environment);
@@ -313,7 +313,7 @@ export class Engine {
     this.#timers.close();
     this.longPolls.close();
     for (const controller of this.#running.values()) controller.abort();
-    await this.#evaluator.close();
+    await this.evaluator.close();
     await this.store.close();
   }
 
@@ -465,7 +465,7 @@ export class Engine {
     const pending = this.#evaluating.get(workflowId) ?? new Set<string>();
     if (pending.has(key)) return;
     this.#evaluating.set(workflowId, pending.add(key));
-    void this.#evaluator
+    void this.evaluator
       .evaluate(evaluation)
       .catch((error: unknown): Evaluated => ({ error: String(error), isFinal: true }))
       .then((result) => {

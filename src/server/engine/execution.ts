@@ -168,9 +168,9 @@ export class Execution {
     return (this.#workflow = { ...this.#workflow, ...change });
   }
 
-  /** Adds a task behind all others; its `seq` is set here, unless it has one. */
+  /** Adds a task behind all others; its `seq` is set here, unless it has one. One that is skipped has none: it stands first. */
   add(task: TaskModel): TaskModel {
-    const added = task.seq > 0 ? task : { ...task, seq: this.#lastSeq + 1 };
+    const added = task.seq > 0 || task.status === 'SKIPPED' ? task : { ...task, seq: this.#lastSeq + 1 };
     this.#put(added, undefined);
     this.#changed.set(added.taskId, undefined);
     return added;
@@ -271,7 +271,7 @@ export class Execution {
     if (task.taskType === 'TERMINATE' && task.status === 'COMPLETED') this.#terminateId = taskId;
     if (before === undefined) {
       this.#lastSeq = Math.max(this.#lastSeq, task.seq);
-      this.#last = task;
+      if (task.seq >= (this.#last?.seq ?? 0)) this.#last = task;
       // The highest attempt counts, and among equals the one that came last.
       if (task.retryCount >= (this.#attempts.get(ref) ?? 0)) {
         this.#latest.set(ref, taskId);

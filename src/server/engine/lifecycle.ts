@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../conductor/types.js';
-import { isFailedTask, isTerminalWorkflow, type TaskModel } from '../model/models.js';
+import { isFailedTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
 import { badRequest, conflict, internal, notFound } from '../model/api-error.js';
 import { nextAttempt } from './decider.js';
 import { definitionOf } from './decider-context.js';
@@ -68,7 +68,7 @@ export class Lifecycle {
   /** Begins an ended workflow anew, under its id. */
   restart(workflowId: string, useLatestDefinitions: boolean): void {
     const { workflow } = this.#engine.execution(workflowId);
-    const shown = shortName(workflow.definition, workflowId);
+    const shown = nameWithStatus(workflow);
     if (!isTerminalWorkflow(workflow.status)) {
       throw conflict(`Workflow: ${shown} is not in terminal state, unable to restart.`);
     }
@@ -288,7 +288,7 @@ export class Lifecycle {
     const engine = this.#engine;
     const current = engine.execution(workflowId);
     if (!isTerminalWorkflow(current.workflow.status)) {
-      const shown = shortName(current.workflow.definition, workflowId);
+      const shown = nameWithStatus(current.workflow);
       throw conflict(`Workflow: ${shown} is not in terminal state, unable to rerun.`);
     }
     const begin = (execution: Execution): void => {
@@ -362,7 +362,8 @@ export class Lifecycle {
         retried: false,
         executed: false,
         pollCount: 0,
-        reasonForIncompletion: undefined,
+        // The real server leaves the reason of the attempt before where it is.
+        ...(isChild ? { reasonForIncompletion: undefined } : {}),
         subWorkflowId: undefined,
         ...(from.taskType === 'DO_WHILE' ? { iteration: 0 } : {}),
       });
@@ -423,6 +424,10 @@ function joinsPermissive(execution: Execution, join: TaskModel): boolean {
       isFailedTask(task.status)
     );
   });
+}
+
+function nameWithStatus(workflow: WorkflowModel): string {
+  return `${shortName(workflow.definition, workflow.workflowId)}.${workflow.status}`;
 }
 
 function shortName(definition: { name: string; version: number }, workflowId: string): string {

@@ -363,14 +363,14 @@ export function readJsonPath(
   rootOf: (name: string) => unknown = (name) => (name === path.root ? root : undefined),
 ): unknown {
   try {
-    return read(path.steps, root, { budget: new Budget(), rootOf });
+    return follow(path.steps, root, { budget: new Budget(), rootOf });
   } catch (error) {
     if (error instanceof NothingFound) return undefined;
     throw error;
   }
 }
 
-function read(steps: readonly Step[], root: unknown, reading: Reading): unknown {
+function follow(steps: readonly Step[], root: unknown, reading: Reading): unknown {
   let found: unknown[] = [root];
   let isList = false;
   for (const step of steps) {
@@ -464,10 +464,10 @@ function doesExist(operand: PathOperand, item: unknown, reading: Reading): boole
 
 function valueOf(operand: Operand, item: unknown, reading: Reading): unknown {
   if (operand.kind === 'literal') return operand.value;
-  if (operand.from === '@') return read(operand.steps, item, reading);
+  if (operand.from === '@') return follow(operand.steps, item, reading);
   const [root, ...steps] = operand.steps;
   if (root?.kind !== 'names' || root.names.length !== 1) return undefined;
-  return read(steps, reading.rootOf(root.names[0]!), reading);
+  return follow(steps, reading.rootOf(root.names[0]!), reading);
 }
 
 function byNames(names: readonly string[], value: unknown): unknown[] {

@@ -1,4 +1,4 @@
-import { notSupported } from './api-error.js';
+import { internal, notSupported } from './api-error.js';
 import type { FullTaskDef, FullWorkflowDef, FullWorkflowTask } from './definitions.js';
 import {
   readArray,
@@ -53,7 +53,9 @@ export function readWorkflowTask(value: unknown): FullWorkflowTask {
 }
 
 function readTask(value: unknown, depth: number): FullWorkflowTask {
-  const { taskDefinition, ...body } = withoutNulls(readObject(value, 'a task of a workflow definition'));
+  const given = readObject(value, 'a task of a workflow definition');
+  if (given['type'] === null) throw internal('the type of a task of a workflow definition must not be null');
+  const { taskDefinition, ...body } = withoutNulls(given);
   const retryCount = readOptionalInt(body, 'retryCount');
   return {
     onStateChange: {},

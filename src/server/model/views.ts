@@ -68,7 +68,7 @@ export function workflowView(workflow: WorkflowModel, tasks: Iterable<TaskModel>
     parentWorkflowTaskId: workflow.parentWorkflowTaskId,
     reRunFromWorkflowId: workflow.reRunFromWorkflowId,
     event: workflow.event,
-    tasks: Array.from(tasks, (task) => taskView(task, now)),
+    tasks: inOrder(tasks).map((task) => taskView(task, now)),
     input: workflow.input,
     output: workflow.output,
     correlationId: workflow.correlationId,
@@ -144,4 +144,9 @@ export function workflowSummary(workflow: WorkflowModel): JsonObject {
 
 function isoTime(ms: number): string {
   return new Date(ms).toISOString();
+}
+
+/** As the real server lists the tasks of a workflow: one that was skipped stands before all others. */
+export function inOrder(tasks: Iterable<TaskModel>): TaskModel[] {
+  return Array.from(tasks).sort((a, b) => a.seq - b.seq);
 }

@@ -27,7 +27,7 @@ export function workflowDefErrors(
       invalidValue: String(def.schemaVersion),
     });
   }
-  for (const { task, at } of placed(def.tasks, `${path}.tasks`)) errors.push(...taskErrors(task, at));
+  for (const { task, at } of tasksWithPaths(def.tasks, `${path}.tasks`)) errors.push(...taskErrors(task, at));
   const tasks = allTasks(def.tasks);
   errors.push(...duplicateReferences(tasks, def, path));
   const known = new Set(tasks.map((task) => task.taskReferenceName));
@@ -39,7 +39,8 @@ export function workflowDefErrors(
   return errors.slice(0, MAX_ERRORS);
 }
 
-function placed(
+/** All tasks of a list and those below them, with the place in the request where each stands. */
+export function tasksWithPaths(
   tasks: readonly FullWorkflowTask[],
   path: string,
 ): { readonly task: FullWorkflowTask; readonly at: string }[] {
@@ -47,11 +48,11 @@ function placed(
     const at = `${path}[${index}]`;
     const below = [
       ...Object.entries(task.decisionCases).flatMap(([name, list]) =>
-        placed(list, `${at}.decisionCases[${name}].<map value>`),
+        tasksWithPaths(list, `${at}.decisionCases[${name}].<map value>`),
       ),
-      ...placed(task.defaultCase, `${at}.defaultCase`),
-      ...task.forkTasks.flatMap((list, branch) => placed(list, `${at}.forkTasks[${branch}]`)),
-      ...placed(task.loopOver, `${at}.loopOver`),
+      ...tasksWithPaths(task.defaultCase, `${at}.defaultCase`),
+      ...task.forkTasks.flatMap((list, branch) => tasksWithPaths(list, `${at}.forkTasks[${branch}]`)),
+      ...tasksWithPaths(task.loopOver, `${at}.loopOver`),
     ];
     return [{ task, at }, ...below];
   });
@@ -65,6 +66,13 @@ function taskErrors(task: FullWorkflowTask, path: string): ValidationError[] {
     errors.push({
       path: `${path}.taskReferenceName`,
       message: 'WorkflowTask taskReferenceName name cannot be empty or null',
+    });
+  }
+  if (task.startDelay < 0) {
+    errors.push({
+      path: `${path}.startDelay`,
+      message: 'must be greater than or equal to 0',
+      invalidValue: String(task.startDelay),
     });
   }
   return [...errors, ...typeErrors(task).map((message) => ({ path, message }))];
@@ -175,17 +183,15 @@ function duplicateReferences(
   path: string,
 ): ValidationError[] {
   const seen = new Set<string>();
-  const errors: ValidationError[] = [];
+  const repeated = new Set<string>();
   for (const { taskReferenceName } of tasks) {
-    if (seen.has(taskReferenceName)) {
-      errors.push({
-        path,
-        message: `taskReferenceName: ${taskReferenceName} should be unique across tasks for a given workflowDefinition: ${def.name === '' ? 'null' : def.name}`,
-      });
-    }
+    if (seen.has(taskReferenceName)) repeated.add(taskReferenceName);
     seen.add(taskReferenceName);
   }
-  return errors;
+  return Array.from(repeated, (ref) => ({
+    path,
+    message: `taskReferenceName: ${ref} should be unique across tasks for a given workflowDefinition: ${def.name === '' ? 'null' : def.name}`,
+  }));
 }
 
 function parameterErrors(
@@ -196,12 +202,10 @@ function parameterErrors(
   key = '',
 ): string[] {
   if (typeof parameters === 'string') {
-    return splitExpressions(parameters).flatMap((segment) => {
-      if (!('expression' in segment) || segment.expression.includes('${')) return [];
-      const problem = expressionProblem(segment.expression, known, isVariable);
+    return innermostExpressions(parameters).flatMap((expression) => {
+      const problem = expressionProblem(expression, known, isVariable);
       if (problem === undefined) return [];
-      if (problem === 'malformed')
-        return [`key: ${key} input parameter value: ${segment.expression} is not valid`];
+      if (problem === 'malformed') return [`key: ${key} input parameter value: ${expression} is not valid`];
       return [
         `taskReferenceName: ${problem.unknown} for given task: ${task.name} input value: ${key} of input parameter: ${parameters.slice(0, SHOWN_LENGTH)} is not defined in workflow definition.`,
       ];
@@ -211,6 +215,14 @@ function parameterErrors(
   return Object.entries(parameters).flatMap(([name, value]) =>
     parameterErrors(task, value, known, isVariable, Array.isArray(parameters) ? key : name),
   );
+}
+
+/** Of expressions in expressions only the inner ones can be judged: what is around them depends on the data. */
+function innermostExpressions(text: string): string[] {
+  return splitExpressions(text).flatMap((segment) => {
+    if (!('expression' in segment)) return [];
+    return segment.expression.includes('${') ? innermostExpressions(segment.expression) : segment.expression;
+  });
 }
 
 function expressionProblem(

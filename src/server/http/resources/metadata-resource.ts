@@ -1,5 +1,8 @@
 import type { FullWorkflowDef } from '../../model/definitions.js';
 import type { ConductorEngine } from '../../engine/conductor-engine.js';
+import { scriptErrors } from '../../engine/script-syntax.js';
+import { throwInvalid } from '../../model/api-error.js';
+import { readArray } from '../../model/fields.js';
 import { EMPTY, json, type Reply } from '../reply.js';
 import { parseInteger, type ApiRequest } from '../request.js';
 import type { Route } from '../router.js';
@@ -20,18 +23,31 @@ export function metadataRoutes(engine: ConductorEngine): Route[] {
     [
       'POST',
       '/api/metadata/workflow',
-      done((request) => catalogue.registerWorkflowDef(request.json(), request.flag('overwrite', false))),
+      async (request) => {
+        const def = await checked(engine, request.json(), 'registerWorkflowDef.arg0');
+        catalogue.registerWorkflowDef(def, request.flag('overwrite', false));
+        return EMPTY;
+      },
     ],
     [
       'POST',
       '/api/metadata/workflow/validate',
-      done((request) => void catalogue.checkWorkflowDef(request.json(), 'validateWorkflowDef.arg0')),
+      async (request) => {
+        await checked(engine, request.json(), 'validateWorkflowDef.arg0');
+        return EMPTY;
+      },
     ],
     [
       'PUT',
       '/api/metadata/workflow',
-      (request) =>
-        json({ bulkErrorResults: {}, bulkSuccessfulResults: catalogue.updateWorkflowDefs(request.json()) }),
+      async (request) => {
+        const defs: FullWorkflowDef[] = [];
+        for (const [index, item] of readArray(request.json(), 'the list of workflow definitions').entries()) {
+          defs.push(await checked(engine, item, `updateWorkflowDef.arg0[${index}]`));
+        }
+        catalogue.updateWorkflowDefs(defs);
+        return json({ bulkErrorResults: {}, bulkSuccessfulResults: defs.map((def) => def.name) });
+      },
     ],
     ['GET', '/api/metadata/workflow', () => json(catalogue.workflowDefs())],
     ['GET', '/api/metadata/workflow/names', () => json(names(catalogue.workflowDefs()))],
@@ -59,6 +75,14 @@ export function metadataRoutes(engine: ConductorEngine): Route[] {
       ),
     ],
   ];
+}
+
+/** @param path - where the definition stands in the request, for the error body */
+async function checked(engine: ConductorEngine, body: unknown, path: string): Promise<FullWorkflowDef> {
+  const { catalogue, evaluator } = engine.core;
+  const def = catalogue.checkWorkflowDef(body, path);
+  throwInvalid(await scriptErrors(def, path, evaluator));
+  return def;
 }
 
 function done(act: (request: ApiRequest) => void): (request: ApiRequest) => Reply {

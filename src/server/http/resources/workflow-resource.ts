@@ -1,9 +1,9 @@
 import type { JsonObject } from '../../../conductor/types.js';
-import { badRequest } from '../../model/api-error.js';
+import { badRequest, throwInvalid } from '../../model/api-error.js';
 import { readArray, readMap, readObject, readString } from '../../model/fields.js';
 import { isTerminalWorkflow, type WorkflowModel } from '../../model/models.js';
 import { checkPriority, readStartRequest, type StartRequest } from '../../model/read-start-request.js';
-import { taskView, workflowSummary, workflowView } from '../../model/views.js';
+import { inOrder, taskView, workflowSummary, workflowView } from '../../model/views.js';
 import { RETURN_STRATEGIES, untilBlocked } from '../../engine/blocking.js';
 import type { ConductorEngine } from '../../engine/conductor-engine.js';
 import { searchTasks, searchWorkflows } from '../../engine/search.js';
@@ -184,7 +184,7 @@ function getStatus(engine: ConductorEngine, request: ApiRequest): Reply {
 }
 
 function getTasks(engine: ConductorEngine, request: ApiRequest): Reply {
-  const tasks = [...engine.core.execution(request.param('id')).tasks()];
+  const tasks = inOrder(engine.core.execution(request.param('id')).tasks());
   const statuses = request.query.getAll('status').flatMap((value) => value.split(','));
   const wanted = statuses.length === 0 ? tasks : tasks.filter((task) => statuses.includes(task.status));
   const from = request.int('start', 0);
@@ -291,28 +291,32 @@ const MAX_BULK = 1000;
 export function bulkRoutes(engine: ConductorEngine): Route[] {
   const { lifecycle } = engine;
   return [
-    ['PUT', '/api/workflow/bulk/pause', bulk(engine, (id) => lifecycle.pause(id))],
-    ['PUT', '/api/workflow/bulk/resume', bulk(engine, (id) => lifecycle.resume(id))],
+    ['PUT', '/api/workflow/bulk/pause', bulk(engine, 'pauseWorkflow', (id) => lifecycle.pause(id))],
+    ['PUT', '/api/workflow/bulk/resume', bulk(engine, 'resumeWorkflow', (id) => lifecycle.resume(id))],
     [
       'POST',
       '/api/workflow/bulk/restart',
-      bulk(engine, (id, request) => lifecycle.restart(id, request.flag('useLatestDefinitions', false))),
+      bulk(engine, 'restart', (id, request) =>
+        lifecycle.restart(id, request.flag('useLatestDefinitions', false)),
+      ),
     ],
-    ['POST', '/api/workflow/bulk/retry', bulk(engine, (id) => lifecycle.retry(id, false))],
+    ['POST', '/api/workflow/bulk/retry', bulk(engine, 'retry', (id) => lifecycle.retry(id, false))],
     [
       'POST',
       '/api/workflow/bulk/terminate',
-      bulk(engine, (id, request) => lifecycle.terminate(id, request.optional('reason'))),
+      bulk(engine, 'terminate', (id, request) => lifecycle.terminate(id, request.optional('reason'))),
     ],
     [
       'DELETE',
       '/api/workflow/bulk/remove',
-      bulk(engine, (id, request) => lifecycle.remove(id, request.flag('archiveWorkflow', true))),
+      bulk(engine, 'deleteWorkflow', (id, request) =>
+        lifecycle.remove(id, request.flag('archiveWorkflow', true)),
+      ),
     ],
     [
       'DELETE',
       '/api/workflow/bulk/terminate-remove',
-      bulk(engine, (id, request) => {
+      bulk(engine, 'terminateRemove', (id, request) => {
         lifecycle.terminate(id, request.optional('reason'));
         lifecycle.remove(id, request.flag('archiveWorkflow', true));
       }),
@@ -323,12 +327,13 @@ export function bulkRoutes(engine: ConductorEngine): Route[] {
 
 function bulk(
   engine: ConductorEngine,
+  method: string,
   act: (id: string, request: ApiRequest) => void,
 ): (request: ApiRequest) => Promise<Reply> {
   return async (request) => {
     const bulkErrorResults: Record<string, string> = {};
     const bulkSuccessfulResults: string[] = [];
-    for (const id of bulkIds(request)) {
+    for (const id of bulkIds(request, method)) {
       try {
         act(id, request);
         bulkSuccessfulResults.push(id);
@@ -337,26 +342,29 @@ function bulk(
       }
     }
     await Promise.all(bulkSuccessfulResults.map((id) => engine.core.settled(id)));
-    return json({ bulkErrorResults, bulkSuccessfulResults, message: 'Bulk Request has been processed.' });
+    return json({ bulkErrorResults, bulkSuccessfulResults });
   };
 }
 
 function bulkSearch(engine: ConductorEngine, request: ApiRequest): Reply {
   const bulkErrorResults: Record<string, string> = {};
   const bulkSuccessfulResults: JsonObject[] = [];
-  for (const id of bulkIds(request)) {
+  for (const id of bulkIds(request, 'searchWorkflow')) {
     const execution = engine.core.find(id);
     if (execution === undefined) bulkErrorResults[id] = `No such workflow found by id: ${id}`;
     else bulkSuccessfulResults.push(shown(engine, execution.workflow, request.flag('includeTasks', true)));
   }
-  return json({ bulkErrorResults, bulkSuccessfulResults, message: 'Bulk Request has been processed.' });
+  return json({ bulkErrorResults, bulkSuccessfulResults });
 }
 
-function bulkIds(request: ApiRequest): string[] {
+/** @param method - of the real server's service: it stands in the error body */
+function bulkIds(request: ApiRequest, method: string): string[] {
   const ids = readArray(request.json(), 'the list of workflow ids').map(String);
-  if (ids.length === 0) throw badRequest('WorkflowIds list cannot be null.');
+  if (ids.length === 0)
+    throwInvalid([{ path: `${method}.arg0`, message: 'WorkflowIds list cannot be null.' }]);
   if (ids.length > MAX_BULK) {
-    throw badRequest(`Cannot process more than ${MAX_BULK} workflows. Please use multiple requests.`);
+    const message = `Cannot process more than ${MAX_BULK} workflows. Please use multiple requests.`;
+    throwInvalid([{ path: `${method}.arg0`, message }]);
   }
   return ids;
 }

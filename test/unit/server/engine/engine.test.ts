@@ -22,10 +22,9 @@ function setUp(taskDef: JsonObject = {}, workflowFields: JsonObject = {}) {
     evaluator: NO_SCRIPTS,
   });
   engine.catalogue.registerTaskDefs([{ name: 'work', ...taskDef }]);
-  engine.catalogue.registerWorkflowDef(
-    { name: 'flow', tasks: [{ name: 'work', taskReferenceName: 'a' }], ...workflowFields },
-    false,
-  );
+  const tasks = [{ name: 'work', taskReferenceName: 'a' }];
+  const def = engine.catalogue.checkWorkflowDef({ name: 'flow', tasks, ...workflowFields }, 'def');
+  engine.catalogue.registerWorkflowDef(def, false);
   const start = (priority = 0): string =>
     engine.start(engine.catalogue.bind(engine.catalogue.workflowDef('flow', undefined)), {
       input: {},

@@ -19,7 +19,10 @@ async function engineWith(taskType: string): Promise<Engine> {
     environment: () => undefined,
   });
   const tasks = [{ name: taskType, taskReferenceName: 'a' }];
-  engine.catalogue.registerWorkflowDef({ name: 'flow', tasks }, true);
+  engine.catalogue.registerWorkflowDef(
+    engine.catalogue.checkWorkflowDef({ name: 'flow', tasks }, 'def'),
+    true,
+  );
   engine.start(engine.catalogue.bind(engine.catalogue.workflowDef('flow', undefined)), {
     input: {},
     priority: 0,
