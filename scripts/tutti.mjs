@@ -9,12 +9,13 @@ const USAGE = `Usage: tutti <command>
 Commands:
   native build   compile native/<name>/*.{c,cc,cpp} into shared libraries
   outbox         list, replay or drop results that the server has not taken
+  server         run a Conductor server for development and tests
 
 Options:
   --help, -h     show this text; after a command: show its options
   --version, -v  show the version of Tutti`;
 
-const COMMANDS = ['native build', 'outbox', 'help', 'version', '--help', '--version'];
+const COMMANDS = ['native build', 'outbox', 'server', 'help', 'version', '--help', '--version'];
 const words = process.argv.slice(2);
 const [topic, action, ...args] = words;
 
@@ -23,6 +24,9 @@ if (topic === 'native' && action === 'build') {
 } else if (topic === 'outbox') {
   const { outboxCommand } = await import('../dist/cli/outbox-command.js');
   process.exitCode = await outboxCommand(words.slice(1));
+} else if (topic === 'server') {
+  const { serverCommand } = await import('../dist/cli/server-command.js');
+  process.exitCode = await serverCommand(words.slice(1));
 } else if (['--version', '-v', 'version'].includes(topic)) {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   console.log(version);

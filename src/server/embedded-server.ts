@@ -1,3 +1,4 @@
+import { DURATION_EXPECTED, millisecondsOf, type Duration } from '../core/duration.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
 import { hostNames } from '../core/http-access.js';
 import {
@@ -9,11 +10,12 @@ import {
   throwProblems,
   type OptionRule,
 } from '../core/options.js';
-import { Clock } from './clock.js';
+import { Clock, SystemClock } from './clock.js';
 import type { Retention } from './engine/store.js';
+import type { Faults } from './faults/fault.js';
 import type { HttpTargets } from './engine/system/http-task.js';
 
-export interface EmbeddedServerOptions {
+export interface EmbeddedServerOptions<C extends Clock = Clock> {
   /** TCP port; 0 takes a free one. @defaultValue 0 */
   readonly port?: number;
   /** Address to listen on. @defaultValue '127.0.0.1' */
@@ -35,17 +37,36 @@ export interface EmbeddedServerOptions {
    * @defaultValue 'loopback'
    */
   readonly httpTargets?: HttpTargets;
+  /**
+   * Has the server ask for a token, as servers with access control do. `POST /token` gives one for the key; the key
+   * itself is taken as a token too. @defaultValue everybody who can reach the server is let in
+   */
+  readonly auth?: ServerAuth;
   /** What tells the time. A {@link virtualClock} makes hours pass at once. @defaultValue the clock of the machine */
-  readonly clock?: Clock;
+  readonly clock?: C;
   /** How many finished workflows are kept, and for how many milliseconds. @defaultValue 10000, a week */
   readonly retention?: Partial<Retention>;
 }
 
-/** Options with their defaults; `environment` and `clock` have none that could be shown. */
-export type ResolvedServerOptions = Required<
-  Omit<EmbeddedServerOptions, 'environment' | 'clock' | 'retention'>
+/** Who is let in. */
+export interface ServerAuth {
+  /**
+   * What clients have as their secret, with any key id: `CONDUCTOR_AUTH_SECRET`, `keySecret`. Taken as
+   * `X-Authorization` and as `Authorization: Bearer` too.
+   */
+  readonly key: string;
+  /** How long a token is valid, in real time. @defaultValue '1 hour' */
+  readonly tokenLifetime?: Duration;
+}
+
+/** Options with their defaults; `environment` and `auth` have none that could be shown. */
+export type ResolvedServerOptions<C extends Clock = Clock> = Required<
+  Omit<EmbeddedServerOptions<C>, 'environment' | 'retention' | 'auth'>
 > &
-  Pick<EmbeddedServerOptions, 'environment' | 'clock'> & { readonly retention: Retention };
+  Pick<EmbeddedServerOptions, 'environment'> & {
+    readonly retention: Retention;
+    readonly auth: Required<ServerAuth> | undefined;
+  };
 
 const DEFAULT_RETENTION: Retention = { finished: 10_000, age: 7 * 24 * 3_600_000 };
 
@@ -53,26 +74,28 @@ const DEFAULT_RETENTION: Retention = { finished: 10_000, age: 7 * 24 * 3_600_000
 const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** A server that has been started. */
-export interface RunningServer {
+export interface RunningServer<C extends Clock = Clock> {
   /** What clients use as server address, such as `http://127.0.0.1:38117/api`. */
   readonly url: string;
   readonly port: number;
   /** What its workflows go by: the clock that it was given, or that of the machine. */
-  readonly clock: Clock;
+  readonly clock: C;
+  /** What goes wrong on it, for tests. */
+  readonly faults: Faults;
   /** Answers waiting polls with nothing, closes all connections, and resolves when that is done. May be called again. */
   close(): Promise<void>;
 }
 
 /** A server that is wanted. Making one has no effect; nothing is loaded or opened before {@link start}. */
-export interface EmbeddedServerDescription {
-  readonly options: Readonly<ResolvedServerOptions>;
+export interface EmbeddedServerDescription<C extends Clock = Clock> {
+  readonly options: Readonly<ResolvedServerOptions<C>>;
   /**
    * Starts a new, empty server.
    *
    * @param logger - told once that this server is not for production; standard error when absent
    * @throws ConfigurationError when the port is taken or may not be used
    */
-  start(logger?: Logger): Promise<RunningServer>;
+  start(logger?: Logger): Promise<RunningServer<C>>;
 }
 
 const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
@@ -81,12 +104,18 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
   allowedHosts: hostNames,
   maxBodyBytes: integer(1_024, 512 * 1024 * 1024),
   environment: rules.object,
+  auth: rules.object,
   httpTargets: either(oneOf('loopback', 'any'), hostNames),
   clock: {
     expected: 'a clock, such as virtualClock()',
     test: (value) => value instanceof Clock,
   },
   retention: rules.object,
+};
+
+const AUTH: Record<keyof ServerAuth, OptionRule> = {
+  key: rules.string,
+  tokenLifetime: { expected: DURATION_EXPECTED, test: (value) => millisecondsOf(value) !== undefined },
 };
 
 const RETENTION: Record<keyof Retention, OptionRule> = { finished: integer(0), age: integer(0) };
@@ -101,19 +130,27 @@ const RETENTION: Record<keyof Retention, OptionRule> = { finished: integer(0), a
  * ```
  * @throws ConfigurationError for unknown options and wrong values
  */
-export function embeddedServer(options: EmbeddedServerOptions = {}): EmbeddedServerDescription {
+export function embeddedServer<C extends Clock = Clock>(
+  options: EmbeddedServerOptions<C> = {},
+): EmbeddedServerDescription<C> {
   throwProblems([
     ...findProblems('embeddedServer()', { ...options }, KNOWN),
     ...findProblems('embeddedServer({ retention })', { ...options.retention }, RETENTION),
+    // A key that was forgotten must not open the server to everybody.
+    ...(options.auth === undefined
+      ? []
+      : findProblems('embeddedServer({ auth })', { ...options.auth, key: options.auth.key ?? null }, AUTH)),
   ]);
-  const resolved: ResolvedServerOptions = {
+  const resolved: ResolvedServerOptions<C> = {
     port: options.port ?? 0,
     host: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     httpTargets: options.httpTargets ?? 'loopback',
+    auth: options.auth === undefined ? undefined : { tokenLifetime: '1 hour', ...options.auth },
     retention: { ...DEFAULT_RETENTION, ...options.retention },
-    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    // Without a clock there is nothing that could have made `C` another type.
+    clock: options.clock ?? (new SystemClock() as unknown as C),
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   return {

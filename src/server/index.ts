@@ -1,7 +1,23 @@
 /** `tutti/server`: a Conductor-compatible server inside the program, for development and tests. */
 export { Clock } from './clock.js';
 export { embeddedServer } from './embedded-server.js';
-export type { EmbeddedServerDescription, EmbeddedServerOptions, RunningServer } from './embedded-server.js';
+export type {
+  EmbeddedServerDescription,
+  EmbeddedServerOptions,
+  RunningServer,
+  ServerAuth,
+} from './embedded-server.js';
+export type {
+  Fault,
+  FaultAnswer,
+  FaultEffect,
+  FaultEndpoint,
+  FaultFrequency,
+  FaultMatch,
+  FaultOptions,
+  Faults,
+  PausedQueue,
+} from './faults/fault.js';
 export type { Retention } from './engine/store.js';
 export type { HttpTargets } from './engine/system/http-task.js';
 export { VirtualClock, virtualClock } from './virtual-clock.js';

@@ -1,12 +1,15 @@
+import { millisecondsOf } from '../core/duration.js';
 import { ConfigurationError, describeThrown } from '../core/errors.js';
 import { HttpAccess } from '../core/http-access.js';
 import type { Logger } from '../core/logger.js';
 import type { ResolvedServerOptions, RunningServer } from './embedded-server.js';
-import { SystemClock } from './clock.js';
+import { SystemClock, type Clock } from './clock.js';
 import { conductorEngine } from './engine/conductor-engine.js';
 import { ANY, type Engine } from './engine/engine.js';
 import { environmentOf, secretsOf } from './engine/references.js';
 import type { Store } from './engine/store.js';
+import { FaultRules } from './faults/fault-rules.js';
+import { Authentication } from './http/authentication.js';
 import { HttpServer } from './http/http-server.js';
 import { adminRoutes, notSupportedRoutes } from './http/resources/admin-resource.js';
 import { eventRoutes } from './http/resources/event-resource.js';
@@ -21,8 +24,11 @@ import { MemoryStore } from './store/memory-store.js';
 import { VirtualClock, type ClockUser } from './virtual-clock.js';
 
 /** @throws ConfigurationError when the port cannot be listened on */
-export async function runServer(options: ResolvedServerOptions, logger: Logger): Promise<RunningServer> {
-  const clock = options.clock ?? new SystemClock();
+export async function runServer<C extends Clock>(
+  options: ResolvedServerOptions<C>,
+  logger: Logger,
+): Promise<RunningServer<C>> {
+  const { clock } = options;
   const store = new MemoryStore(options.retention);
   const engine = conductorEngine({
     store,
@@ -36,7 +42,11 @@ export async function runServer(options: ResolvedServerOptions, logger: Logger):
     onError: (error) =>
       logger.error('embedded server: a workflow could not go on', { error: describeThrown(error) }),
   });
+  const { auth } = options;
+  const authentication =
+    auth === undefined ? undefined : new Authentication(auth.key, millisecondsOf(auth.tokenLifetime)!);
   const routes = [
+    ...(authentication === undefined ? [] : [authentication.route()]),
     ...systemRoutes(),
     ...taskRoutes(engine),
     ...queueRoutes(engine),
@@ -47,11 +57,13 @@ export async function runServer(options: ResolvedServerOptions, logger: Logger):
     ...adminRoutes(engine),
     ...notSupportedRoutes(),
   ];
-  const http = new HttpServer(
-    new Router(routes.map((route) => answeredWhenDurable(route, store))),
-    new HttpAccess(options.host, options.allowedHosts, '`allowedHosts` of embeddedServer()'),
-    options.maxBodyBytes,
-  );
+  const faults = new FaultRules(store, engine.core.queues, authentication);
+  const http = new HttpServer({
+    router: new Router(routes.map((route) => faults.on(answeredWhenDurable(route, store)))),
+    access: new HttpAccess(options.host, options.allowedHosts, '`allowedHosts` of embeddedServer()'),
+    authentication,
+    maxBodyBytes: options.maxBodyBytes,
+  });
   let port: number;
   try {
     port = await http.listen(options.port, options.host);
@@ -71,6 +83,7 @@ export async function runServer(options: ResolvedServerOptions, logger: Logger):
     url,
     port,
     clock,
+    faults,
     close: () => {
       closed ??= Promise.all([engine.core.close(), http.close()]).then(() => undefined);
       return closed;

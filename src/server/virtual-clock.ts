@@ -15,7 +15,7 @@ export interface VirtualClockOptions {
 
 /** What the server that uses the clock says of itself. */
 export interface ClockUser {
-  /** Resolves when the engine waits for nothing but time, workers and callers. */
+  /** Resolves when the server waits for nothing but time, workers and callers. */
   idle(): Promise<void>;
   /** Whether nothing can happen before time goes on. */
   readonly isQuiet: boolean;
@@ -69,10 +69,15 @@ export class VirtualClock extends Clock {
         `clock.advance(): expected ${DURATION_EXPECTED}, got ${show(duration)}`,
       );
     }
-    const advanced = this.#advancing.then(() => this.#runUntil(this.#now + ms));
+    return this.#inTurn(() => this.#runUntil(this.#now + ms));
+  }
+
+  /** One after the other: two that ran at the same time would overtake each other. */
+  #inTurn(turn: () => Promise<void>): Promise<void> {
+    const done = this.#advancing.then(turn);
     // One that fails must not keep later ones from running.
-    this.#advancing = advanced.catch(() => undefined);
-    return advanced;
+    this.#advancing = done.catch(() => undefined);
+    return done;
   }
 
   /** Switches the jumping on or off. */
@@ -114,11 +119,19 @@ export class VirtualClock extends Clock {
     if (!this.#autoSkip || this.#isSkipPlanned || this.#user === undefined) return;
     this.#isSkipPlanned = true;
     setImmediate(() => {
-      this.#isSkipPlanned = false;
-      const next = this.#next();
-      if (!this.#autoSkip || next === undefined || this.#user?.isQuiet !== true) return;
-      void this.advance(next.at - this.#now).then(() => this.#planSkip());
+      void this.#inTurn(() => {
+        this.#isSkipPlanned = false;
+        return this.#skip();
+      });
     });
+  }
+
+  /** Looks again: a turn that came before may have moved the clock, or brought work. */
+  async #skip(): Promise<void> {
+    const next = this.#next();
+    if (!this.#autoSkip || next === undefined || this.#user?.isQuiet !== true) return;
+    await this.#runUntil(Math.max(this.#now, next.at));
+    this.#planSkip();
   }
 
   #next(): Timer | undefined {

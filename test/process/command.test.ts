@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -27,11 +28,13 @@ test.each(['--version', '-v', 'version'])('tutti %s prints the version', async (
 test.each([[], ['--help'], ['-h'], ['help']])('tutti %s lists the commands', async (...flags) => {
   const { code, stdout, stderr } = await tutti(...flags);
   expect([code, stderr]).toEqual([0, '']);
-  for (const command of ['native build', 'outbox', '--help', '--version']) expect(stdout).toContain(command);
+  for (const command of ['native build', 'outbox', 'server', '--help', '--version'])
+    expect(stdout).toContain(command);
 });
 
 test.each([
   ['outbx', 'tutti outbox'],
+  ['sever', 'tutti server'],
   ['native biuld', 'tutti native build'],
   ['build', 'tutti native build'],
   ['--versoin', 'tutti --version'],
@@ -60,3 +63,18 @@ test('an unknown command of the outbox is an error that suggests the nearest', a
   expect(code).toBe(1);
   expect(stdout).toMatch(/^There is no command "tutti outbox lst"\. Did you mean "tutti outbox list"\?\n/);
 });
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'tutti server prints its address, and ends with 0 at %s although a poll waits',
+  async (signal) => {
+    const server = spawn(process.execPath, [`${root}scripts/tutti.mjs`, 'server', '--port', '0', '--quiet']);
+    const [chunk] = (await once(server.stdout, 'data')) as [Buffer];
+    const url = chunk.toString().trim();
+    expect((await fetch(`${url}/version`)).status).toBe(200);
+    const poll = fetch(`${url}/tasks/poll/batch/some?count=1&timeout=5000`);
+    for (let i = 0; i < 3; i++) await fetch(`${url}/version`);
+    server.kill(signal);
+    expect(await once(server, 'exit')).toEqual([0, null]);
+    expect(await (await poll).json()).toEqual([]);
+  },
+);

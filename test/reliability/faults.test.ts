@@ -185,10 +185,11 @@ describe('a task that is delivered again', () => {
   test('while it runs is not run twice, and its result is sent', async () => {
     const app = startApp();
     await app.ready();
+    const again = faulty().server.faults.add({ on: { taskType: 'step' }, times: 1, twice: true });
     // Longer than a poll waits that is under way.
     const taskId = await faulty().server.run('step', { ms: 6_500 });
     await app.began(taskId);
-    faulty().deliverAgain(taskId);
+    expect(again.count).toBe(1);
     await app.wrote('a task was delivered while it runs already; this copy is not run');
     await expectEachOnce(app, [taskId]);
   });
@@ -218,19 +219,22 @@ describe('a task that is delivered again', () => {
   test('while its result waits in the outbox is not run again', async () => {
     const app = startApp();
     await app.ready();
-    const refusal = faulty().on({ ...UPDATE, body: 'COMPLETED' }, { answer: answers.unavailable });
+    const { faults } = faulty().server;
+    const refusal = faults.add({ on: { endpoint: 'update', taskType: 'step' }, answer: { status: 503 } });
+    // Its place is free, and the next poll brings it again, once the result is in the outbox.
+    faults.add({ on: { endpoint: 'poll', taskType: 'step' }, times: 1, twice: true });
     const [taskId] = await runMany(1);
     await app.slot('step', (slot) => slot.tasks.some((task) => task.state === 'stored'));
-    faulty().deliverAgain(taskId!);
     await app.wrote('a task was delivered while it runs already; this copy is not run');
-    refusal.end();
+    expect(refusal.count).toBeGreaterThan(0);
+    refusal.remove();
     await expectEachOnce(app, [taskId!]);
   });
 
   test('as a new attempt after its lease was lost: the old one is told to end before the new one begins', async () => {
     // Heartbeats do not get through, so the server takes the task back.
     await faulty().server.define('act', { responseTimeoutSeconds: 1, retryCount: 1, retryDelaySeconds: 0 });
-    faulty().on({ body: '"extendLease":true' }, { answer: answers.unavailable });
+    faulty().server.faults.add({ on: { endpoint: 'heartbeat' }, answer: { status: 503 } });
     const app = startApp('act');
     await app.ready();
     const workflowId = await faulty().server.startOf('act', { action: 'obey' });

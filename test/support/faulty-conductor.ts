@@ -117,10 +117,7 @@ export const answers = {
 export class FaultyConductor {
   readonly server: TaskServer;
   readonly requests: FaultyRequest[] = [];
-  /** Tasks that were handed out, by id, as they were. */
-  readonly handedOut = new Map<string, Task>();
   readonly #rules: { match: Match; fault: Fault; left: number; seen: number; hits: number }[] = [];
-  readonly #again = new Map<string, Task[]>();
   readonly #agent = new Agent({ keepAlive: true });
   #proxy: Server | undefined;
   #port = 0;
@@ -177,14 +174,6 @@ export class FaultyConductor {
     });
     this.#port = (proxy.address() as AddressInfo).port;
     this.#proxy = proxy;
-  }
-
-  /** The next poll for its type brings this task once more, as a queue that delivers at least once may do. */
-  deliverAgain(taskId: string): void {
-    const task = this.handedOut.get(taskId);
-    if (task === undefined) throw new Error(`task ${taskId} was not handed out yet`);
-    const waiting = this.#again.get(task.taskType) ?? [];
-    this.#again.set(task.taskType, [...waiting, { ...task, pollCount: task.pollCount + 1 }]);
   }
 
   /**
@@ -298,7 +287,7 @@ export class FaultyConductor {
         for await (const chunk of answer) chunks.push(chunk as Buffer);
         if (fault !== undefined && 'cut' in fault) return request.socket.destroy();
         if (fault !== undefined && 'answerAfter' in fault) return send(response, fault.answerAfter);
-        let text = this.#onItsWay(Buffer.concat(chunks).toString(), recorded, answer.statusCode);
+        let text = this.#onItsWay(Buffer.concat(chunks).toString(), answer.statusCode);
         if (fault !== undefined && 'rewrite' in fault) text = fault.rewrite(text, recorded);
         const { 'content-length': _, 'transfer-encoding': __, ...rest } = answer.headers;
         response.writeHead(answer.statusCode ?? 500, { ...rest, 'content-length': Buffer.byteLength(text) });
@@ -313,21 +302,11 @@ export class FaultyConductor {
     onward.end(recorded.body);
   }
 
-  /** Notes the tasks that are handed out, adds those that are to come once more, and sets the clock of the server. */
-  #onItsWay(text: string, { path }: FaultyRequest, status: number | undefined): string {
-    const isPoll = path.startsWith('/tasks/poll/batch/');
-    if (status !== 200 || text === '' || !(isPoll || path === '/tasks/update-v2' || this.skewMs !== 0))
-      return text;
+  /** Sets the clock of the server. */
+  #onItsWay(text: string, status: number | undefined): string {
+    if (status !== 200 || text === '' || this.skewMs === 0) return text;
     const body = JSON.parse(text) as Task | Task[];
-    for (const task of [body].flat())
-      if (task.taskId !== undefined) this.handedOut.set(task.taskId, { ...task });
-    if (isPoll && Array.isArray(body)) {
-      const type = decodeURIComponent(path.slice('/tasks/poll/batch/'.length));
-      body.push(...(this.#again.get(type) ?? []));
-      this.#again.delete(type);
-    }
-    if (this.skewMs !== 0)
-      for (const task of [body].flat()) shift(task as unknown as Record<string, unknown>, this.skewMs);
+    for (const task of [body].flat()) shift(task as unknown as Record<string, unknown>, this.skewMs);
     return JSON.stringify(body);
   }
 }

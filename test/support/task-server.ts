@@ -59,6 +59,11 @@ export class TaskServer {
     return server;
   }
 
+  /** What goes wrong on the server itself. */
+  get faults(): RunningServer['faults'] {
+    return this.#engine.faults;
+  }
+
   /** Where the programs under test find it. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}/api`;

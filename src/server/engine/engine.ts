@@ -297,14 +297,21 @@ export class Engine {
 
   /** Resolves when the engine waits for nothing but time, workers and callers. */
   async idle(): Promise<void> {
+    await this.longPolls.answered();
     while (this.#evaluating.size > 0 || this.#running.size > 0) {
       await new Promise<void>((resolve) => this.#idle.add(resolve));
+      await this.longPolls.answered();
     }
   }
 
   /** Whether nothing can happen before time goes on or a caller wants something. */
   get isQuiet(): boolean {
-    return this.#evaluating.size === 0 && this.#running.size === 0 && this.queues.isQuiet;
+    return (
+      this.#evaluating.size === 0 &&
+      this.#running.size === 0 &&
+      !this.longPolls.isHolding &&
+      this.queues.isQuiet
+    );
   }
 
   /** Answers waiting polls with nothing, stops all timers and system tasks, and closes the store. */

@@ -20,6 +20,11 @@ export class LongPolls {
   /** First come, first served. */
   readonly #waiting = new Map<string, Set<Waiter>>();
   readonly #wakeUps = new Map<string, { readonly at: number; readonly cancel: () => void }>();
+  /** Messages that a poll has taken off a queue and not answered yet. */
+  #held = 0;
+  /** Polls that have got what they waited for, or wait no longer, and are not answered yet. */
+  #answering = 0;
+  readonly #onAnswered = new Set<() => void>();
   #isClosed = false;
 
   /** @param callerClock - what those who poll go by */
@@ -40,13 +45,32 @@ export class LongPolls {
   ): Promise<QueueMessage[]> {
     const messages: QueueMessage[] = [];
     this.#take(queue, count, messages);
-    if (messages.length >= count || timeoutMs <= 0 || this.#isClosed) return messages;
-    await this.#wait(queue, count, timeoutMs, messages, signal);
-    await oneTurnOfTheLoop();
-    if (signal.aborted || this.#isClosed) {
-      this.#queues.restore(queue, messages.splice(0));
+    if (messages.length < count && timeoutMs > 0 && !this.#isClosed) {
+      await this.#wait(queue, count, timeoutMs, messages, signal);
+      await oneTurnOfTheLoop();
+      this.#answering -= 1;
+    }
+    this.#held -= messages.length;
+    if (signal.aborted || this.#isClosed) this.#queues.restore(queue, messages.splice(0));
+    if (this.#answering === 0) {
+      for (const resolve of this.#onAnswered) resolve();
+      this.#onAnswered.clear();
     }
     return messages;
+  }
+
+  /** Whether a task has left its queue and is not with a worker yet. */
+  get isHolding(): boolean {
+    return this.#held > 0;
+  }
+
+  /** Resolves when every poll that has got what it waited for is answered. */
+  async answered(): Promise<void> {
+    while (this.#answering > 0) {
+      await new Promise<void>((resolve) => this.#onAnswered.add(resolve));
+      // Those who asked hand the tasks out first.
+      await oneTurnOfTheLoop();
+    }
   }
 
   /** Hands what is due in a queue to the polls that wait for it. */
@@ -70,7 +94,10 @@ export class LongPolls {
   }
 
   #take(queue: string, count: number, into: QueueMessage[]): void {
-    if (into.length < count) into.push(...this.#queues.pop(queue, count - into.length));
+    if (into.length >= count) return;
+    const taken = this.#queues.pop(queue, count - into.length);
+    this.#held += taken.length;
+    into.push(...taken);
   }
 
   #wait(
@@ -80,11 +107,15 @@ export class LongPolls {
     messages: QueueMessage[],
     signal: AbortSignal,
   ): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
+    if (signal.aborted) {
+      this.#answering += 1;
+      return Promise.resolve();
+    }
     return new Promise((resolve) => {
       const waiters = this.#waiting.get(queue) ?? new Set();
       this.#waiting.set(queue, waiters);
       const settle = (): void => {
+        this.#answering += 1;
         cancelTimer();
         signal.removeEventListener('abort', settle);
         waiters.delete(waiter);

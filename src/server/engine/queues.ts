@@ -12,6 +12,10 @@ export function queueName(taskType: string, domain: string | undefined): string 
   return domain === undefined || domain === '' ? taskType : `${domain}:${taskType}`;
 }
 
+function isOfType(queue: string, taskType: string): boolean {
+  return queue === taskType || queue.endsWith(`:${taskType}`);
+}
+
 /** The tasks that wait for workers, and who asks for them. Follows from the rows of the tasks, and is kept in memory. */
 export class Queues {
   readonly #clock: Clock;
@@ -23,6 +27,7 @@ export class Queues {
   /** When tasks of a definition with a rate limit were handed out lately. */
   readonly #handedOut = new Map<string, number[]>();
   readonly #polls = new Map<string, PollData>();
+  readonly #paused = new Set<string>();
   #onMessage: (queue: string) => void = () => undefined;
 
   constructor(clock: Clock, taskDef: DeciderContext['taskDef']) {
@@ -68,11 +73,33 @@ export class Queues {
   get isQuiet(): boolean {
     for (const count of this.#inProgress.values()) if (count > 0) return false;
     const now = this.#clock.now();
-    for (const queue of this.#queues.values()) if ((queue.nextDeliverAt(now) ?? now + 1) <= now) return false;
+    for (const [name, queue] of this.#queues) {
+      if ((queue.nextDeliverAt(now) ?? now + 1) <= now && !this.#isPaused(name)) return false;
+    }
     return true;
   }
 
+  /** Nothing of this type is handed out any more. */
+  pause(taskType: string): void {
+    this.#paused.add(taskType);
+  }
+
+  resume(taskType: string): void {
+    if (!this.#paused.delete(taskType)) return;
+    for (const name of this.#queues.keys()) if (isOfType(name, taskType)) this.#onMessage(name);
+  }
+
+  resumeAll(): void {
+    for (const taskType of this.#paused) this.resume(taskType);
+  }
+
+  #isPaused(queue: string): boolean {
+    for (const taskType of this.#paused) if (isOfType(queue, taskType)) return true;
+    return false;
+  }
+
   pop(queue: string, count: number): QueueMessage[] {
+    if (this.#isPaused(queue)) return [];
     return this.#queues.get(queue)?.pop(count, this.#clock.now()) ?? [];
   }
 
@@ -83,7 +110,7 @@ export class Queues {
   }
 
   nextDeliverAt(queue: string): number | undefined {
-    return this.#queues.get(queue)?.nextDeliverAt(this.#clock.now());
+    return this.#isPaused(queue) ? undefined : this.#queues.get(queue)?.nextDeliverAt(this.#clock.now());
   }
 
   size(queue: string): number {

@@ -26,6 +26,7 @@ export class Timers {
     const before = this.#due.get(key);
     if (at === undefined) {
       if (before !== undefined) this.#due.delete(key);
+      this.#letGo(before);
       return;
     }
     if (before?.at === at) return;
@@ -34,6 +35,15 @@ export class Timers {
     this.#heap.push(entry);
     // What was replaced stays in the heap until its time comes; too much of it is swept out.
     if (this.#heap.size > 1_000 && this.#heap.size > 4 * this.#due.size) this.#rebuild();
+    if (before !== undefined && before.at < at) this.#letGo(before);
+    else this.#arm();
+  }
+
+  /** The clock must not wait for a moment at which nothing happens any more: a virtual one would jump there. */
+  #letGo(entry: Entry | undefined): void {
+    if (entry === undefined || entry.at !== this.#timer?.at) return;
+    this.#timer.cancel();
+    this.#timer = undefined;
     this.#arm();
   }
 

@@ -12,5 +12,7 @@ export function errorReply(error: unknown): Reply {
   if (error instanceof ApiError && error.validationErrors !== undefined) {
     return json({ status, message, retryable: false, validationErrors: error.validationErrors }, status);
   }
-  return json({ status, message, instance: INSTANCE, retryable: false }, status);
+  const code = error instanceof ApiError ? error.code : undefined;
+  // Properties without a value are left out by the serialisation.
+  return json({ status, message, error: code, instance: INSTANCE, retryable: false }, status);
 }

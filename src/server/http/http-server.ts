@@ -5,6 +5,7 @@ import { BodyTooLargeError, createLimitedServer, readBody } from '../../core/htt
 import { within } from '../../core/sleep.js';
 import { testRunner } from '../../core/test-runner.js';
 import { ApiError } from '../model/api-error.js';
+import { credentialOf, type Authentication } from './authentication.js';
 import { errorReply } from './errors.js';
 import { EMPTY, type Reply } from './reply.js';
 import { ApiRequest } from './request.js';
@@ -19,6 +20,7 @@ const CLOSE_GRACE_MS = 1000;
 export class HttpServer {
   readonly #router: Router;
   readonly #access: HttpAccess;
+  readonly #authentication: Authentication | undefined;
   readonly #maxBodyBytes: number;
   readonly #server: Server;
   /** Connections whose last answer gave out tasks; the next request on them shows that it arrived. */
@@ -28,10 +30,17 @@ export class HttpServer {
   #onIdle: (() => void) | undefined;
   #isClosing = false;
 
-  constructor(router: Router, access: HttpAccess, maxBodyBytes: number) {
-    this.#router = router;
-    this.#access = access;
-    this.#maxBodyBytes = maxBodyBytes;
+  constructor(options: {
+    readonly router: Router;
+    readonly access: HttpAccess;
+    /** Absent: everybody is let in. */
+    readonly authentication: Authentication | undefined;
+    readonly maxBodyBytes: number;
+  }) {
+    this.#router = options.router;
+    this.#access = options.access;
+    this.#authentication = options.authentication;
+    this.#maxBodyBytes = options.maxBodyBytes;
     this.#server = createLimitedServer((request, response) => void this.#serve(request, response));
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
     if (testRunner(process.env) !== undefined) this.#unref();
@@ -85,6 +94,10 @@ export class HttpServer {
     } catch (error) {
       reply = errorReply(error);
     }
+    if (reply.isDropped === true) {
+      incoming.socket.destroy();
+      return;
+    }
     if (hungUp.signal.aborted) {
       reply.onLost?.();
       return;
@@ -121,6 +134,7 @@ export class HttpServer {
     if (refusal !== undefined) throw new ApiError(refusal.status, refusal.message);
     const method = incoming.method ?? 'GET';
     const [path, query] = split(incoming.url ?? '/');
+    if (method !== 'OPTIONS') this.#authentication?.check(path, incoming.headers);
     const rawBody = await this.#textOf(incoming);
     if (method === 'OPTIONS') return EMPTY;
     const { handler, params } = this.#router.find(method, path);
@@ -132,6 +146,7 @@ export class HttpServer {
         query: new URLSearchParams(query),
         params,
         signal,
+        token: credentialOf(incoming.headers),
         contentType,
         rawBody,
       }),

@@ -4,6 +4,8 @@ export interface Reply {
   readonly contentType?: string;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** There is no answer: the connection is cut. */
+  readonly isDropped?: boolean;
   /** Called when the answer did not reach the client. */
   readonly onLost?: () => void;
 }
@@ -20,3 +22,4 @@ export function text(value: string): Reply {
 /** 200 without a body: what the real server's void methods answer. */
 export const EMPTY: Reply = { status: 200 };
 export const NO_CONTENT: Reply = { status: 204 };
+export const DROPPED: Reply = { status: 0, isDropped: true };

@@ -13,6 +13,8 @@ export class ApiRequest {
   readonly params: Readonly<Record<string, string>>;
   /** Aborts when the client hangs up before it has its answer. */
   readonly signal: AbortSignal;
+  /** What the client has shown to be let in. */
+  readonly token: string | undefined;
   readonly #contentType: string | undefined;
   readonly #rawBody: string;
 
@@ -22,6 +24,7 @@ export class ApiRequest {
     query: URLSearchParams;
     params: Readonly<Record<string, string>>;
     signal: AbortSignal;
+    token: string | undefined;
     contentType: string | undefined;
     rawBody: string;
   }) {
@@ -30,6 +33,7 @@ export class ApiRequest {
     this.query = fields.query;
     this.params = fields.params;
     this.signal = fields.signal;
+    this.token = fields.token;
     this.#contentType = fields.contentType;
     this.#rawBody = fields.rawBody;
   }

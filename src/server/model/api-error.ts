@@ -12,12 +12,15 @@ export interface ValidationError {
 export class ApiError extends Error {
   readonly status: number;
   readonly validationErrors: readonly ValidationError[] | undefined;
+  /** By which clients tell one reason from another, where the status is not enough. */
+  readonly code: string | undefined;
 
-  constructor(status: number, message: string, validationErrors?: readonly ValidationError[]) {
+  constructor(status: number, message: string, validationErrors?: readonly ValidationError[], code?: string) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
     this.validationErrors = validationErrors;
+    this.code = code;
   }
 }
 

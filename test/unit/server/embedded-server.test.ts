@@ -16,6 +16,7 @@ describe('the description of a server', () => {
   it('loads nothing of the server, since every worker process holds one', () => {
     expect(loadedBy('index.ts')).toEqual(['./clock.js', './embedded-server.js', './virtual-clock.js']);
     expect(loadedBy('embedded-server.ts')).toEqual([
+      '../core/duration.js',
       '../core/logger.js',
       '../core/http-access.js',
       '../core/options.js',
