@@ -1,6 +1,7 @@
 import { describeThrown, HttpError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { didYouMean } from '../core/options.js';
+import { ANSWER_LIMITS } from '../conductor/answer-limits.js';
 import type { MetadataClient } from '../conductor/metadata-client.js';
 import type { OrchestratorStatus } from '../orchestrator/status.js';
 
@@ -12,8 +13,8 @@ const MOST_TYPES = 20;
 
 /**
  * Warns about workers whose task type has no definition on the server: a typo in the name shows nowhere else, since
- * polling a queue that does not exist is no error. A server that does not list its definitions, or not to this key, is
- * let alone.
+ * polling a queue that does not exist is no error. A server that does not list its definitions, or not to this key, or
+ * that has too many of them, is let alone.
  *
  * @param status - workers that got a task by now are left out: a workflow may bring a definition along
  */
@@ -24,7 +25,8 @@ export async function warnOfUnknownTaskTypes(
 ): Promise<void> {
   try {
     const workers = status.slots.filter(({ received }) => received === 0).flatMap((slot) => slot.workers);
-    const known = (await definitions.getTaskDefs()).map(({ name }) => name);
+    const listed = await definitions.getTaskDefs({ maxAnswerBytes: ANSWER_LIMITS.definitions });
+    const known = listed.map(({ name }) => name);
     const types = new Set(workers.map(({ taskType }) => taskType));
     const missing = [...types].filter((type) => !known.includes(type));
     for (const type of missing.slice(0, MOST_TYPES)) {

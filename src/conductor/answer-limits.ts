@@ -11,11 +11,13 @@ export const ANSWER_LIMITS = {
   update: MB,
   /** Also one page of a search. The main process searches. */
   search: 10 * MB,
+  /** One task definition. The main process reads a list of them up to this size. */
+  definitions: 10 * MB,
   /** One task: input and output have 10 MB each at most. */
   task: 32 * MB,
   /** A poll for many tasks; {@link pollLimit} has those for a few. */
   poll: 384 * MB,
-  /** Definitions, and workflows with all of their tasks. */
+  /** Workflow definitions, lists of definitions, and workflows with all of their tasks. */
   other: 384 * MB,
 } as const;
 

@@ -1,5 +1,6 @@
 import { HttpError, TuttiError } from '../core/errors.js';
 import { show } from '../core/options.js';
+import { ANSWER_LIMITS } from './answer-limits.js';
 import type { ApiClient, ApiRequest } from './api-client.js';
 import type { TaskDef, WorkflowDef } from './types.js';
 import { waitUntil, type WaitOptions } from './wait.js';
@@ -34,14 +35,20 @@ export class MetadataClient {
   }
 
   async getTaskDef(name: string): Promise<TaskDef> {
-    const request: ApiRequest = { method: 'GET', path: `/metadata/taskdefs/${encodeURIComponent(name)}` };
+    const request: ApiRequest = {
+      method: 'GET',
+      path: `/metadata/taskdefs/${encodeURIComponent(name)}`,
+      maxAnswerBytes: ANSWER_LIMITS.definitions,
+    };
     const definition = await this.#api.json<TaskDef>(request);
     if (typeof definition?.name !== 'string') throw this.#api.shapeError(request, 'a task definition');
     return definition;
   }
 
-  async getTaskDefs(): Promise<TaskDef[]> {
-    const request: ApiRequest = { method: 'GET', path: '/metadata/taskdefs' };
+  /** @param options - `maxAnswerBytes`: a longer list is an HttpError; absent: 384 MB */
+  async getTaskDefs(options: { maxAnswerBytes?: number } = {}): Promise<TaskDef[]> {
+    const { maxAnswerBytes = ANSWER_LIMITS.other } = options;
+    const request: ApiRequest = { method: 'GET', path: '/metadata/taskdefs', maxAnswerBytes };
     const definitions = (await this.#api.json<TaskDef[]>(request)) ?? [];
     if (!Array.isArray(definitions)) throw this.#api.shapeError(request, 'a list of task definitions');
     return definitions;

@@ -61,6 +61,12 @@ describe.each(TRANSPORTS)('hostile answers on $name', ({ Kind }) => {
     ['search for tasks', 10 * MB, ({ tasks }) => tasks.search('')],
     ['search for workflows', 10 * MB, ({ workflows }) => workflows.search('')],
     ['task', 32 * MB, ({ tasks }) => tasks.getTask('t-1')],
+    ['task definition', 10 * MB, ({ metadata }) => metadata.getTaskDef('greet')],
+    [
+      'request for all task definitions, where the caller has a limit,',
+      10 * MB,
+      ({ metadata }) => metadata.getTaskDefs({ maxAnswerBytes: 10 * MB }),
+    ],
     [
       'poll for one',
       32 * MB,

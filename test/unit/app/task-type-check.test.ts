@@ -38,6 +38,19 @@ test('a task type without a definition is a warning, with the nearest name', asy
   ]);
 });
 
+test('the main process reads no endless list of definitions', async () => {
+  const limits: unknown[] = [];
+  const definitions: TaskDefinitions = {
+    ...serverWith([]),
+    getTaskDefs: (options) => {
+      limits.push(options?.maxAnswerBytes);
+      return Promise.resolve([]);
+    },
+  };
+  await warnOfUnknownTaskTypes(statusOf({ types: ['greet'] }), definitions, new RecordingLogger());
+  expect(limits).toEqual([10 * 1024 * 1024]);
+});
+
 test('a worker with several processes is named once', async () => {
   expect(await warningsOf(statusOf({ types: ['gret'] }, { types: ['gret'] }), serverWith([]))).toHaveLength(
     1,
