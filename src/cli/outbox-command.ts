@@ -171,6 +171,7 @@ async function replay(
 ): Promise<number> {
   const timeoutMs = Number(timeout) * 1_000;
   if (!(timeoutMs > 0)) throw new Error(`--timeout: expected a number of seconds, got "${timeout}"`);
+  if (applications.length === 0) context.print('the outbox is empty');
   let isDone = true;
   for (const application of applications) {
     const target = targetOf(application, server, context.env);

@@ -73,7 +73,8 @@ describe('tutti outbox list', () => {
   });
 
   test('says that nothing is there', async () => {
-    expect(await run('list')).toEqual({ code: 0, text: 'the outbox is empty' });
+    for (const command of ['list', 'replay'])
+      expect(await run(command)).toEqual({ code: 0, text: 'the outbox is empty' });
   });
 
   test('an application that is not there is an error that says where was looked', async () => {
