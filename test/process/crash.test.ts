@@ -168,6 +168,9 @@ describe('a worker whose process dies again and again', () => {
     expect(await app.ended()).toEqual({ code: 70, signal: null });
     expect(app.stderr).toContain('every worker was given up');
     expect(app.stderr).toContain('doomed:DoomedWorker#1 is given up after 3 deaths in a row');
+    // A line says nothing of tasks where there were none.
+    expect(app.stderr).toContain('doomed:DoomedWorker#1 (pid ');
+    expect(app.stderr).not.toContain('failedTasks');
   });
 
   test('is not started again after exit code 78', async () => {

@@ -307,6 +307,7 @@ describe('what is shown', () => {
     const { slots } = JSON.parse(printed) as OrchestratorStatus;
     expect(slots[0]?.tasks[0]).toMatchObject({ taskId, state: 'running' });
     expect(slots[0]?.tasks[0]?.leaseLeftMs).toBeGreaterThan(0);
+    expect(slots[0]?.tasks[0]?.leaseLeftMs).toSatisfy(Number.isInteger);
     expect(slots[0]?.processes[0]?.residentMb).toBeGreaterThan(20);
     expect(slots[0]?.received).toBe(1);
     await server().has(taskId, 'COMPLETED');
