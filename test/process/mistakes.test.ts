@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MistakenPrograms, type Outcome } from '../support/mistakes.js';
 import { TaskServer } from '../support/task-server.js';
-import { MISTAKES } from './mistakes/table.js';
+import { ELSEWHERE, MISTAKES } from './mistakes/table.js';
 
 /** Programs at a time: most of their time they wait for each other's processes. */
 const AT_A_TIME = 4;
@@ -41,6 +41,11 @@ test.each(MISTAKES)('$title', ({ title, exitCode, lines }) => {
     expect(outcome.lines.filter((one) => one === line)).toHaveLength(1);
   }
   expect(outcome.lines.length).toBeLessThan(MOST_LINES);
+});
+
+test.each(ELSEWHERE)('$mistake', ({ file, test: title }) => {
+  const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  expect(source).toContain(`'${title}'`);
 });
 
 test('every code that a mistake gets is in the reference of errors', () => {

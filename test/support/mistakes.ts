@@ -9,12 +9,13 @@ export interface Mistake {
   readonly title: string;
   /** By their names; `main.ts` is started. A `.js` file is taken as it is: a program without a compiler. */
   readonly files: Readonly<Record<string, string>>;
+  /** `<origin>` stands for the address of the server without a path. */
   readonly env?: Readonly<Record<string, string>>;
   /** How the program ends by itself; absent: it runs, and is stopped once it has printed the lines. */
   readonly exitCode?: number;
   /**
-   * Lines on standard error, one below the other, without time stamps; `<folder>`, `<pid>` and `<url>` stand for what
-   * differs from run to run.
+   * Lines on standard error, one below the other, without time stamps; `<folder>`, `<pid>`, `<url>`, `<port>` and `<id>`
+   * stand for what differs from run to run. The last one may be the beginning of a line.
    */
   readonly lines: readonly string[];
 }
@@ -61,7 +62,15 @@ export class MistakenPrograms {
   /** Runs the program of a mistake to its end, or until it has printed the lines. */
   async run(mistake: Mistake, serverUrl: string): Promise<Outcome> {
     const folder = join(this.folder, `${this.#mistakes.indexOf(mistake)}`);
-    const env = { CONDUCTOR_SERVER_URL: serverUrl, TUTTI_STATE_DIR: join(folder, 'state'), ...mistake.env };
+    const given = Object.entries(mistake.env ?? {}).map(([name, value]): [string, string] => [
+      name,
+      value.replace('<origin>', new URL(serverUrl).origin),
+    ]);
+    const env = {
+      CONDUCTOR_SERVER_URL: serverUrl,
+      TUTTI_STATE_DIR: join(folder, 'state'),
+      ...Object.fromEntries(given),
+    };
     const app = new AppProcess(undefined, { args: [join(folder, 'main.js')], env });
     const lines = (): string[] => readable(app.stderr, folder, serverUrl);
     const outcome = this.#outcomeOf(app, mistake, lines);
@@ -91,5 +100,8 @@ function readable(text: string, folder: string, serverUrl: string): string[] {
     .replaceAll(serverUrl, '<url>')
     .replaceAll(/^\d{4}-\d\d-\d\dT\S+Z /gm, '')
     .replaceAll(/\bpid[ =]\d+/g, 'pid <pid>')
+    .replaceAll(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, '<id>')
+    .replaceAll(/\b127\.0\.0\.1:\d{4,5}\b/g, '127.0.0.1:<port>')
+    .replaceAll(/\bworkerid=[\w.-]+/g, 'workerid=<id>')
     .split('\n');
 }

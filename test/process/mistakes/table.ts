@@ -760,4 +760,159 @@ await bootstrap({ workers: [GreetWorker], modules });
       '- greet:GreetWorker#1: building worker GreetWorker failed: no settings',
     ],
   },
+  {
+    title: 'an address without /api works',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
+@Worker('greet')
+class GreetWorker {
+  execute() {
+    return {};
+  }
+}
+await bootstrap({ workers: [GreetWorker] });
+`,
+    },
+    env: { CONDUCTOR_SERVER_URL: '<origin>' },
+    lines: ['INFO  main.js has started; its workers poll <url>'],
+  },
+  {
+    title: 'an address where nothing listens',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker } from 'tutti';
+await bootstrap({ workers: [functionWorker('greet', () => 1, { name: 'greet' })] });
+`,
+    },
+    env: { CONDUCTOR_SERVER_URL: 'http://127.0.0.1:9/api' },
+    lines: [
+      'WARN  a poll failed; trying again slot=greet:greet#1 pid <pid> worker=greet:greet error="GET /tasks/poll/batch/greet?workerid=<id>&count=1&timeout=1: no answer from http://127.0.0.1:9/api: nothing listens there; is the server running? (ECONNREFUSED)" failures=1 delayMs=',
+    ],
+  },
+  {
+    title: 'an address where something else answers with a page',
+    files: {
+      'main.ts': `import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { bootstrap, functionWorker, isWorkerProcess } from 'tutti';
+if (!isWorkerProcess()) {
+  const portal = createServer((_request, answer) => {
+    answer.writeHead(200, { 'content-type': 'text/html' }).end('<html><title>Sign in</title></html>');
+  });
+  await once(portal.listen(0, '127.0.0.1'), 'listening');
+  process.env['CONDUCTOR_SERVER_URL'] = \`http://127.0.0.1:\${portal.address().port}/api\`;
+}
+await bootstrap({ workers: [functionWorker('greet', () => 1, { name: 'greet' })] });
+`,
+    },
+    lines: [
+      'WARN  a poll failed; trying again slot=greet:greet#1 pid <pid> worker=greet:greet error="GET /tasks/poll/batch/greet?workerid=<id>&count=1&timeout=1: the server answered 200 with HTML: Sign in; is the server URL the address of the API? It usually ends in /api" failures=1 delayMs=',
+    ],
+  },
+  {
+    title: 'a native declaration that is valid, and called with something else',
+    files: {
+      'main.ts': `import { ContainerModule } from 'inversify';
+import { bootstrap, native, NativeLibrary, functionWorker } from 'tutti';
+@NativeLibrary('libm.so.6')
+class Maths {
+  @native('double pow(double base, double exponent)')
+  readonly pow!: (base: number, exponent: number) => number;
+}
+const power = functionWorker('power', (_task, _context, maths) => maths.pow('2', 3), { name: 'power', inject: [Maths] });
+const modules = [new ContainerModule(({ bind }) => void bind(Maths).toSelf())];
+const orchestrator = await bootstrap({ workers: [power], modules });
+const { metadata, workflows } = await orchestrator.clients();
+await metadata.registerTaskDefs([{ name: 'power', retryCount: 0 }]);
+const tasks = [{ name: 'power', taskReferenceName: 'power' }];
+await metadata.registerWorkflowDef({ name: 'power', version: 1, tasks });
+await workflows.waitFor(await workflows.startByName('power'));
+await orchestrator.stop();
+`,
+    },
+    exitCode: 0,
+    lines: [
+      'WARN  a task failed slot=power:power#1 pid <pid> worker=power:power taskType=power taskId=<id> workflowId=<id> attempt=1 error="Maths.pow (\\"double pow(double base, double exponent)\\"): expected parameter 1 \\"base\\" to be a number, got \\"2\\" (string)"',
+      '    TuttiError: Maths.pow ("double pow(double base, double exponent)"): expected parameter 1 "base" to be a number, got "2" (string)',
+    ],
+  },
+  {
+    title: 'a worker that fails each of its tasks: one line, and the number of the others',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker } from 'tutti';
+const charge = functionWorker(
+  'charge',
+  () => {
+    throw new Error('the card is not valid');
+  },
+  { name: 'charge', concurrency: 10 },
+);
+const orchestrator = await bootstrap({ workers: [charge] });
+const { metadata, workflows } = await orchestrator.clients();
+await metadata.registerTaskDefs([{ name: 'charge', retryCount: 0 }]);
+const tasks = [{ name: 'charge', taskReferenceName: 'charge' }];
+await metadata.registerWorkflowDef({ name: 'charge', version: 1, tasks });
+const started = Array.from({ length: 40 }, () => workflows.startByName('charge'));
+for (const id of started) await workflows.waitFor(await id);
+await orchestrator.stop();
+`,
+    },
+    exitCode: 0,
+    lines: [
+      'WARN  more tasks failed in the same way slot=charge:charge#1 pid <pid> worker=charge:charge count=39 taskType=charge taskId=<id> workflowId=<id> attempt=1 error="the card is not valid"',
+      'INFO  stopped: ',
+    ],
+  },
+  {
+    title: 'an output that is too large to be sent',
+    files: {
+      'main.ts': `import { bootstrap, functionWorker } from 'tutti';
+const report = functionWorker('report', () => ({ pages: 'x'.repeat(80_000_000) }), { name: 'report' });
+const orchestrator = await bootstrap({ workers: [report] });
+const { metadata, workflows } = await orchestrator.clients();
+await metadata.registerTaskDefs([{ name: 'report', retryCount: 0 }]);
+const tasks = [{ name: 'report', taskReferenceName: 'report' }];
+await metadata.registerWorkflowDef({ name: 'report', version: 1, tasks });
+await workflows.waitFor(await workflows.startByName('report'));
+await orchestrator.stop();
+`,
+    },
+    exitCode: 0,
+    lines: [
+      'ERROR the result of a task is too large to be sent; the task is failed slot=report:report#1 pid <pid> worker=report:report taskId=<id> workflowId=<id> status=COMPLETED error="76.3 MB (80000187 bytes) are more than the 64.0 MB (67108864 bytes) that can be sent; keep large data elsewhere and send its address"',
+    ],
+  },
+];
+
+/** Mistakes that need more than a program: where their tests are. */
+export const ELSEWHERE: readonly { mistake: string; file: string; test: string }[] = [
+  {
+    mistake: 'a forgotten stop() under Vitest, Jest and node:test: the runner ends, and no process stays',
+    file: 'test/package/testing-guide.test.ts',
+    test: 'a forgotten stop() does not keep it from ending, and no process stays',
+  },
+  {
+    mistake: 'bootstrap() without `entry` under a test runner',
+    file: 'test/process/roles.test.ts',
+    test: 'under node:test',
+  },
+  {
+    mistake: 'standard decorators instead of those that TypeScript calls experimental',
+    file: 'test/process/decorator-modes.test.ts',
+    test: 'what was compiled with standard decorators says so at start, what to do, and ends with 78',
+  },
+  {
+    mistake: 'long synchronous work: it costs no lease',
+    file: 'test/reliability/leases.test.ts',
+    test: 'while a task waits, computes in a loop, or blocks its thread',
+  },
+  {
+    mistake: 'long synchronous work in the main file, after bootstrap()',
+    file: 'test/reliability/leases.test.ts',
+    test: 'a heartbeat that is late because the embedding program blocks the orchestrator is a warning',
+  },
+  {
+    mistake: 'a native declaration that differs from the header, and crashes: the reason names the function',
+    file: 'test/process/native-crash.test.ts',
+    test: 'a task that brings it down again and again ends for good',
+  },
 ];
