@@ -55,18 +55,20 @@ const OPERATORS = {
   '!=': (left, right, budget) => !isEqual(left, right, budget),
   '===': (left, right, budget) => kindOf(left) === kindOf(right) && isEqual(left, right, budget),
   '!==': (left, right, budget) => kindOf(left) !== kindOf(right) || !isEqual(left, right, budget),
-  '<': (left, right) => compare(left, right, (order) => order < 0),
-  '<=': (left, right) => compare(left, right, (order) => order <= 0),
-  '>': (left, right) => compare(left, right, (order) => order > 0),
-  '>=': (left, right) => compare(left, right, (order) => order >= 0),
+  '<': (left, right, budget) => compare(left, right, budget, (order) => order < 0),
+  '<=': (left, right, budget) => compare(left, right, budget, (order) => order <= 0),
+  '>': (left, right, budget) => compare(left, right, budget, (order) => order > 0),
+  '>=': (left, right, budget) => compare(left, right, budget, (order) => order >= 0),
   in: (left, right, budget) => Array.isArray(right) && includes(right, left, budget),
   nin: (left, right, budget) => Array.isArray(right) && !includes(right, left, budget),
   contains: (left, right, budget) => {
+    spendOn(left, budget);
     if (typeof left === 'string') return typeof right === 'string' && left.includes(right);
     return Array.isArray(left) && includes(left, right, budget);
   },
   size: (left, right) => (Array.isArray(left) || typeof left === 'string') && left.length === right,
-  empty: (left, right) => {
+  empty: (left, right, budget) => {
+    spendOn(left, budget);
     const size = typeof left === 'string' ? left.length : sizeOf(left);
     return size !== undefined && (size === 0) === right;
   },
@@ -343,6 +345,15 @@ class Budget {
   }
 }
 
+/** So many characters are looked at as quickly as one value. */
+const CHARACTERS_A_LOOK = 1_000;
+
+/** For what has to go through the whole of a value: all of its text, all of its items or its keys. */
+function spendOn(value: unknown, budget: Budget): void {
+  if (typeof value === 'string') budget.spend(1 + value.length / CHARACTERS_A_LOOK);
+  else budget.spend(1 + (sizeOf(value) ?? 0));
+}
+
 /** What one reading of a path goes by. */
 interface Reading {
   readonly budget: Budget;
@@ -375,7 +386,7 @@ function follow(steps: readonly Step[], root: unknown, reading: Reading): unknow
   let isList = false;
   for (const step of steps) {
     if (step.kind === 'function') {
-      found = found.map((value) => apply(step.name, value, isList));
+      found = found.map((value) => apply(step.name, value, isList, reading.budget));
       continue;
     }
     const next: unknown[] = [];
@@ -397,7 +408,8 @@ function isIndefinite(step: Step): boolean {
   return step.kind !== 'indexes' || step.indexes.length > 1;
 }
 
-function apply(name: PathFunction, value: unknown, isOneOfMany: boolean): unknown {
+function apply(name: PathFunction, value: unknown, isOneOfMany: boolean, budget: Budget): unknown {
+  spendOn(value, budget);
   const result = FUNCTIONS[name](value);
   if (result !== undefined || !isOneOfMany) return result;
   if (LENIENT.has(name)) return null;
@@ -520,7 +532,8 @@ function kindOf(value: unknown): string {
 
 /** Equality as filters see it: what is missing is `null`, and a number equals its text. */
 function isEqual(left: unknown, right: unknown, budget: Budget): boolean {
-  budget.spend();
+  spendOn(left, budget);
+  spendOn(right, budget);
   if (typeof left === 'number' && typeof right === 'string')
     return right.trim() !== '' && left === Number(right);
   if (typeof left === 'string' && typeof right === 'number') return left === String(right);
@@ -528,7 +541,8 @@ function isEqual(left: unknown, right: unknown, budget: Budget): boolean {
 }
 
 function isSame(left: unknown, right: unknown, budget: Budget): boolean {
-  budget.spend();
+  spendOn(left, budget);
+  spendOn(right, budget);
   if (left === right) return true;
   if (Array.isArray(left)) {
     return (
@@ -550,7 +564,13 @@ function includes(list: readonly unknown[], wanted: unknown, budget: Budget): bo
 }
 
 /** Numbers have an order, and texts have one; anything else is never more or less. */
-function compare(left: unknown, right: unknown, isWanted: (order: number) => boolean): boolean {
+function compare(
+  left: unknown,
+  right: unknown,
+  budget: Budget,
+  isWanted: (order: number) => boolean,
+): boolean {
+  spendOn(left, budget);
   if (typeof left === 'number' && typeof right === 'number') return isWanted(left - right);
   if (typeof left !== 'string' || typeof right !== 'string') return false;
   return isWanted(left < right ? -1 : left > right ? 1 : 0);

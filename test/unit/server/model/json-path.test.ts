@@ -107,3 +107,31 @@ describe('filters', () => {
     expect(readJsonPath(path, list, () => list)).toBeUndefined();
   });
 });
+
+describe('what has to look at all of a value counts for as much as it is long', () => {
+  /** Steps that reach one value 200,000 times. */
+  const OFTEN = `${`[${'0,'.repeat(99)}0]`.repeat(2)}[${'0,'.repeat(19)}0]`;
+  const map = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`k${index}`, index]));
+  const numbers = Array.from({ length: 20_000 }, (_, index) => index);
+  const text = 'x'.repeat(20_000_000);
+
+  it.each<[string, unknown]>([
+    [`r${OFTEN}.length()`, map],
+    [`r${OFTEN}.keys()`, map],
+    [`r${OFTEN}.stddev()`, numbers],
+    [`r${OFTEN}[?(@.v contains 'y')]`, { v: text }],
+    [`r${OFTEN}[?(@.v == 5)]`, { v: text }],
+    [`r${OFTEN}[?(@.v == $.other.w)]`, { v: `${text}a` }],
+    [`r${OFTEN}[?(@.v <= $.other.w)]`, { v: `${text}a` }],
+    [`r${OFTEN}[?(@.v == $.other.map)]`, { v: map }],
+    [`r${OFTEN}[?(@.v empty false)]`, { v: map }],
+  ])('%s finds nothing, soon', (path, value) => {
+    const other = { w: `${text}b`, map: { ...map, more: 1 } };
+    const from = performance.now();
+    const found = readJsonPath(parseJsonPath(path)!, [[[value]]], (name) =>
+      name === 'other' ? other : undefined,
+    );
+    expect(performance.now() - from).toBeLessThan(3_000);
+    expect(found).toBeUndefined();
+  });
+});
