@@ -14,7 +14,7 @@ export interface Mistake {
   /** How the program ends by itself; absent: it runs, and is stopped once it has printed the lines. */
   readonly exitCode?: number;
   /**
-   * Lines on standard error, one below the other, without time stamps; `<folder>`, `<pid>`, `<url>`, `<port>` and `<id>`
+   * Lines on standard error, one below the other, without time stamps; `<folder>`, `<pid>`, `<url>`, `<port>`, `<n>` and `<id>`
    * stand for what differs from run to run. The last one may be the beginning of a line.
    */
   readonly lines: readonly string[];
@@ -102,6 +102,7 @@ function readable(text: string, folder: string, serverUrl: string): string[] {
     .replaceAll(/\bpid[ =]\d+/g, 'pid <pid>')
     .replaceAll(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, '<id>')
     .replaceAll(/\b127\.0\.0\.1:\d{4,5}\b/g, '127.0.0.1:<port>')
+    .replaceAll(/\(\d{6,} bytes\) are/g, '(<n> bytes) are')
     .replaceAll(/\bworkerid=[\w.-]+/g, 'workerid=<id>')
     .split('\n');
 }

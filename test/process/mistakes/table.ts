@@ -878,7 +878,7 @@ await orchestrator.stop();
     },
     exitCode: 0,
     lines: [
-      'ERROR the result of a task is too large to be sent; the task is failed slot=report:report#1 pid <pid> worker=report:report taskId=<id> workflowId=<id> status=COMPLETED error="76.3 MB (80000187 bytes) are more than the 64.0 MB (67108864 bytes) that can be sent; keep large data elsewhere and send its address"',
+      'ERROR the result of a task is too large to be sent; the task is failed slot=report:report#1 pid <pid> worker=report:report taskId=<id> workflowId=<id> status=COMPLETED error="76.3 MB (<n> bytes) are more than the 64.0 MB (67108864 bytes) that can be sent; keep large data elsewhere and send its address"',
     ],
   },
 ];
