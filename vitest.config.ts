@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
@@ -15,10 +16,17 @@ const built = [
   { find: /^tutti\/testing$/, replacement: path('./dist/testing/index.js') },
 ];
 
+/** Files at a time. One group follows the other; the suites of a group run side by side. */
+const COMPUTING = { groupOrder: 0, maxWorkers: 2 };
+/** Their tests mostly wait: for leases, time-outs and processes. */
+const WAITING = { groupOrder: 1, maxWorkers: 5 };
+const ALONE = { groupOrder: 2, maxWorkers: 1 };
+
 interface ProjectOptions {
-  readonly onBuild: boolean;
-  readonly isSequential: boolean;
-  /** Files share their modules, which saves most of the time; for suites that change nothing global. */
+  readonly group: { readonly groupOrder: number; readonly maxWorkers: number };
+  /** On the sources, or on what was built. */
+  readonly on: 'sources' | 'build';
+  /** Files share their modules, which saves much time; not for suites that change something global. */
   readonly sharesModules?: boolean;
   /** Instead of the set-up that only builds. */
   readonly setup?: string;
@@ -26,46 +34,52 @@ interface ProjectOptions {
   readonly maxConcurrency?: number;
 }
 
-function project(name: string, groupOrder: number, options: ProjectOptions) {
+function project(name: string, options: ProjectOptions) {
+  const { groupOrder, maxWorkers } = options.group;
+  const isOnBuild = options.on === 'build';
   return {
-    resolve: { alias: options.onBuild ? built : sources },
+    resolve: { alias: isOnBuild ? built : sources },
     test: {
       name,
       include: [`test/${name}/**/*.test.{ts,mjs}`],
-      testTimeout: options.onBuild ? 120_000 : 30_000,
+      testTimeout: isOnBuild ? 120_000 : 30_000,
       hookTimeout: 120_000,
-      // Groups run one after the other, so that suites that start processes have the machine to themselves.
       sequence: { groupOrder },
+      maxWorkers,
       isolate: options.sharesModules !== true,
-      ...(options.isSequential ? { fileParallelism: false } : {}),
-      ...(options.onBuild ? { globalSetup: [options.setup ?? 'test/support/build-once.ts'] } : {}),
+      ...(isOnBuild ? { globalSetup: [options.setup ?? 'test/support/build-once.ts'] } : {}),
       ...(options.maxConcurrency === undefined ? {} : { maxConcurrency: options.maxConcurrency }),
     },
   };
 }
 
-export default defineConfig({
-  test: {
-    projects: [
-      project('unit', 0, { onBuild: false, isSequential: false, sharesModules: true }),
-      project('integration', 1, { onBuild: false, isSequential: false }),
-      project('conformance', 2, { onBuild: true, isSequential: true }),
-      project('process', 3, { onBuild: true, isSequential: true }),
-      project('examples', 4, { onBuild: true, isSequential: true }),
-      project('package', 5, { onBuild: true, isSequential: true }),
-      project('reliability', 6, { onBuild: true, isSequential: true }),
-      project('supervision', 7, { onBuild: true, isSequential: true }),
-      // Installs other tools from the registry: `npm run test:toolchains`, not part of `npm test`.
-      project('toolchains', 8, {
-        onBuild: true,
-        isSequential: true,
-        setup: 'test/toolchains/pack.ts',
-        maxConcurrency: 2,
-      }),
-      // Needs a real Conductor server: `npm run test:conductor`.
-      ...(process.env['CONDUCTOR_SERVER_URL'] === undefined
-        ? []
-        : [project('conductor', 9, { onBuild: true, isSequential: true })]),
-    ],
-  },
-});
+const onBuild: ProjectOptions = { group: WAITING, on: 'build', sharesModules: true };
+
+const projects = [
+  project('unit', { group: COMPUTING, on: 'sources', sharesModules: true }),
+  project('supervision', onBuild),
+  project('reliability', onBuild),
+  project('conformance', onBuild),
+  project('process', onBuild),
+  project('examples', onBuild),
+  project('package', onBuild),
+  project('integration', { group: WAITING, on: 'sources' }),
+  // Installs other tools from the registry: `npm run test:toolchains`, not part of `npm test`.
+  project('toolchains', { group: ALONE, on: 'build', setup: 'test/toolchains/pack.ts', maxConcurrency: 2 }),
+  // Needs a real Conductor server: `npm run test:conductor`.
+  ...(process.env['CONDUCTOR_SERVER_URL'] === undefined
+    ? []
+    : [project('conductor', { group: ALONE, on: 'build' })]),
+];
+const names = projects.map((one) => one.test.name);
+
+/** The suites with the longest files come first, so that none of them is left over at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(specs: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = (spec: TestSpecification): number => names.indexOf(spec.project.name);
+    // Stable: within a suite the order is that of the runner, which knows how long each file took.
+    return (await super.sort(specs)).toSorted((one, other) => rank(one) - rank(other));
+  }
+}
+
+export default defineConfig({ test: { projects, sequence: { sequencer: LongestFirst } } });

@@ -1,10 +1,11 @@
 // Adds up vitest's JSON reports of several runs and prints `N passed, N failed, N skipped` as the last line.
 //
-//   node scripts/sum-test-reports.mjs FOLDER NAME… [--failed-step STEP]…
+//   node scripts/sum-test-reports.mjs FOLDER RUN… [--failed-step STEP]…
 //
-// Each NAME must have left FOLDER/NAME.json; FOLDER/NAME.failed marks a run that ended with an error. One failure each is
-// counted for a suite without a readable report, for a marked run whose report has no failure, and for a failed step.
-// The exit code is 1 when anything failed.
+// A RUN is a name, or NAME=SUITE,SUITE,… when one run had several suites, the folders below test/. Each run must have left
+// FOLDER/NAME.json; FOLDER/NAME.failed marks one that ended with an error. One failure each is counted for a run without a
+// readable report, for a suite without a test, for a marked run whose report has no failure, and for a failed step. The exit
+// code is 1 when anything failed.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -49,15 +50,54 @@ export function countReport(report, hasEndedWithError = false) {
 }
 
 /**
- * @param {string} folder
- * @param {string} name
+ * What each suite of a run adds to the sum, and what the run adds that belongs to none of them.
+ *
+ * @param {any} report
+ * @param {readonly string[]} suites
+ * @param {boolean} hasEndedWithError
+ * @returns {Record<string, ReturnType<typeof countReport>>} by the name of the suite
  */
-function countFile(folder, name) {
+export function countSuites(report, suites, hasEndedWithError = false) {
+  if (!Array.isArray(report?.testResults)) {
+    return Object.fromEntries(suites.map((suite) => [suite, countReport(report)]));
+  }
+  /** @type {any[]} */
+  const files = report.testResults;
+  const isOf = (/** @type {any} */ file, /** @type {string} */ suite) =>
+    file.name.replaceAll('\\', '/').includes(`/test/${suite}/`);
+  const counts = Object.fromEntries(
+    suites.map((suite) => {
+      const testResults = files.filter((file) => isOf(file, suite));
+      return [suite, countReport({ success: true, testResults })];
+    }),
+  );
+  const others = files.filter((file) => !suites.some((suite) => isOf(file, suite)));
+  const hasFailedTest = Object.values(counts).some(({ failed }) => failed > 0);
+  const isUnexplained = (hasEndedWithError || report.success !== true) && !hasFailedTest;
+  if (others.length > 0 || isUnexplained) {
+    const rest = countReport({ success: !isUnexplained, testResults: others });
+    // That no file is left over is as it should be.
+    if (others.length === 0) rest.notes = rest.notes.filter((note) => note !== 'no test file was run');
+    counts['none of these'] = { ...rest, failed: others.length === 0 ? 1 : rest.failed };
+  }
+  return counts;
+}
+
+/**
+ * @param {string} folder
+ * @param {string} run
+ * @returns {Record<string, ReturnType<typeof countReport>>}
+ */
+function countFile(folder, run) {
+  const [name = '', suites] = run.split('=');
+  const hasEndedWithError = existsSync(join(folder, `${name}.failed`));
   try {
     const report = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
-    return countReport(report, existsSync(join(folder, `${name}.failed`)));
+    if (suites !== undefined) return countSuites(report, suites.split(','), hasEndedWithError);
+    return { [name]: countReport(report, hasEndedWithError) };
   } catch {
-    return { passed: 0, failed: 1, skipped: 0, notes: ['the suite could not run: it left no report'] };
+    const notes = ['the run left no report that can be read'];
+    return { [name]: { passed: 0, failed: 1, skipped: 0, notes } };
   }
 }
 
@@ -66,11 +106,11 @@ function main() {
     options: { 'failed-step': { type: 'string', multiple: true, default: [] } },
     allowPositionals: true,
   });
-  const [folder = '.', ...names] = positionals;
+  const [folder = '.', ...runs] = positionals;
   const sum = { passed: 0, failed: values['failed-step'].length, skipped: 0 };
   for (const step of values['failed-step']) console.log(`${step}: FAILED`);
-  for (const name of names) {
-    const { passed, failed, skipped, notes } = countFile(folder, name);
+  const suites = runs.flatMap((run) => Object.entries(countFile(folder, run)));
+  for (const [name, { passed, failed, skipped, notes }] of suites) {
     sum.passed += passed;
     sum.failed += failed;
     sum.skipped += skipped;

@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
 import type { AppMessage, AppRequest, AppSetup } from '../fixtures/process/app-protocol.js';
@@ -19,6 +22,8 @@ const FIXTURES = fileURLToPath(new URL('../../build/test/fixtures/process/', imp
 const MARKER = 'TEST_TUTTI_ID';
 /** How long what a program started may take to be gone after the program. */
 const LEFTOVER_LIMIT_MS = 15_000;
+/** Reading the table of all processes is the dearest thing that a waiting test does. */
+const LOOK_INTERVAL_MS = 100;
 
 export interface AppOptions extends AppSetup {
   readonly serverUrl?: string | undefined;
@@ -42,6 +47,7 @@ export class AppProcess {
   readonly #id = randomUUID();
   readonly #process: ChildProcess;
   readonly #seen = new Map<string, ProcessEntry>();
+  #lookedAt = 0;
   #stdout = '';
   #stderr = '';
   #exit: Exit | undefined;
@@ -102,7 +108,7 @@ export class AppProcess {
   ): Promise<Exclude<T, false | null | undefined>> {
     return await until(
       () => {
-        this.#look();
+        if (performance.now() - this.#lookedAt > LOOK_INTERVAL_MS) this.#look();
         return condition();
       },
       () => `${what}\n${this.report()}`,
@@ -233,6 +239,7 @@ export class AppProcess {
   /** Remembers every process that it sees: those without the variable are known by their parents only. */
   #look(): ProcessEntry[] {
     const table = processTable();
+    this.#lookedAt = performance.now();
     if (this.#exit === undefined) {
       for (const entry of familyOf(this.pid, table)) this.#seen.set(keyOf(entry), entry);
     }
@@ -255,22 +262,34 @@ function keyOf({ pid, startedAt }: ProcessEntry): string {
   return `${pid}:${startedAt}`;
 }
 
-/** Starts programs for the tests of a file; after each test none of their processes may be left. */
+/**
+ * Starts programs for the tests of a file, with a state folder for each test; after each test none of their processes may
+ * be left.
+ */
 export function appProcesses(): (file: string | undefined, options?: AppOptions) => AppProcess {
   const started: AppProcess[] = [];
+  let stateFolder: string | undefined;
   afterEach(async ({ task }) => {
     if (task.result?.state === 'fail') {
       // The runner's failure says what was expected, not what the program did.
       for (const app of started) console.error(`program ${app.pid}\n${app.report()}`);
     }
     const left = (await Promise.all(started.splice(0).map((app) => app.cleanUp()))).flat();
+    if (stateFolder !== undefined) rmSync(stateFolder, { recursive: true, force: true });
+    stateFolder = undefined;
     // A test that has failed may not have got as far as ending its program.
     if (left.length > 0 && task.result?.state !== 'fail') {
       throw new Error(`processes were left behind:\n${left.join('\n')}`);
     }
   });
-  return (file, options) => {
-    const app = new AppProcess(file, options);
+  return (file, options = {}) => {
+    // The programs of a test share their state, and no other test sees it: files run side by side.
+    stateFolder ??= mkdtempSync(join(tmpdir(), 'tutti-state-'));
+    const isChosen = ['TUTTI_STATE_DIR', 'XDG_STATE_HOME', 'HOME'].some(
+      (name) => name in (options.env ?? {}),
+    );
+    const env = isChosen ? options.env : { TUTTI_STATE_DIR: stateFolder, ...options.env };
+    const app = new AppProcess(file, { ...options, env });
     started.push(app);
     return app;
   };
