@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
@@ -16,10 +17,14 @@ const built = [
   { find: /^tutti\/testing$/, replacement: path('./dist/testing/index.js') },
 ];
 
+const cores = availableParallelism();
+/** A real server has other things to do than to be quick for several files at a time. */
+const isOnRealServer = process.env['CONDUCTOR_SERVER_URL'] !== undefined;
+
 /** Files at a time. One group follows the other; the suites of a group run side by side. */
-const COMPUTING = { groupOrder: 0, maxWorkers: 2 };
+const COMPUTING = { groupOrder: 0, maxWorkers: cores };
 /** Their tests mostly wait: for leases, time-outs and processes. */
-const WAITING = { groupOrder: 1, maxWorkers: 5 };
+const WAITING = { groupOrder: 1, maxWorkers: isOnRealServer ? 1 : Math.min(2 * cores + 1, 8) };
 const ALONE = { groupOrder: 2, maxWorkers: 1 };
 
 interface ProjectOptions {
@@ -67,9 +72,7 @@ const projects = [
   // Installs other tools from the registry: `npm run test:toolchains`, not part of `npm test`.
   project('toolchains', { group: ALONE, on: 'build', setup: 'test/toolchains/pack.ts', maxConcurrency: 2 }),
   // Needs a real Conductor server: `npm run test:conductor`.
-  ...(process.env['CONDUCTOR_SERVER_URL'] === undefined
-    ? []
-    : [project('conductor', { group: ALONE, on: 'build' })]),
+  ...(isOnRealServer ? [project('conductor', { group: ALONE, on: 'build' })] : []),
 ];
 const names = projects.map((one) => one.test.name);
 
