@@ -2,14 +2,14 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { jarIn } from '../../../scripts/conductor/boot-jar.mjs';
+import { jarIn } from '../../../../scripts/conductor/boot-jar.mjs';
 import {
   chooseJdk,
   jdkFolders,
   majorOf,
   versionInOutput,
   versionInReleaseFile,
-} from '../../../scripts/conductor/jdk.mjs';
+} from '../../../../scripts/conductor/jdk.mjs';
 
 describe('the version of a Java', () => {
   test.each([
