@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
@@ -38,11 +38,14 @@ const refusals = (): number[] =>
 /** Tasks that run when the server goes away for everybody: their ids. */
 async function caughtByOutage(app: AppProcess): Promise<{ taskIds: string[]; outage: { end(): void } }> {
   await app.ready();
+  const untilFile = join(folder(), 'outage');
   const taskIds: string[] = [];
   for (let number = 0; number < COUNT; number++)
-    taskIds.push(await faulty().server.run('step', { ms: 1_500, text: `no ${number}` }));
+    taskIds.push(await faulty().server.run('step', { untilFile, text: `no ${number}` }));
   for (const taskId of taskIds) await app.began(taskId);
   const outage = faulty().on({}, { answer: answers.unavailable });
+  // None of them ends before.
+  writeFileSync(untilFile, '');
   await app.until(() => stored() === COUNT, 'all results on disk');
   return { taskIds, outage };
 }
