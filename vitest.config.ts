@@ -23,9 +23,11 @@ const isOnRealServer = process.env['CONDUCTOR_SERVER_URL'] !== undefined;
 
 /** Files at a time. One group follows the other; the suites of a group run side by side. */
 const COMPUTING = { groupOrder: 0, maxWorkers: cores };
-/** Their tests mostly wait: for leases, time-outs and processes. */
+/** Their tests mostly wait: for processes, answers and time-outs. */
 const WAITING = { groupOrder: 1, maxWorkers: isOnRealServer ? 1 : Math.min(2 * cores + 1, 8) };
-const ALONE = { groupOrder: 2, maxWorkers: 1 };
+/** Their tests wait as well, but with leases of a second and limits that a crowded machine would break. */
+const MEASURING = { groupOrder: 2, maxWorkers: cores + 1 };
+const ALONE = { groupOrder: 3, maxWorkers: 1 };
 
 interface ProjectOptions {
   readonly group: { readonly groupOrder: number; readonly maxWorkers: number };
@@ -58,17 +60,18 @@ function project(name: string, options: ProjectOptions) {
   };
 }
 
-const onBuild: ProjectOptions = { group: WAITING, on: 'build', sharesModules: true };
+const onBuild = { on: 'build', sharesModules: true } as const;
 
+/** The suites with the longest files come first in their group, so that none of these is left over at the end. */
 const projects = [
   project('unit', { group: COMPUTING, on: 'sources', sharesModules: true }),
-  project('supervision', onBuild),
-  project('reliability', onBuild),
-  project('conformance', onBuild),
-  project('process', onBuild),
-  project('examples', onBuild),
-  project('package', onBuild),
+  project('conformance', { group: WAITING, ...onBuild }),
+  project('process', { group: WAITING, ...onBuild }),
+  project('examples', { group: WAITING, ...onBuild }),
+  project('package', { group: WAITING, ...onBuild }),
   project('integration', { group: WAITING, on: 'sources' }),
+  project('supervision', { group: MEASURING, ...onBuild }),
+  project('reliability', { group: MEASURING, ...onBuild }),
   // Installs other tools from the registry: `npm run test:toolchains`, not part of `npm test`.
   project('toolchains', { group: ALONE, on: 'build', setup: 'test/toolchains/pack.ts', maxConcurrency: 2 }),
   // Needs a real Conductor server: `npm run test:conductor`.
@@ -76,8 +79,8 @@ const projects = [
 ];
 const names = projects.map((one) => one.test.name);
 
-/** The suites with the longest files come first, so that none of them is left over at the end. */
-class LongestFirst extends BaseSequencer {
+/** The suites of a group in the order of `projects`, not of their names. */
+class AsListed extends BaseSequencer {
   override async sort(specs: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = (spec: TestSpecification): number => names.indexOf(spec.project.name);
     // Stable: within a suite the order is that of the runner, which knows how long each file took.
@@ -85,4 +88,4 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-export default defineConfig({ test: { projects, sequence: { sequencer: LongestFirst } } });
+export default defineConfig({ test: { projects, sequence: { sequencer: AsListed } } });
