@@ -234,7 +234,7 @@ export class FaultyConductor {
         ? undefined
         : this.#admit(this.#gatekeeper, recorded, request.socket.remotePort);
     if (refusal !== undefined) return send(response, refusal);
-    const fault = this.#take(recorded);
+    const fault = this.#take(recorded, false);
     if (fault === undefined) return this.#pass(request, response, recorded);
     if ('answer' in fault) return send(response, fault.answer);
     if ('delay' in fault) {
@@ -265,8 +265,10 @@ export class FaultyConductor {
     return Date.now() < validUntil ? undefined : answers.unauthorized;
   }
 
-  #take(request: FaultyRequest): Fault | undefined {
+  /** The next fault for a request, or for its answer. */
+  #take(request: FaultyRequest, isAnswered: boolean): Fault | undefined {
     for (const rule of this.#rules) {
+      if ('rewrite' in rule.fault !== isAnswered) continue;
       if (rule.left <= 0 || !matches(rule.match, request)) continue;
       const { share = 1 } = rule.match;
       rule.seen++;
@@ -288,7 +290,9 @@ export class FaultyConductor {
         if (fault !== undefined && 'cut' in fault) return request.socket.destroy();
         if (fault !== undefined && 'answerAfter' in fault) return send(response, fault.answerAfter);
         let text = this.#onItsWay(Buffer.concat(chunks).toString(), answer.statusCode);
-        if (fault !== undefined && 'rewrite' in fault) text = fault.rewrite(text, recorded);
+        // Only now, so that it also holds for a poll that was under way.
+        const change = fault === undefined ? this.#take(recorded, true) : undefined;
+        if (change !== undefined && 'rewrite' in change) text = change.rewrite(text, recorded);
         const { 'content-length': _, 'transfer-encoding': __, ...rest } = answer.headers;
         response.writeHead(answer.statusCode ?? 500, { ...rest, 'content-length': Buffer.byteLength(text) });
         return response.end(text);
