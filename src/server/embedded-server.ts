@@ -46,6 +46,12 @@ export interface EmbeddedServerOptions<C extends Clock = Clock> {
   readonly clock?: C;
   /** How many finished workflows are kept, and for how many milliseconds. @defaultValue 10000, a week */
   readonly retention?: Partial<Retention>;
+  /**
+   * Keeps everything in this file of SQLite, which is made when it does not exist: workflows go on after a restart, also after a
+   * crash. Needs Node.js 22.13 or later, or the package `libsql`. One server at a time uses a file.
+   * @defaultValue everything is in memory, and gone with the process
+   */
+  readonly file?: string;
 }
 
 /** Who is let in. */
@@ -59,11 +65,11 @@ export interface ServerAuth {
   readonly tokenLifetime?: Duration;
 }
 
-/** Options with their defaults; `environment` and `auth` have none that could be shown. */
+/** Options with their defaults; `environment`, `auth` and `file` have none that could be shown. */
 export type ResolvedServerOptions<C extends Clock = Clock> = Required<
-  Omit<EmbeddedServerOptions<C>, 'environment' | 'retention' | 'auth'>
+  Omit<EmbeddedServerOptions<C>, 'environment' | 'retention' | 'auth' | 'file'>
 > &
-  Pick<EmbeddedServerOptions, 'environment'> & {
+  Pick<EmbeddedServerOptions, 'environment' | 'file'> & {
     readonly retention: Retention;
     readonly auth: Required<ServerAuth> | undefined;
   };
@@ -90,10 +96,10 @@ export interface RunningServer<C extends Clock = Clock> {
 export interface EmbeddedServerDescription<C extends Clock = Clock> {
   readonly options: Readonly<ResolvedServerOptions<C>>;
   /**
-   * Starts a new, empty server.
+   * Starts a server: a new, empty one, or with what is in its `file`.
    *
    * @param logger - told once that this server is not for production; standard error when absent
-   * @throws ConfigurationError when the port is taken or may not be used
+   * @throws ConfigurationError when the port is taken or may not be used, or the `file` cannot be used
    */
   start(logger?: Logger): Promise<RunningServer<C>>;
 }
@@ -111,6 +117,7 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
     test: (value) => value instanceof Clock,
   },
   retention: rules.object,
+  file: rules.string,
 };
 
 const AUTH: Record<keyof ServerAuth, OptionRule> = {
@@ -122,7 +129,7 @@ const RETENTION: Record<keyof Retention, OptionRule> = { finished: integer(0), a
 
 /**
  * Describes a Conductor-compatible server inside this program, for development and tests: the REST API of
- * Conductor 3.32, workflows with every operator of its open-source edition, everything in memory.
+ * Conductor 3.32, workflows with every operator of its open-source edition, in memory or in a file.
  *
  * @example
  * ```ts
@@ -151,6 +158,7 @@ export function embeddedServer<C extends Clock = Clock>(
     retention: { ...DEFAULT_RETENTION, ...options.retention },
     // Without a clock there is nothing that could have made `C` another type.
     clock: options.clock ?? (new SystemClock() as unknown as C),
+    ...(options.file === undefined ? {} : { file: options.file }),
     ...(options.environment === undefined ? {} : { environment: options.environment }),
   };
   return {

@@ -23,13 +23,13 @@ import { ScriptRunner } from './scripts/script-runner.js';
 import { MemoryStore } from './store/memory-store.js';
 import { VirtualClock, type ClockUser } from './virtual-clock.js';
 
-/** @throws ConfigurationError when the port cannot be listened on */
+/** @throws ConfigurationError when the port cannot be listened on, or the file cannot be used */
 export async function runServer<C extends Clock>(
   options: ResolvedServerOptions<C>,
   logger: Logger,
 ): Promise<RunningServer<C>> {
   const { clock } = options;
-  const store = new MemoryStore(options.retention);
+  const store = await openStore(options, logger);
   const engine = conductorEngine({
     store,
     evaluator: new ScriptRunner(),
@@ -68,24 +68,36 @@ export async function runServer<C extends Clock>(
   try {
     port = await http.listen(options.port, options.host);
   } catch (error) {
+    await engine.core.close();
     throw new ConfigurationError(
       'CONFIG_INVALID',
       `embeddedServer: cannot listen on ${options.host}:${options.port} (${describeThrown(error)}); give another \`port\`, or 0 for a free one`,
       { cause: error, details: { host: options.host, port: options.port } },
     );
   }
-  engine.core.recover();
+  try {
+    engine.core.recover();
+  } catch (error) {
+    await Promise.allSettled([engine.core.close(), http.close()]);
+    throw error;
+  }
   if (clock instanceof VirtualClock) clock.attach(clockUser(engine.core));
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}/api`;
   logger.warn('embedded Conductor server started: for development and tests, not for production', { url });
   let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    // Answers under way still need the store.
+    engine.core.longPolls.close();
+    await http.close();
+    await engine.core.close();
+  };
   return {
     url,
     port,
     clock,
     faults,
     close: () => {
-      closed ??= Promise.all([engine.core.close(), http.close()]).then(() => undefined);
+      closed ??= close();
       return closed;
     },
   };
@@ -101,15 +113,37 @@ function clockUser(core: Engine): ClockUser {
   };
 }
 
-/** What is answered must survive: an answer waits until what it says is kept. */
+async function openStore(
+  { file, retention }: Pick<ResolvedServerOptions, 'file' | 'retention'>,
+  logger: Logger,
+): Promise<Store> {
+  if (file === undefined) return new MemoryStore(retention);
+  // SQLite is not loaded for a server in memory.
+  const { FileStore } = await import('./store/file-store.js');
+  return new FileStore(file, {
+    retention,
+    onFailure: ({ message }) =>
+      logger.error('embedded server: nothing is accepted until its file can be written', { error: message }),
+  });
+}
+
+/**
+ * What is answered must survive, and so must what a reader gets to see: an answer waits until what it says is kept. While
+ * nothing can be kept, nothing is accepted.
+ */
 function answeredWhenDurable([method, pattern, handler]: Route, store: Store): Route {
-  if (method === 'GET' && !pattern.startsWith('/api/tasks/poll')) return [method, pattern, handler];
   return [
     method,
     pattern,
     async (request) => {
+      if (store.isFailing) await store.durable();
       const reply = await handler(request);
-      await store.durable();
+      try {
+        await store.durable();
+      } catch (error) {
+        reply.onLost?.();
+        throw error;
+      }
       return reply;
     },
   ];

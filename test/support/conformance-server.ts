@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { Logger } from '../../src/core/logger.js';
 import type { JsonObject, Task, TaskDef, Workflow, WorkflowTask } from '../../src/conductor/types.js';
@@ -31,13 +34,19 @@ export function conformanceServer(): ConformanceClient {
   const given = process.env['CONDUCTOR_SERVER_URL'];
   const client = new ConformanceClient(given ?? '');
   let server: RunningServer | undefined;
+  let folder: string | undefined;
   beforeAll(async () => {
     if (given !== undefined) return;
-    server = await embeddedServer().start(new SilentLogger());
+    // The same suites on a file: TUTTI_TEST_STORE=file npx vitest run --project conformance
+    if (process.env['TUTTI_TEST_STORE'] === 'file')
+      folder = mkdtempSync(join(tmpdir(), 'tutti-conformance-'));
+    const store = folder === undefined ? {} : { file: join(folder, 'conductor.db') };
+    server = await embeddedServer(store).start(new SilentLogger());
     client.url = server.url;
   });
   afterAll(async () => {
     await server?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
   return client;
 }

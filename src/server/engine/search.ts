@@ -68,6 +68,7 @@ export function searchWorkflows(
     name: exact(conditions, 'workflowType'),
     status: exact(conditions, 'status') as WorkflowStatus | undefined,
     correlationId: exact(conditions, 'correlationId'),
+    parentId: exact(conditions, 'parentWorkflowId'),
   });
   const wanted = request.topLevelOnly === true ? topLevel(candidates) : candidates;
   return page(wanted, conditions, request, WORKFLOW_FIELDS, workflowSummary);
@@ -85,18 +86,45 @@ function page<T>(
   summary: (row: T) => unknown,
 ): SearchResult<T> {
   const text = request.freeText === '*' ? '' : request.freeText.toLowerCase();
-  const found: T[] = [];
+  const first = new FirstRows(request.start + request.size, orderOf(request.sort, fields));
   for (const row of candidates) {
     if (!conditions.every((condition) => meets(fields[condition.field]!(row), condition))) continue;
-    if (text === '' || JSON.stringify(summary(row)).toLowerCase().includes(text)) found.push(row);
+    if (text === '' || JSON.stringify(summary(row)).toLowerCase().includes(text)) first.add(row);
   }
-  sortRows(found, request.sort, fields);
-  return { totalHits: found.length, results: found.slice(request.start, request.start + request.size) };
+  return { totalHits: first.total, results: first.rows().slice(request.start) };
+}
+
+/** Keeps the first rows of an order, and counts all: what is found may be more than fits into memory. */
+class FirstRows<T> {
+  total = 0;
+  readonly #count: number;
+  readonly #order: ((a: T, b: T) => number) | undefined;
+  #rows: T[] = [];
+
+  constructor(count: number, order: ((a: T, b: T) => number) | undefined) {
+    this.#count = count;
+    this.#order = order;
+  }
+
+  add(row: T): void {
+    this.total += 1;
+    if (this.#order === undefined) {
+      if (this.#rows.length < this.#count) this.#rows.push(row);
+      return;
+    }
+    this.#rows.push(row);
+    if (this.#rows.length > 2 * this.#count + 1_000) this.#rows = this.rows();
+  }
+
+  rows(): T[] {
+    if (this.#order !== undefined) this.#rows.sort(this.#order);
+    return this.#rows.slice(0, this.#count);
+  }
 }
 
 function exact(conditions: readonly Condition[], field: string): string | undefined {
   const condition = conditions.find(
-    (c) => c.field === field && c.operator === '=' && !c.values[0]!.includes('*'),
+    (c) => c.field === field && c.operator === '=' && c.values[0] !== '' && !c.values[0]!.includes('*'),
   );
   return condition?.values[0];
 }
@@ -138,19 +166,19 @@ export function matches(actual: string, wanted: string): boolean {
   return true;
 }
 
-function sortRows<T>(rows: T[], sort: string, fields: Fields<T>): void {
+function orderOf<T>(sort: string, fields: Fields<T>): ((a: T, b: T) => number) | undefined {
   const keys = sort.split('|').flatMap((part) => {
     const [field = '', direction] = part.split(':');
     return Object.hasOwn(fields, field)
       ? [{ keyOf: fields[field]!, sign: direction?.toUpperCase() === 'DESC' ? -1 : 1 }]
       : [];
   });
-  if (keys.length === 0) return;
-  rows.sort((a, b) => {
+  if (keys.length === 0) return undefined;
+  return (a, b) => {
     for (const { keyOf, sign } of keys) {
       const [x, y] = [keyOf(a), keyOf(b)];
       if (x !== y) return x < y ? -sign : sign;
     }
     return 0;
-  });
+  };
 }

@@ -31,6 +31,8 @@ export interface WorkflowFilter {
   readonly name?: string | undefined;
   readonly status?: WorkflowStatus | undefined;
   readonly correlationId?: string | undefined;
+  /** The workflow that it is a sub-workflow of. */
+  readonly parentId?: string | undefined;
 }
 
 /** What happens when an event arrives. */
@@ -51,10 +53,12 @@ export interface EventHandler {
  */
 export abstract class Store {
   // Executions
-  /** Writes what one decision has changed, as one transaction. @throws when nothing can be written */
+  /** Writes what one decision has changed, as one transaction. */
   abstract commit(changes: Changes): void;
-  /** Resolves when all that was written so far would survive the end of this process. @throws when it would not */
+  /** Resolves when all that was written so far would survive the end of this process. @throws ApiError 500 when it would not */
   abstract durable(): Promise<void>;
+  /** Whether something that was written is not durable, since it could not be kept. {@link durable} tries again. */
+  abstract get isFailing(): boolean;
   /** The workflows that have not ended. */
   abstract openExecutions(): Iterable<StoredExecution>;
   abstract getExecution(workflowId: string): StoredExecution | undefined;

@@ -104,6 +104,8 @@ const TERMINAL_TASK: Readonly<Record<TaskStatus, boolean>> = {
   SKIPPED: true,
 };
 
+export const TASK_STATUSES = Object.keys(TERMINAL_TASK) as readonly TaskStatus[];
+
 export function isTerminalTask(status: TaskStatus): boolean {
   return TERMINAL_TASK[status];
 }

@@ -1,14 +1,7 @@
-import type { FullTaskDef, FullWorkflowDef } from '../model/definitions.js';
 import { isTerminalWorkflow, type TaskLog, type TaskModel, type WorkflowModel } from '../model/models.js';
 import type { Changes } from '../engine/execution.js';
-import {
-  Store,
-  type EventHandler,
-  type Retention,
-  type StoredExecution,
-  type TaskFilter,
-  type WorkflowFilter,
-} from '../engine/store.js';
+import type { Retention, StoredExecution, TaskFilter, WorkflowFilter } from '../engine/store.js';
+import { DefinitionStore } from './definition-store.js';
 import { TaskIndex } from './task-index.js';
 
 interface Entry {
@@ -17,11 +10,8 @@ interface Entry {
 }
 
 /** Keeps everything in this process; gone with it. Finished workflows are kept as long as the retention says. */
-export class MemoryStore extends Store {
+export class MemoryStore extends DefinitionStore {
   readonly #retention: Retention;
-  readonly #taskDefs = new Map<string, FullTaskDef>();
-  readonly #workflowDefs = new Map<string, Map<number, FullWorkflowDef>>();
-  readonly #handlers = new Map<string, EventHandler>();
   readonly #entries = new Map<string, Entry>();
   readonly #open = new Set<string>();
   /** In the order of their end. */
@@ -47,6 +37,10 @@ export class MemoryStore extends Store {
 
   override durable(): Promise<void> {
     return Promise.resolve();
+  }
+
+  override get isFailing(): boolean {
+    return false;
   }
 
   override *openExecutions(): Iterable<StoredExecution> {
@@ -100,65 +94,13 @@ export class MemoryStore extends Store {
       if (filter.status !== undefined && workflow.status !== filter.status) continue;
       if (filter.name !== undefined && workflow.definition.name !== filter.name) continue;
       if (filter.correlationId !== undefined && workflow.correlationId !== filter.correlationId) continue;
+      if (filter.parentId !== undefined && workflow.parentWorkflowId !== filter.parentId) continue;
       yield workflow;
     }
   }
 
-  override putTaskDef(def: FullTaskDef): void {
-    this.#taskDefs.set(def.name, def);
-  }
-
-  override getTaskDef(name: string): FullTaskDef | undefined {
-    return this.#taskDefs.get(name);
-  }
-
-  override listTaskDefs(): FullTaskDef[] {
-    return [...this.#taskDefs.values()];
-  }
-
-  override deleteTaskDef(name: string): boolean {
-    return this.#taskDefs.delete(name);
-  }
-
-  override putWorkflowDef(def: FullWorkflowDef): void {
-    const versions = this.#workflowDefs.get(def.name) ?? new Map<number, FullWorkflowDef>();
-    versions.set(def.version, def);
-    this.#workflowDefs.set(def.name, versions);
-  }
-
-  override getWorkflowDef(name: string, version?: number): FullWorkflowDef | undefined {
-    const versions = this.#workflowDefs.get(name);
-    if (versions === undefined) return undefined;
-    return versions.get(version ?? Math.max(...versions.keys()));
-  }
-
-  override listWorkflowDefs(): FullWorkflowDef[] {
-    return [...this.#workflowDefs.values()].flatMap((versions) =>
-      [...versions.values()].sort((a, b) => a.version - b.version),
-    );
-  }
-
-  override deleteWorkflowDef(name: string, version: number): boolean {
-    const versions = this.#workflowDefs.get(name);
-    if (versions?.delete(version) !== true) return false;
-    if (versions.size === 0) this.#workflowDefs.delete(name);
-    return true;
-  }
-
-  override putEventHandler(handler: EventHandler): void {
-    this.#handlers.set(handler.name, handler);
-  }
-
-  override getEventHandler(name: string): EventHandler | undefined {
-    return this.#handlers.get(name);
-  }
-
-  override listEventHandlers(): EventHandler[] {
-    return [...this.#handlers.values()];
-  }
-
-  override deleteEventHandler(name: string): boolean {
-    return this.#handlers.delete(name);
+  protected override registered(): void {
+    // It is in memory.
   }
 
   override addLogs(logs: readonly TaskLog[]): void {
