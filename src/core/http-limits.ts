@@ -49,18 +49,28 @@ export function createLimitedServer(listener: RequestListener, limits: HttpLimit
  *
  * @throws BodyTooLargeError
  */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes <= maxBytes) chunks.push(chunk);
-    else chunks.length = 0;
-    if (bytes > maxBytes * DRAIN_FACTOR) {
-      request.socket.destroy();
-      break;
-    }
-  }
-  if (bytes > maxBytes) throw new BodyTooLargeError(maxBytes);
-  return Buffer.concat(chunks);
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    // Listeners, since the iterator of a stream costs more than all the rest of a small request.
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) chunks.push(chunk);
+      else chunks.length = 0;
+      if (bytes > maxBytes * DRAIN_FACTOR) request.socket.destroy();
+    });
+    request.once('end', () => {
+      if (bytes > maxBytes) reject(new BodyTooLargeError(maxBytes));
+      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
+    request.once('error', reject);
+    request.once('close', () => {
+      reject(
+        bytes > maxBytes
+          ? new BodyTooLargeError(maxBytes)
+          : new Error('the request has ended before its body'),
+      );
+    });
+  });
 }

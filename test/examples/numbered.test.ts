@@ -134,6 +134,67 @@ test('07-discovery', async () => {
   ).toEqual([]);
 });
 
+test('08-saga', async () => {
+  const run = await runNumbered('08-saga');
+
+  expect(run.exitCode, run.output).toBe(0);
+  expect(
+    missing(run, [
+      'Trip of Ada: COMPLETED',
+      'Cancellation: COMPLETED [["hotel of Grace"],["flight of Grace"]]',
+    ]),
+    run.output,
+  ).toEqual([]);
+  expect(run.stdout).toMatch(/^Trip of Grace: FAILED .*the card is refused: 750 is above its limit of 500/m);
+});
+
+test('09-approval', async () => {
+  const run = await runNumbered('09-approval');
+
+  expect(run.exitCode, run.output).toBe(0);
+  expect(
+    missing(run, [
+      'Approved: COMPLETED {"paid":120,"approvedBy":"Ada"}',
+      'Forgotten: FAILED nobody has decided',
+    ]),
+    run.output,
+  ).toEqual([]);
+  expect(run.stdout.match(/^Reminder: \{"sentTo":"ada@example.com"\}$/gm)).toHaveLength(2);
+});
+
+test('10-batch', async () => {
+  const run = await runNumbered('10-batch');
+
+  if (!hasSumLibrary) {
+    expect(run.exitCode, run.output).toBe(78);
+    expect(run.stderr).toContain('npm run build:native');
+    return;
+  }
+  expect(run.exitCode, run.output).toBe(0);
+  expect(
+    missing(run, [
+      'Batch of 3: COMPLETED {"accounts":3,"total":10}',
+      'Batch of 40: COMPLETED {"accounts":40,"total":11480}',
+    ]),
+    run.output,
+  ).toEqual([]);
+});
+
+test('11-rerun', async () => {
+  const run = await runNumbered('11-rerun');
+
+  expect(run.exitCode, run.output).toBe(0);
+  expect(
+    missing(run, [
+      'Order: FAILED',
+      'Failed task: label, "1234" is no zip code',
+      'Order: COMPLETED {"receipt":"receipt of order 4711","label":"parcel of order 4711 to 12345"}',
+      'Tasks of shipping: pack COMPLETED, label COMPLETED',
+    ]),
+    run.output,
+  ).toEqual([]);
+});
+
 test('every numbered example is run by a test', () => {
   const tests = readFileSync(new URL(import.meta.url), 'utf8');
   const numbered = readdirSync(EXAMPLES_FOLDER)

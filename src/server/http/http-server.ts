@@ -143,7 +143,7 @@ export class HttpServer {
       new ApiRequest({
         method,
         path,
-        query: new URLSearchParams(query),
+        query,
         params,
         signal,
         token: credentialOf(incoming.headers),

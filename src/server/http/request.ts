@@ -9,7 +9,8 @@ export class ApiRequest {
   readonly method: string;
   /** Decoded, without query. */
   readonly path: string;
-  readonly query: URLSearchParams;
+  readonly #query: string;
+  #parsedQuery: URLSearchParams | undefined;
   readonly params: Readonly<Record<string, string>>;
   /** Aborts when the client hangs up before it has its answer. */
   readonly signal: AbortSignal;
@@ -21,7 +22,7 @@ export class ApiRequest {
   constructor(fields: {
     method: string;
     path: string;
-    query: URLSearchParams;
+    query: string;
     params: Readonly<Record<string, string>>;
     signal: AbortSignal;
     token: string | undefined;
@@ -30,12 +31,17 @@ export class ApiRequest {
   }) {
     this.method = fields.method;
     this.path = fields.path;
-    this.query = fields.query;
+    this.#query = fields.query;
     this.params = fields.params;
     this.signal = fields.signal;
     this.token = fields.token;
     this.#contentType = fields.contentType;
     this.#rawBody = fields.rawBody;
+  }
+
+  /** Parsed when it is asked for: most requests of workers have none. */
+  get query(): URLSearchParams {
+    return (this.#parsedQuery ??= new URLSearchParams(this.#query));
   }
 
   param(name: string): string {

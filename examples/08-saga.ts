@@ -1,0 +1,101 @@
+/** A saga: a trip is booked step by step, and when a step fails for good, what was booked before is cancelled again. */
+import { bootstrap, functionWorker, NonRetryableError, type Task } from 'tutti';
+import { embeddedServer } from 'tutti/server';
+import { define } from './support/define.js';
+import { domain } from './support/private-domain.js';
+
+interface Trip {
+  readonly traveller: string;
+  readonly limit: number;
+}
+
+function reserveFlight({ inputData }: Task<Trip>) {
+  return { booking: `flight of ${inputData.traveller}`, price: 300 };
+}
+
+function reserveHotel({ inputData }: Task<Trip>) {
+  return { booking: `hotel of ${inputData.traveller}`, price: 450 };
+}
+
+function chargeCard({ inputData: { amounts, limit } }: Task<{ amounts: number[]; limit: number }>) {
+  const total = amounts.reduce((sum, amount) => sum + amount, 0);
+  if (total > limit)
+    throw new NonRetryableError(`the card is refused: ${total} is above its limit of ${limit}`);
+  return { total };
+}
+
+/** Cancels what is there to be cancelled. May be called for a step that was never reached. */
+function cancel({ inputData: { bookings } }: Task<{ bookings: string[] }>) {
+  return { cancelled: bookings };
+}
+
+await using orchestrator = await bootstrap({
+  workers: [
+    functionWorker('tutti_example_reserve_flight', reserveFlight),
+    functionWorker('tutti_example_reserve_hotel', reserveHotel),
+    functionWorker('tutti_example_charge_trip', chargeCard),
+    functionWorker('tutti_example_cancel', cancel),
+  ],
+  server: embeddedServer(),
+});
+
+const trip = { traveller: '${workflow.input.traveller}', limit: '${workflow.input.limit}' };
+/** The booking that a step of the failed workflow has made: one, or none. */
+const bookingOf = (step: string) =>
+  `\${workflow.input.failedWorkflow.tasks[?(@.referenceTaskName == '${step}' && @.status == 'COMPLETED')].outputData.booking}`;
+
+await define(
+  orchestrator,
+  ['reserve_flight', 'reserve_hotel', 'charge_trip', 'cancel'].map((name) => ({
+    name: `tutti_example_${name}`,
+    retryCount: 3,
+    retryDelaySeconds: 1,
+  })),
+  [
+    {
+      name: 'tutti_example_cancel_trip',
+      // Backwards: what was booked last is cancelled first.
+      tasks: ['hotel', 'flight'].map((step) => ({
+        name: 'tutti_example_cancel',
+        taskReferenceName: `cancel_${step}`,
+        inputParameters: { bookings: bookingOf(step) },
+      })),
+      outputParameters: {
+        why: '${workflow.input.reason}',
+        hotel: '${cancel_hotel.output.cancelled}',
+        flight: '${cancel_flight.output.cancelled}',
+      },
+    },
+    {
+      name: 'tutti_example_trip',
+      failureWorkflow: 'tutti_example_cancel_trip',
+      tasks: [
+        { name: 'tutti_example_reserve_flight', taskReferenceName: 'flight', inputParameters: trip },
+        { name: 'tutti_example_reserve_hotel', taskReferenceName: 'hotel', inputParameters: trip },
+        {
+          name: 'tutti_example_charge_trip',
+          taskReferenceName: 'charge',
+          inputParameters: {
+            amounts: ['${flight.output.price}', '${hotel.output.price}'],
+            limit: '${workflow.input.limit}',
+          },
+        },
+      ],
+      outputParameters: { total: '${charge.output.total}' },
+    },
+  ],
+);
+
+const { workflows } = await orchestrator.clients();
+for (const input of [
+  { traveller: 'Ada', limit: 1_000 },
+  { traveller: 'Grace', limit: 500 },
+]) {
+  const id = await workflows.start({ name: 'tutti_example_trip', input, taskToDomain: { '*': domain } });
+  const booked = await workflows.waitFor(id, { pollIntervalMs: 50 });
+  console.log(`Trip of ${input.traveller}: ${booked.status} ${booked.reasonForIncompletion ?? ''}`.trim());
+  const compensation = booked.output['conductor.failure_workflow'];
+  if (typeof compensation !== 'string') continue;
+  const { status, output } = await workflows.waitFor(compensation, { pollIntervalMs: 50 });
+  console.log(`Cancellation: ${status} ${JSON.stringify([output['hotel'], output['flight']])}`);
+}
