@@ -29,11 +29,11 @@ async function throughput({ workers, open, warmUpMs, windowMs }) {
   );
   for (let n = 0; n < open; n++) await client.start(flow);
   let done = 0;
-  let isOver = false;
+  const stop = new AbortController();
   const work = async () => {
-    while (!isOver) {
+    while (!stop.signal.aborted) {
       let [task] = await client.poll(type, 1, 1000);
-      while (task !== undefined && !isOver) {
+      while (task !== undefined && !stop.signal.aborted) {
         // The fifth result of a workflow makes room for the next.
         const isLast = task.referenceTaskName === 't5';
         const [next] = await Promise.all([client.complete(task), isLast ? client.start(flow) : undefined]);
@@ -47,7 +47,7 @@ async function throughput({ workers, open, warmUpMs, windowMs }) {
   const [from, before] = [performance.now(), done];
   await Promise.race([sleep(windowMs), all]);
   const perSecond = ((done - before) / (performance.now() - from)) * 1000;
-  isOver = true;
+  stop.abort();
   await all;
   return { perSecond };
 }
