@@ -49,7 +49,7 @@ async function throughput({ workers, open, warmUpMs, windowMs }) {
   const perSecond = ((done - before) / (performance.now() - from)) * 1000;
   stop.abort();
   await all;
-  return { perSecond };
+  return { perSecond, done };
 }
 
 /** From sending the start of a workflow to having its task, while a long poll waits for it. */
