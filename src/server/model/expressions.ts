@@ -45,6 +45,11 @@ export function splitExpressions(text: string): Segment[] {
     );
 }
 
+/** The expressions of a text that hold no other one: what is around those depends on the data. */
+export function innermostExpressions(text: string): string[] {
+  return new ExpressionText(text).innermost(0, text.length);
+}
+
 function substituteText(text: string, resolve: Resolver): unknown {
   if (!text.includes('${')) return text;
   return new ExpressionText(text).evaluate(0, text.length, resolve);
@@ -83,6 +88,14 @@ class ExpressionText {
   #valueOf({ from, to }: Range, resolve: Resolver): unknown {
     const inner = toText(this.evaluate(from, to, resolve));
     return inner.trim() === '' ? '' : resolve(inner);
+  }
+
+  innermost(from: number, to: number): string[] {
+    return this.parts(from, to).flatMap((part) => {
+      if (typeof part === 'string') return [];
+      const inner = this.#text.slice(part.from, part.to);
+      return inner.includes('${') ? this.innermost(part.from, part.to) : [inner];
+    });
   }
 
   parts(from: number, to: number): (string | Range)[] {

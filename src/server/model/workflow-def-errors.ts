@@ -1,6 +1,6 @@
 import type { ValidationError } from './api-error.js';
 import type { FullWorkflowDef, FullWorkflowTask } from './definitions.js';
-import { splitExpressions } from './expressions.js';
+import { innermostExpressions } from './expressions.js';
 import { allTasks } from './graph.js';
 import { parseJsonPath } from './json-path.js';
 import { parseDate, parseDuration } from './time-text.js';
@@ -215,14 +215,6 @@ function parameterErrors(
   return Object.entries(parameters).flatMap(([name, value]) =>
     parameterErrors(task, value, known, isVariable, Array.isArray(parameters) ? key : name),
   );
-}
-
-/** Of expressions in expressions only the inner ones can be judged: what is around them depends on the data. */
-function innermostExpressions(text: string): string[] {
-  return splitExpressions(text).flatMap((segment) => {
-    if (!('expression' in segment)) return [];
-    return segment.expression.includes('${') ? innermostExpressions(segment.expression) : segment.expression;
-  });
 }
 
 function expressionProblem(
