@@ -45,9 +45,8 @@ export async function runServer<C extends Clock>(
   const { auth } = options;
   const authentication =
     auth === undefined ? undefined : new Authentication(auth.key, millisecondsOf(auth.tokenLifetime)!);
-  const routes = [
+  const resources = [
     ...(authentication === undefined ? [] : [authentication.route()]),
-    ...systemRoutes(),
     ...taskRoutes(engine),
     ...queueRoutes(engine),
     ...metadataRoutes(engine),
@@ -57,6 +56,7 @@ export async function runServer<C extends Clock>(
     ...adminRoutes(engine),
     ...notSupportedRoutes(),
   ];
+  const routes = [...systemRoutes(resources), ...resources];
   const faults = new FaultRules(store, engine.core.queues, authentication);
   const http = new HttpServer({
     router: new Router(routes.map((route) => faults.on(answeredWhenDurable(route, store)))),

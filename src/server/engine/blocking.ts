@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../conductor/types.js';
+import { internal } from '../model/api-error.js';
 import { isTerminalTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
 import { taskView } from '../model/views.js';
 import { ANY, type Engine } from './engine.js';
@@ -21,7 +22,8 @@ interface Stop {
 /**
  * Waits until a workflow has ended, waits for somebody, or has come past one of `refs`.
  *
- * @returns what a synchronous call answers; `undefined` where a task is asked for and none blocks
+ * @returns what a synchronous call answers
+ * @throws ApiError 500 where a task is asked for and none blocks, as on the real server
  */
 export async function untilBlocked(
   engine: Engine,
@@ -29,10 +31,10 @@ export async function untilBlocked(
   options: {
     readonly refs: readonly string[];
     readonly timeoutMs: number;
-    readonly requestId: string | undefined;
+    readonly requestId: string;
     readonly strategy: ReturnStrategy;
   },
-): Promise<JsonObject | undefined> {
+): Promise<JsonObject> {
   const { refs, timeoutMs, strategy, requestId } = options;
   const find = (): Stop | undefined => findStop(engine, workflowId, new Set(refs));
   let stop = find();
@@ -83,8 +85,8 @@ function answer(
   target: Execution,
   stop: Stop | undefined,
   strategy: ReturnStrategy,
-  requestId: string | undefined,
-): JsonObject | undefined {
+  requestId: string,
+): JsonObject {
   const base = {
     responseType: strategy,
     targetWorkflowId: target.workflowId,
@@ -93,7 +95,12 @@ function answer(
     signalTimeout: stop === undefined,
   };
   if (strategy === 'BLOCKING_TASK' || strategy === 'BLOCKING_TASK_INPUT') {
-    return stop?.task === undefined ? undefined : { ...base, ...taskRun(stop.workflow, stop.task) };
+    if (stop?.task === undefined) {
+      throw internal(
+        `No task of workflow ${target.workflowId} blocks it: there is none to answer as ${strategy}`,
+      );
+    }
+    return { ...base, ...taskRun(stop.workflow, stop.task) };
   }
   const shown =
     strategy === 'BLOCKING_WORKFLOW' && stop !== undefined

@@ -85,11 +85,11 @@ function page<T>(
   fields: Fields<T>,
   summary: (row: T) => unknown,
 ): SearchResult<T> {
-  const text = request.freeText === '*' ? '' : request.freeText.toLowerCase();
+  const text = request.freeText === '*' ? '' : `*${request.freeText.toLowerCase()}*`;
   const first = new FirstRows(request.start + request.size, orderOf(request.sort, fields));
   for (const row of candidates) {
     if (!conditions.every((condition) => meets(fields[condition.field]!(row), condition))) continue;
-    if (text === '' || JSON.stringify(summary(row)).toLowerCase().includes(text)) first.add(row);
+    if (text === '' || matches(JSON.stringify(summary(row)).toLowerCase(), text)) first.add(row);
   }
   return { totalHits: first.total, results: first.rows().slice(request.start) };
 }
@@ -138,7 +138,7 @@ function parseQuery<T>(query: string, fields: Fields<T>): Condition[] {
     }
     if (!Object.hasOwn(fields, field)) return [];
     const plain = text.replace(/['"()]/g, '').trim();
-    const values = operator === 'IN' ? plain.split(',').map((value) => value.trim()) : [plain];
+    const values = operator === 'IN' ? plain.split(',') : [plain];
     return [{ field, operator: operator as Operator, values }];
   });
 }

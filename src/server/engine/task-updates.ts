@@ -83,7 +83,9 @@ export class TaskUpdates {
     output: JsonObject,
     workerId: string | undefined,
   ): string | undefined {
-    const task = pendingTask(this.#engine.execution(workflowId), ref);
+    // For a workflow that is not known there is nothing to update, as on the real server.
+    const execution = this.#engine.find(workflowId);
+    const task = execution === undefined ? undefined : pendingTask(execution, ref);
     if (task === undefined) return undefined;
     this.update({ ...emptyUpdate(task), status, outputData: { ...task.outputData, ...output }, workerId });
     return task.taskId;

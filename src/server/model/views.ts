@@ -118,7 +118,9 @@ export function taskSummary(task: TaskModel, now = task.endTime): JsonObject {
 /** A workflow as the search shows it. */
 export function workflowSummary(workflow: WorkflowModel): JsonObject {
   const { definition } = workflow;
+  const [input, output] = [toText(workflow.input), toText(workflow.output)];
   return {
+    classifier: 'workflow',
     workflowType: definition.name,
     version: definition.version,
     workflowId: workflow.workflowId,
@@ -127,8 +129,10 @@ export function workflowSummary(workflow: WorkflowModel): JsonObject {
     updateTime: isoTime(workflow.updateTime),
     ...(workflow.endTime === 0 ? {} : { endTime: isoTime(workflow.endTime) }),
     status: workflow.status,
-    input: toText(workflow.input),
-    output: toText(workflow.output),
+    input,
+    output,
+    inputSize: input.length,
+    outputSize: output.length,
     reasonForIncompletion: workflow.reasonForIncompletion,
     executionTime: workflow.endTime === 0 ? 0 : workflow.endTime - workflow.createTime,
     event: workflow.event,

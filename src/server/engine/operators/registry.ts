@@ -13,7 +13,7 @@ import { DynamicForkOperator, ForkOperator } from './fork-operators.js';
 import { ExclusiveJoinOperator, JoinOperator } from './join-operators.js';
 import type { Operator } from './operator.js';
 import { DecisionOperator, SwitchOperator } from './switch-operators.js';
-import { EventOperator, SubWorkflowOperator, SystemOperator } from './system-operators.js';
+import { EventOperator, HttpOperator, SubWorkflowOperator, SystemOperator } from './system-operators.js';
 import { DynamicOperator, WorkerOperator } from './worker-operator.js';
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -28,7 +28,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   DO_WHILE: new DoWhileOperator(),
   SUB_WORKFLOW: new SubWorkflowOperator(),
   START_WORKFLOW: new SystemOperator(),
-  HTTP: new SystemOperator(),
+  HTTP: new HttpOperator(),
   EVENT: new EventOperator(),
   WAIT: new WaitOperator(),
   HUMAN: new HumanOperator(),

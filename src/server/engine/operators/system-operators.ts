@@ -32,6 +32,13 @@ export class SystemOperator extends Operator {
   }
 }
 
+/** HTTP: its task says whether somebody else ends it. */
+export class HttpOperator extends SystemOperator {
+  protected override input(_deciding: Deciding, task: FullWorkflowTask, inputData: JsonObject): JsonObject {
+    return { asyncComplete: task.asyncComplete, ...inputData };
+  }
+}
+
 /** EVENT: publishes its input to a sink. */
 export class EventOperator extends SystemOperator {
   protected override parameters(task: FullWorkflowTask): JsonObject {

@@ -1,4 +1,5 @@
-import { notSupported } from '../../model/api-error.js';
+import { internal, notSupported } from '../../model/api-error.js';
+import { isTerminalWorkflow } from '../../model/models.js';
 import { taskView } from '../../model/views.js';
 import type { ConductorEngine } from '../../engine/conductor-engine.js';
 import type { ResultStatus } from '../../engine/task-updates.js';
@@ -18,9 +19,12 @@ export function adminRoutes(engine: ConductorEngine): Route[] {
       '/api/admin/task/{taskType}',
       (request) => {
         const from = request.int('start', 0);
-        const found = [...core.store.findTasks({ taskType: request.param('taskType') })].filter(
-          (task) => task.status === 'SCHEDULED' || task.status === 'IN_PROGRESS',
-        );
+        const taskType = request.param('taskType');
+        const found = Array.from(core.store.openExecutions(), ({ workflow }) =>
+          core.find(workflow.workflowId),
+        )
+          .flatMap((execution) => execution?.openTasks() ?? [])
+          .filter((task) => task.taskType === taskType);
         const now = core.clock.now();
         return json(found.slice(from, from + request.int('count', 100)).map((task) => taskView(task, now)));
       },
@@ -29,21 +33,24 @@ export function adminRoutes(engine: ConductorEngine): Route[] {
       'POST',
       '/api/admin/sweep/requeue/{workflowId}',
       (request) => {
-        engine.lifecycle.decide(request.param('workflowId'));
-        return text(`true.${request.param('workflowId')}`);
+        const workflowId = request.param('workflowId');
+        // Whether it was not in the queue of the decider: that of the real server has all that run, and takes any id.
+        const status = core.find(workflowId)?.workflow.status;
+        const isNew = status === undefined || isTerminalWorkflow(status);
+        if (!isNew) engine.lifecycle.decide(workflowId);
+        return text(`${isNew}.${workflowId}`);
       },
     ],
     [
       'POST',
       '/api/admin/consistency/verifyAndRepair/{workflowId}',
-      (request) => {
-        engine.lifecycle.decide(request.param('workflowId'));
-        return text('true');
+      () => {
+        throw internal('WorkflowRepairService is disabled.');
       },
     ],
     ['GET', '/api/admin/queues', () => json({})],
     ['GET', '/api/queue/size', () => json(allSizes(engine))],
-    ['GET', '/api/queue', () => json({})],
+    ['GET', '/api/queue/', () => json({})],
     [
       'POST',
       '/api/queue/update/{workflowId}/{taskRefName}/{status}',

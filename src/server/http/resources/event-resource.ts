@@ -1,5 +1,6 @@
-import { conflict, notFound, throwInvalid, type ValidationError } from '../../model/api-error.js';
-import { readArray, readBoolean, readObject, readString } from '../../model/fields.js';
+import { internal, throwInvalid, type ValidationError } from '../../model/api-error.js';
+import type { JsonObject } from '../../../conductor/types.js';
+import { readArray, readBoolean, readObject, readOneOf, readString } from '../../model/fields.js';
 import type { ConductorEngine } from '../../engine/conductor-engine.js';
 import type { EventHandler } from '../../engine/store.js';
 import { EMPTY, json } from '../reply.js';
@@ -13,9 +14,9 @@ export function eventRoutes(engine: ConductorEngine): Route[] {
       'POST',
       '/api/event',
       (request) => {
-        const handler = readHandler(request.json());
+        const handler = readHandler(request.json(), 'addEventHandler.arg0');
         if (store.getEventHandler(handler.name) !== undefined) {
-          throw conflict(`EventHandler with name ${handler.name} already exists!`);
+          throw internal(`EventHandler with name ${handler.name} already exists!`);
         }
         store.putEventHandler(handler);
         return EMPTY;
@@ -25,7 +26,7 @@ export function eventRoutes(engine: ConductorEngine): Route[] {
       'PUT',
       '/api/event',
       (request) => {
-        const handler = readHandler(request.json());
+        const handler = readHandler(request.json(), 'updateEventHandler.arg0');
         if (store.getEventHandler(handler.name) === undefined) throw missing(handler.name);
         store.putEventHandler(handler);
         return EMPTY;
@@ -54,11 +55,12 @@ export function eventRoutes(engine: ConductorEngine): Route[] {
   ];
 }
 
+// 500 and not 404 or 409: that is what the real server answers.
 function missing(name: string): Error {
-  return notFound(`EventHandler with name ${name} not found!`);
+  return internal(`EventHandler with name ${name} not found!`);
 }
 
-function readHandler(value: unknown): EventHandler {
+function readHandler(value: unknown, path: string): EventHandler {
   const body = readObject(value, 'an event handler');
   const name = readString(body, 'name') ?? '';
   const event = readString(body, 'event') ?? '';
@@ -66,10 +68,9 @@ function readHandler(value: unknown): EventHandler {
     body['actions'] === undefined || body['actions'] === null
       ? []
       : readArray(body['actions'], 'actions').map((action) =>
-          readObject(action, 'an action of an event handler'),
+          readAction(readObject(action, 'an action of an event handler')),
         );
   const errors: ValidationError[] = [];
-  const path = 'addEventHandler.arg0';
   if (name === '') errors.push({ path: `${path}.name`, message: 'Missing event handler name' });
   if (event === '') errors.push({ path: `${path}.event`, message: 'Missing event location' });
   if (actions.length === 0)
@@ -79,4 +80,23 @@ function readHandler(value: unknown): EventHandler {
     });
   throwInvalid(errors);
   return { ...body, name, event, actions, active: readBoolean(body, 'active', false) };
+}
+
+const ACTIONS = [
+  'start_workflow',
+  'complete_task',
+  'fail_task',
+  'terminate_workflow',
+  'update_workflow_variables',
+  'start_agent',
+] as const;
+
+function readAction(body: JsonObject): JsonObject {
+  const start = body['start_workflow'];
+  return {
+    ...body,
+    action: readOneOf(body, 'action', ACTIONS),
+    ...(typeof start === 'object' && start !== null ? { start_workflow: { input: {}, ...start } } : {}),
+    expandInlineJSON: readBoolean(body, 'expandInlineJSON', false),
+  };
 }

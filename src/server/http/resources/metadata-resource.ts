@@ -42,7 +42,11 @@ export function metadataRoutes(engine: ConductorEngine): Route[] {
       '/api/metadata/workflow',
       async (request) => {
         const defs: FullWorkflowDef[] = [];
-        for (const [index, item] of readArray(request.json(), 'the list of workflow definitions').entries()) {
+        const given = readArray(request.json(), 'the list of workflow definitions');
+        if (given.length === 0) {
+          throwInvalid([{ path: 'updateWorkflowDef.arg0', message: 'WorkflowDefList is empty' }]);
+        }
+        for (const [index, item] of given.entries()) {
           defs.push(await checked(engine, item, `updateWorkflowDef.arg0[${index}]`));
         }
         catalogue.updateWorkflowDefs(defs);

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { ApiError, badRequest } from '../../model/api-error.js';
+import { badRequest } from '../../model/api-error.js';
 import type { SearchRequest } from '../../engine/search.js';
 import { json, type Reply } from '../reply.js';
 import type { ApiRequest } from '../request.js';
 
 /** The parameters that all searches have. */
 export function readSearch(request: ApiRequest): SearchRequest {
-  const asked = {
+  const size = request.int('size', 100);
+  return {
     query: request.optional('query') ?? '',
     freeText: request.optional('freeText') ?? '*',
     sort: request.optional('sort') ?? '',
-    start: request.int('start', 0),
-    size: request.int('size', 100),
+    // As in SQL: a negative start is none, a negative size is no limit.
+    start: Math.max(0, request.int('start', 0)),
+    size: size < 0 ? Number.POSITIVE_INFINITY : size,
   };
-  if (asked.start < 0 || asked.size < 0) throw new ApiError(500, 'start and size must not be negative');
-  return asked;
 }
 
 const OPERATIONS = ['READ', 'WRITE'];

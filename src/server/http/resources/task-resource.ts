@@ -180,14 +180,14 @@ async function signalSync(engine: ConductorEngine, request: ApiRequest): Promise
   const workflowId = request.param('workflowId');
   const output = readObject(request.json(), 'the output of a task');
   const signalled = engine.updates.signal(workflowId, statusOf(request), output);
-  if (signalled === undefined) throw notFound(`No blocking task of workflow ${workflowId} to signal`);
+  if (signalled === undefined) throw notFound(`Found no blocked task in workflow ${workflowId} to signal`);
   const answer = await untilBlocked(engine.core, workflowId, {
     refs: [],
     timeoutMs: request.int('timeoutMillis', DEFAULT_SIGNAL_TIMEOUT_MS),
-    requestId: undefined,
+    requestId: engine.core.newId(),
     strategy: request.oneOf('returnStrategy', RETURN_STRATEGIES, 'TARGET_WORKFLOW'),
   });
-  return answer === undefined ? EMPTY : json(answer);
+  return json(answer);
 }
 
 function statusOf(request: ApiRequest): ResultStatus {

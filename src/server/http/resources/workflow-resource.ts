@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../conductor/types.js';
-import { badRequest, throwInvalid } from '../../model/api-error.js';
+import { throwInvalid } from '../../model/api-error.js';
 import { readArray, readMap, readObject, readString } from '../../model/fields.js';
 import { isTerminalWorkflow, type WorkflowModel } from '../../model/models.js';
 import { checkPriority, readStartRequest, type StartRequest } from '../../model/read-start-request.js';
@@ -151,7 +151,7 @@ async function execute(engine: ConductorEngine, request: ApiRequest): Promise<Re
     requestId: request.optional('requestId') ?? engine.core.newId(),
     strategy: request.oneOf('returnStrategy', RETURN_STRATEGIES, 'TARGET_WORKFLOW'),
   });
-  return answer === undefined ? EMPTY : json(answer);
+  return json(answer);
 }
 
 async function test(engine: ConductorEngine, request: ApiRequest): Promise<Reply> {
@@ -201,8 +201,9 @@ function search(
   show: (workflow: WorkflowModel) => unknown,
 ): Reply {
   const asked = readSearch(request);
-  if (asked.size > MAX_SEARCH_SIZE) {
-    throw badRequest(`Cannot return more than ${MAX_SEARCH_SIZE} workflows. Please use pagination.`);
+  if (asked.size > MAX_SEARCH_SIZE && Number.isFinite(asked.size)) {
+    const message = `Cannot return more than ${MAX_SEARCH_SIZE} workflows. Please use pagination.`;
+    throwInvalid([{ path: 'searchWorkflows.arg1', message, invalidValue: String(asked.size) }]);
   }
   const { totalHits, results } = searchWorkflows(engine.core.store, {
     ...asked,
@@ -228,12 +229,10 @@ function searchByTasks(
 function running(engine: ConductorEngine, request: ApiRequest): Reply {
   const { store } = engine.core;
   const name = request.param('name');
-  const version = request.int('version', 1);
   const from = request.optionalLong('startTime');
   const to = request.optionalLong('endTime');
   const ids: string[] = [];
   for (const workflow of store.findWorkflows({ name })) {
-    if (workflow.definition.version !== version) continue;
     const isWanted =
       from !== undefined && to !== undefined
         ? workflow.createTime >= from && workflow.createTime <= to
