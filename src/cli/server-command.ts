@@ -7,13 +7,14 @@ import { embeddedServer } from '../server/embedded-server.js';
 
 const USAGE = `Usage: tutti server [options]
 
-A Conductor server for development and tests: the REST API of Conductor 3.32, for clients in any language. Everything is
-in memory and gone with it. Ctrl-C stops it.
+A Conductor server for development and tests: the REST API of Conductor 3.32, for clients in any language. Ctrl-C stops
+it.
 
   --port N               port to listen on; 0 takes a free one (default: 8080)
   --host ADDRESS         address to listen on (default: 127.0.0.1); any other than this machine needs a key
   --key KEY              let in only who has this key (default: TUTTI_SERVER_KEY): as X-Authorization, as
                          "Authorization: Bearer", or as secret of POST /api/token (CONDUCTOR_AUTH_SECRET)
+  --file PATH            keep everything in this file, for the next start (default: in memory, gone with the server)
   --allowed-host NAME    a further name by which clients may call it, such as that of a container; may be repeated
   --http-target HOST     a host that HTTP tasks may send requests to, or "any"; may be repeated (default: this machine)
   --quiet                print nothing but the address
@@ -24,6 +25,7 @@ const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   key: { type: 'string' },
+  file: { type: 'string' },
   'allowed-host': { type: 'string', multiple: true },
   'http-target': { type: 'string', multiple: true },
   quiet: { type: 'boolean' },
@@ -73,6 +75,20 @@ export async function serverCommand(
     printError(`${describeThrown(error)}\n\n${USAGE}`);
     return 1;
   }
+  // A server keeps no process of a test runner alive, and a test may well start this command.
+  const alive = setInterval(() => undefined, 60_000);
+  try {
+    return await serve(description, isQuiet, { print, printError, stopped });
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+async function serve(
+  description: ReturnType<typeof describe>,
+  isQuiet: boolean,
+  { print, printError, stopped }: Omit<ServerCommandContext, 'env'>,
+): Promise<number> {
   // Before the server answers: whoever has seen the address may stop it.
   const end = stopped();
   let server: Awaited<ReturnType<typeof description.start>>;
@@ -84,9 +100,11 @@ export async function serverCommand(
   }
   print(server.url);
   if (!isQuiet) {
-    const access = description.options.auth === undefined ? '' : ', with a key';
+    const { auth, file } = description.options;
+    const access = auth === undefined ? '' : ', with a key';
+    const place = file ?? 'memory';
     print(
-      `Conductor server for development and tests, everything in memory${access}. Clients need: CONDUCTOR_SERVER_URL=${server.url}`,
+      `Conductor server for development and tests, everything in ${place}${access}. Clients need: CONDUCTOR_SERVER_URL=${server.url}`,
     );
   }
   await end;
@@ -125,6 +143,7 @@ function describe(values: Values, env: ServerCommandContext['env']) {
     port: portOf(values.port),
     host,
     allowedHosts: values['allowed-host'] ?? [],
+    ...(values.file === undefined ? {} : { file: values.file }),
     ...(targets === undefined ? {} : { httpTargets: targets.includes('any') ? 'any' : targets }),
     ...(key === undefined ? {} : { auth: { key } }),
   });

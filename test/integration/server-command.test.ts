@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { serverCommand } from '../../src/cli/server-command.js';
 import { until } from '../support/until.js';
@@ -67,6 +70,32 @@ test('--quiet prints the address only', async () => {
   command.stop();
   expect(await command.code).toBe(0);
   expect(command.printed).toEqual([url]);
+});
+
+test('--file keeps everything for the next start', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tutti-test-'));
+  const args = ['--port', '0', '--file', join(folder, 'conductor.db')];
+  const first = run(args);
+  const defined = await fetch(`${await address(first)}/metadata/taskdefs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify([{ name: 'kept' }]),
+  });
+  expect(defined.status).toBe(200);
+  first.stop();
+  expect(await first.code).toBe(0);
+  expect(first.printed[1]).toContain(`everything in ${join(folder, 'conductor.db')}.`);
+  const second = run(args);
+  expect((await fetch(`${await address(second)}/metadata/taskdefs/kept`)).status).toBe(200);
+  second.stop();
+  expect(await second.code).toBe(0);
+  rmSync(folder, { recursive: true });
+});
+
+test('--file that cannot be used is an error that names it', async () => {
+  const command = run(['--port', '0', '--file', '/no/such/folder/conductor.db']);
+  expect(await command.code).toBe(78);
+  expect(command.errors[0]).toContain('/no/such/folder/conductor.db');
 });
 
 test('--help prints the options', async () => {
