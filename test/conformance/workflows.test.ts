@@ -448,7 +448,7 @@ describe('definitions', () => {
     const again = await server.request('POST', '/metadata/workflow', def);
     expect(again.status).toBe(409);
     expect(again.body).toMatchObject({ message: `Workflow with ${name}.1 already exists!` });
-    await server.expectOk('POST', '/metadata/workflow?overwrite=true', def);
+    await server.expectOk('POST', '/metadata/workflow?overwrite=True', def);
     const read = async (query = '') =>
       (await server.expectOk<WorkflowDef>('GET', `/metadata/workflow/${name}${query}`)).body;
     expect(await read()).toMatchObject({

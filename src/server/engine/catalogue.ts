@@ -66,7 +66,6 @@ export class Catalogue {
   /** @param path - where the definition stands in the request, for the error body */
   checkWorkflowDef(body: unknown, path: string): FullWorkflowDef {
     const def = readWorkflowDef(body);
-    refuseUnsupported(def, isRefusedType);
     throwInvalid(workflowDefErrors(def, path, (name) => this.#environment(name) !== undefined));
     return def;
   }
@@ -117,7 +116,12 @@ export class Catalogue {
     return this.bind(definition);
   }
 
-  /** A definition as a new workflow runs it: with the definition of each task, registered or ad hoc. */
+  /**
+   * A definition as a new workflow runs it: with the definition of each task, registered or ad hoc. Only here are types
+   * refused that this server does not carry out: their definitions may be kept.
+   *
+   * @throws ApiError 501 that names the type
+   */
   bind(def: FullWorkflowDef): FullWorkflowDef {
     const known = this.#bound.get(def);
     if (known !== undefined) return known;

@@ -18,6 +18,7 @@ import {
 import { Deciding, type PendingEvaluation } from './deciding.js';
 import type { Execution } from './execution.js';
 import { substituteMap } from '../model/expressions.js';
+import { joinOutputSoFar } from './operators/join-operators.js';
 import { isNeverRetried } from './operators/task-types.js';
 import { operatorFor } from './operators/registry.js';
 import { workflowResolver } from './references.js';
@@ -277,6 +278,10 @@ export function endWorkflow(
   end: WorkflowEnd,
 ): Outcome['failureWorkflow'] {
   const { now } = context;
+  for (const task of execution.openTasks()) {
+    if (task.taskType !== 'JOIN') continue;
+    execution.change(task.taskId, { outputData: joinOutputSoFar(execution, task) });
+  }
   const reason = end.message === '' ? undefined : end.message;
   // The real server computes the output of a completed workflow before it calls it completed, all others after.
   const output = workflowOutput(execution, context, end.status === 'COMPLETED' ? 'RUNNING' : end.status);

@@ -86,6 +86,11 @@ export class Execution {
     return this.#tasks.get(taskId);
   }
 
+  /** A task as it was at the last commit; `undefined` for one that is new since. */
+  committed(taskId: string): TaskModel | undefined {
+    return this.#changed.has(taskId) ? this.#changed.get(taskId) : this.#tasks.get(taskId);
+  }
+
   /** All tasks, in the order of their scheduling. */
   tasks(): IterableIterator<TaskModel> {
     return this.#tasks.values();

@@ -129,8 +129,10 @@ export class ApiRequest {
   flag(name: string, absent: boolean): boolean {
     const value = this.optional(name);
     if (value === undefined) return absent;
-    if (['true', 'on', 'yes', '1'].includes(value)) return true;
-    if (['false', 'off', 'no', '0'].includes(value)) return false;
+    // In any case of letters, as on the real server: Python's clients send `True`.
+    const lower = value.toLowerCase();
+    if (['true', 'on', 'yes', '1'].includes(lower)) return true;
+    if (['false', 'off', 'no', '0'].includes(lower)) return false;
     throw internal(
       `Method parameter '${name}': Failed to convert value of type 'java.lang.String' to required type 'boolean'; Invalid boolean value [${value}]`,
     );

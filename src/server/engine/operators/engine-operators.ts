@@ -19,8 +19,14 @@ abstract class PlainOperator extends Operator {
   }
 }
 
-/** NOOP: nothing. */
-export class NoopOperator extends PlainOperator {
+/** NOOP: nothing. The real server does not even give it an input. */
+export class NoopOperator extends Operator {
+  override readonly kind = 'engine';
+
+  override schedule(deciding: Deciding, task: FullWorkflowTask, at: Placement): TaskModel[] {
+    return [deciding.add(task, at, {})];
+  }
+
   override advance(deciding: Deciding, task: TaskModel): void {
     deciding.complete(task);
   }

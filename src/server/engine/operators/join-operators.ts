@@ -4,7 +4,7 @@ import { refInIteration } from '../../model/graph.js';
 import { isSuccessfulTask, isTerminalTask, type TaskModel } from '../../model/models.js';
 import type { Placement } from '../decider-context.js';
 import type { Deciding } from '../deciding.js';
-import { joinRefs } from '../execution.js';
+import { joinRefs, type Execution } from '../execution.js';
 import { Operator } from './operator.js';
 
 /** JOIN: waits for the last task of each branch, and has their outputs. */
@@ -53,6 +53,23 @@ export class JoinOperator extends Operator {
       reasonForIncompletion: `${names}completed with errors`,
     });
   }
+}
+
+/**
+ * What a JOIN has so far when its workflow ends around it. The real server fills it in as it comes around; what this very
+ * decision has brought comes too late for that.
+ */
+export function joinOutputSoFar(execution: Execution, join: TaskModel): JsonObject {
+  const outputData: JsonObject = { ...join.outputData };
+  for (const ref of joinRefs(join)) {
+    const task = execution.latest(ref);
+    if (task === undefined) continue;
+    // A JOIN of an inner fork was filled just now: it was scheduled before this one.
+    const known = task.taskType === 'JOIN' ? task : execution.committed(task.taskId);
+    const output = known?.outputData;
+    if (output !== undefined && Object.keys(output).length > 0) outputData[ref] = output;
+  }
+  return outputData;
 }
 
 /** EXCLUSIVE_JOIN: has the output of the first of several tasks that was scheduled. */
