@@ -80,6 +80,9 @@ export interface StartOptions {
 /** Stands for all workflows. */
 export const ANY = Symbol('any workflow');
 
+/** When the consequences of a change have taken so long, requests and timers get their turn. */
+const FOLLOW_UPS_MS = 20;
+
 /** How long an answer waits for scripts that its request has set off. */
 const SETTLE_MS = 5_000;
 
@@ -298,7 +301,7 @@ export class Engine {
   /** Resolves when the engine waits for nothing but time, workers and callers. */
   async idle(): Promise<void> {
     await this.longPolls.answered();
-    while (this.#evaluating.size > 0 || this.#running.size > 0) {
+    while (!this.#isIdle) {
       await new Promise<void>((resolve) => this.#idle.add(resolve));
       await this.longPolls.answered();
     }
@@ -306,12 +309,7 @@ export class Engine {
 
   /** Whether nothing can happen before time goes on or a caller wants something. */
   get isQuiet(): boolean {
-    return (
-      this.#evaluating.size === 0 &&
-      this.#running.size === 0 &&
-      !this.longPolls.isHolding &&
-      this.queues.isQuiet
-    );
+    return this.#isIdle && !this.longPolls.isHolding && this.queues.isQuiet;
   }
 
   /** Answers waiting polls with nothing, stops all timers and system tasks, and closes the store. */
@@ -582,6 +580,14 @@ export class Engine {
     });
   }
 
+  /** Ends a workflow as failed from outside, with what is below it. */
+  fail(workflowId: string, reason: string): void {
+    this.run(workflowId, (execution) => {
+      if (isTerminalWorkflow(execution.workflow.status)) return;
+      endWorkflow(execution, this.#context(), new WorkflowEnd(reason, 'FAILED'));
+    });
+  }
+
   /** After a start: children that have ended without their parents hearing of it. */
   #reconnectChildren(execution: Execution): void {
     for (const task of execution.openTasks()) {
@@ -595,9 +601,10 @@ export class Engine {
 
   /** One after the other, also those that come up meanwhile; never inside of a decision. */
   #followAll(): void {
-    if (this.#isFollowing) return;
+    if (this.#isFollowing || this.#isClosed) return;
     this.#isFollowing = true;
     try {
+      const until = performance.now() + FOLLOW_UPS_MS;
       for (let next = this.#followUps.shift(); next !== undefined; next = this.#followUps.shift()) {
         try {
           next();
@@ -605,10 +612,16 @@ export class Engine {
           // Whoever set it off is answered already, or asks about another workflow.
           this.#onError(error);
         }
+        // Workflows that start each other without end must not keep requests from being answered.
+        if (performance.now() > until && this.#followUps.length > 0) {
+          setImmediate(() => this.#followAll());
+          return;
+        }
       }
     } finally {
       this.#isFollowing = false;
     }
+    this.#checkIdle();
   }
 
   #notify(workflowId: string): void {
@@ -618,8 +631,12 @@ export class Engine {
     }
   }
 
+  get #isIdle(): boolean {
+    return this.#evaluating.size === 0 && this.#running.size === 0 && this.#followUps.length === 0;
+  }
+
   #checkIdle(): void {
-    if (this.#evaluating.size > 0 || this.#running.size > 0) return;
+    if (!this.#isIdle) return;
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
@@ -661,7 +678,8 @@ export function childResult(task: TaskModel, child: WorkflowModel): TaskChange {
   return {
     status: TASK_STATUS_OF_CHILD[child.status],
     subWorkflowId: child.workflowId,
-    outputData: { ...task.outputData, subWorkflowId: child.workflowId, ...(isOver ? child.output : {}) },
+    // Its own child, whatever the child's output says of a child of its own.
+    outputData: { ...task.outputData, ...(isOver ? child.output : {}), subWorkflowId: child.workflowId },
     reasonForIncompletion: isOver && child.status !== 'COMPLETED' ? reason : undefined,
   };
 }

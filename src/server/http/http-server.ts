@@ -1,10 +1,11 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { HttpAccess } from '../../core/http-access.js';
 import { BodyTooLargeError, createLimitedServer, readBody } from '../../core/http-limits.js';
 import { within } from '../../core/sleep.js';
 import { testRunner } from '../../core/test-runner.js';
-import { ApiError } from '../model/api-error.js';
+import { ApiError, internal } from '../model/api-error.js';
 import { credentialOf, type Authentication } from './authentication.js';
 import { errorReply } from './errors.js';
 import { EMPTY, type Reply } from './reply.js';
@@ -156,7 +157,7 @@ export class HttpServer {
   async #textOf(incoming: IncomingMessage): Promise<string> {
     if (incoming.method === 'GET' || incoming.method === 'HEAD') return '';
     try {
-      return (await readBody(incoming, this.#maxBodyBytes)).toString('utf8');
+      return textOf(await readBody(incoming, this.#maxBodyBytes));
     } catch (error) {
       if (error instanceof BodyTooLargeError)
         throw new ApiError(413, `${error.message} (option \`maxBodyBytes\` of embeddedServer())`);
@@ -177,4 +178,10 @@ export class HttpServer {
 function split(url: string): [string, string] {
   const at = url.indexOf('?');
   return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+/** @throws ApiError 500, as on the real server, when it is not UTF-8 */
+function textOf(body: Buffer): string {
+  if (!isUtf8(body)) throw internal('JSON parse error: Invalid UTF-8');
+  return body.toString('utf8');
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../conductor/types.js';
 import { ApiError } from '../../model/api-error.js';
 import { readStartRequest } from '../../model/read-start-request.js';
 import { readWorkflowDef } from '../../model/read-workflow-def.js';
-import { isTerminalWorkflow, type TaskModel } from '../../model/models.js';
+import { isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../../model/models.js';
 import { childResult, type Engine } from '../engine.js';
 import { withSecrets } from '../references.js';
 
@@ -18,6 +18,14 @@ export function subWorkflowTask(task: TaskModel, engine: Engine): void {
     workflowId = engine.newId();
   }
   if (engine.store.getWorkflow(workflowId) === undefined) {
+    const family = ancestorsOf(parent, engine);
+    if (family.length >= MAX_NESTING) {
+      // The whole family: with retries, each of them would try again what cannot end.
+      const names = [...new Set(family.map(({ definition }) => definition.name))].join(', ');
+      const reason = `There are ${family.length} sub-workflows within each other, and that is the limit. Does a workflow contain itself? These are there: ${names}`;
+      engine.fail(family.at(-1)!.workflowId, reason);
+      return;
+    }
     const definition = isMap(inline)
       ? readWorkflowDef(inline)
       : engine.catalogue.workflowDef(String(input['subWorkflowName']), numberOf(input['subWorkflowVersion']));
@@ -38,6 +46,20 @@ export function subWorkflowTask(task: TaskModel, engine: Engine): void {
     startTime: task.startTime === 0 ? engine.clock.now() : task.startTime,
     pollCount: task.pollCount + 1,
   });
+}
+
+/** How many workflows may be within each other; the real server has no limit, and goes on until it is full. */
+const MAX_NESTING = 100;
+
+/** A workflow, its parent, and so on. */
+function ancestorsOf(workflow: WorkflowModel, engine: Engine): WorkflowModel[] {
+  const family: WorkflowModel[] = [];
+  let next: WorkflowModel | undefined = workflow;
+  while (next !== undefined) {
+    family.push(next);
+    next = next.parentWorkflowId === undefined ? undefined : engine.store.getWorkflow(next.parentWorkflowId);
+  }
+  return family;
 }
 
 function childInput(task: TaskModel, isInline: boolean): JsonObject {
