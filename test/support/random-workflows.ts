@@ -434,7 +434,9 @@ export class EngineRun {
     const { catalogue } = this.engine;
     const { name, tasks, workflows } = given.definitions;
     if (tasks.length > 0) catalogue.registerTaskDefs(tasks);
-    for (const workflow of workflows) catalogue.registerWorkflowDef(workflow, false);
+    for (const workflow of workflows) {
+      catalogue.registerWorkflowDef(catalogue.checkWorkflowDef(workflow, 'workflow'), false);
+    }
     this.workflowId = this.engine.start(catalogue.bind(catalogue.workflowDef(name, undefined)), {
       input: { n: 1 },
       priority: 0,

@@ -26,7 +26,7 @@ async function lookUps(tasks: JsonObject[]): Promise<{ total: number; most: numb
     random: () => 0,
     environment: () => undefined,
   });
-  core.catalogue.registerWorkflowDef({ name: 'flow', tasks }, false);
+  core.catalogue.registerWorkflowDef(core.catalogue.checkWorkflowDef({ name: 'flow', tasks }, 'flow'), false);
   const looked = vi.spyOn(Execution.prototype, 'nextToLookAt');
   const asked = vi.spyOn(Execution.prototype, 'latest');
   const changed = vi.spyOn(Execution.prototype, 'change');
