@@ -28,11 +28,14 @@ export class JoinOperator extends Operator {
     }
     const tasks = joined as TaskModel[];
     const outputData: JsonObject = { ...join.outputData };
-    tasks.forEach((task, index) => {
-      if (Object.keys(task.outputData).length > 0) outputData[refs[index]!] = task.outputData;
-    });
     const failed = tasks.filter((task) => !isSuccessfulTask(task.status));
     const counting = failed.filter((task) => !task.workflowTask.optional);
+    const failedAt = counting.length === 0 ? tasks.length : tasks.indexOf(counting[0]!);
+    tasks.forEach((task, index) => {
+      // The real server looks no further than the first failure; what is behind it was gathered before, or is missing.
+      const output = (index <= failedAt ? task : execution.committed(task.taskId))?.outputData ?? {};
+      if (Object.keys(output).length > 0) outputData[refs[index]!] = output;
+    });
     if (counting.length > 0) {
       const reason = failed.flatMap((task) => task.reasonForIncompletion ?? []).join(' ');
       const isCanceled = counting.every((task) => task.status === 'CANCELED');
