@@ -196,11 +196,24 @@ describe('what is not supported', () => {
     });
   });
 
+  it('a workflow with a task of another server is kept, and refused when started', async () => {
+    const { client } = await start();
+    const definition = {
+      name: 'flow',
+      tasks: [{ name: 'x', taskReferenceName: 'a', type: 'KAFKA_PUBLISH' }],
+    };
+    await client.expectOk('POST', '/metadata/workflow', definition);
+    expect((await client.expectOk('GET', '/metadata/workflow/flow')).body).toMatchObject(definition);
+    for (const body of [{ name: 'flow' }, { name: 'flow', workflowDef: definition }]) {
+      const answer = await client.request('POST', '/workflow', body);
+      expect(answer.status).toBe(501);
+      expect(answer.body).toMatchObject({
+        message: expect.stringContaining('Task type KAFKA_PUBLISH (task "a" of workflow "flow")'),
+      });
+    }
+  });
+
   it.each([
-    [
-      { tasks: [{ name: 'x', taskReferenceName: 'a', type: 'KAFKA_PUBLISH' }] },
-      'Task type KAFKA_PUBLISH (task "a" of workflow "flow")',
-    ],
     [{ outputParameters: { o: '${a.output.list[?(@.q=~/x/)]}' } }, 'a regular expression (=~)'],
     [
       { tasks: [{ name: 'x', taskReferenceName: 'a', inputParameters: { s: '${a.b[?(@.q=~/x/)]}' } }] },

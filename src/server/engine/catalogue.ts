@@ -3,7 +3,7 @@ import type { FullTaskDef, FullWorkflowDef } from '../model/definitions.js';
 import { readArray } from '../model/fields.js';
 import { adHocTaskDef, readTaskDef, taskDefErrors } from '../model/read-task-def.js';
 import type { StartRequest } from '../model/read-start-request.js';
-import { bindTaskDefs, readWorkflowDef, refuseUnsupported } from '../model/read-workflow-def.js';
+import { bindTaskDefs, readWorkflowDef, refuseExpressions, refuseTypes } from '../model/read-workflow-def.js';
 import { workflowDefErrors } from '../model/workflow-def-errors.js';
 import type { Clock } from '../clock.js';
 import { isRefusedType } from './operators/task-types.js';
@@ -66,6 +66,7 @@ export class Catalogue {
   /** @param path - where the definition stands in the request, for the error body */
   checkWorkflowDef(body: unknown, path: string): FullWorkflowDef {
     const def = readWorkflowDef(body);
+    refuseExpressions(def);
     throwInvalid(workflowDefErrors(def, path, (name) => this.#environment(name) !== undefined));
     return def;
   }
@@ -125,7 +126,8 @@ export class Catalogue {
   bind(def: FullWorkflowDef): FullWorkflowDef {
     const known = this.#bound.get(def);
     if (known !== undefined) return known;
-    refuseUnsupported(def, isRefusedType);
+    refuseTypes(def, isRefusedType);
+    refuseExpressions(def);
     const bound = bindTaskDefs(
       def,
       (task) => this.#store.getTaskDef(task.name) ?? adHocTaskDef(task.name, task.type),

@@ -119,19 +119,32 @@ function bindList(
 }
 
 /**
- * Refuses what a real server can have and this one does not.
+ * Refuses types of tasks that a real server can have and this one does not.
  *
- * @throws ApiError 501 that names it
+ * @throws ApiError 501 that names the type
  */
-export function refuseUnsupported(def: FullWorkflowDef, isRefusedType: (type: string) => boolean): void {
+export function refuseTypes(def: FullWorkflowDef, isRefusedType: (type: string) => boolean): void {
   for (const task of allTasks(def.tasks)) {
-    const where = `task "${task.taskReferenceName}" of workflow "${def.name}"`;
-    if (isRefusedType(task.type)) throw notSupported(`Task type ${task.type} (${where})`);
+    if (isRefusedType(task.type)) throw notSupported(`Task type ${task.type} (${placeOf(task, def)})`);
+  }
+}
+
+/**
+ * Refuses expressions that a real server understands and this one does not.
+ *
+ * @throws ApiError 501 that names what is not supported
+ */
+export function refuseExpressions(def: FullWorkflowDef): void {
+  for (const task of allTasks(def.tasks)) {
     const refused = unsupportedExpression(task.inputParameters);
-    if (refused !== undefined) throw notSupported(`${refused} (${where})`);
+    if (refused !== undefined) throw notSupported(`${refused} (${placeOf(task, def)})`);
   }
   const refused = unsupportedExpression(def.outputParameters);
   if (refused !== undefined) throw notSupported(`${refused} (output of workflow "${def.name}")`);
+}
+
+function placeOf(task: FullWorkflowTask, def: FullWorkflowDef): string {
+  return `task "${task.taskReferenceName}" of workflow "${def.name}"`;
 }
 
 function unsupportedExpression(value: unknown): string | undefined {
