@@ -356,14 +356,14 @@ export function described(family: Family, prefix: string): JsonObject {
           `${task.referenceTaskName}#${task.retryCount}`,
           {
             type: task.taskType,
-            status: task.status,
+            status: statusIn(workflow, task),
             iteration: task.iteration,
             retried: task.retried,
             retryOf: task.retriedTaskId ?? null,
             // The real server's system tasks count how often they were looked at.
             polls: isWorkerTask(task) ? task.pollCount : null,
             // Whether a task that is cancelled says of what its workflow ended, is a matter of who comes first there.
-            reason: task.status === 'CANCELED' ? null : (task.reasonForIncompletion ?? null),
+            reason: statusIn(workflow, task) === 'CANCELED' ? null : (task.reasonForIncompletion ?? null),
             input: task.inputData,
             output: outputIn(workflow, task),
           },
@@ -389,11 +389,23 @@ export function described(family: Family, prefix: string): JsonObject {
   );
 }
 
+/**
+ * The real server's JOIN that is being looked at while its workflow fails is written back as it was, and stays IN_PROGRESS in
+ * a workflow that has ended.
+ */
+function statusIn(workflow: Workflow, task: Task): string {
+  const isLeftOver = task.taskType === 'JOIN' && isTerminalWorkflow(workflow.status);
+  return isLeftOver && task.status === 'IN_PROGRESS' ? 'CANCELED' : task.status;
+}
+
 function outputIn(workflow: Workflow, task: Task): JsonObject | null {
-  if (task.taskType === 'JOIN' && task.status === 'IN_PROGRESS') return joinOutput(workflow, task);
+  const status = statusIn(workflow, task);
+  if (task.taskType === 'JOIN' && status === 'IN_PROGRESS') return joinOutput(workflow, task);
+  // One that fails has what it happened to look at before.
+  if (task.taskType === 'JOIN' && status === 'FAILED') return null;
   // The real server may still gather the output of an iteration in which a TERMINATE has ended the workflow, and a JOIN that
   // is cancelled has what it had when it was last looked at.
-  if (task.status === 'CANCELED' && ['DO_WHILE', 'JOIN'].includes(task.taskType)) return null;
+  if (status === 'CANCELED' && ['DO_WHILE', 'JOIN'].includes(task.taskType)) return null;
   return task.outputData;
 }
 
