@@ -242,7 +242,7 @@ export const TOOLCHAINS: readonly Toolchain[] = [
     installation: 'tools',
     files: { ...TYPESCRIPT, 'tsconfig.json': tsconfig() },
     run: 'tsx main.ts',
-    refuses: /no types were recorded for the constructor[^]*@inject\(Service\)[^]*DI_UNRESOLVED/,
+    refuses: /STARTUP_FAILED[^]*no types were recorded for the constructor[^]*@inject\(Service\)/,
   },
   {
     tool: 'esbuild, external packages',
@@ -314,7 +314,7 @@ export const TOOLCHAINS: readonly Toolchain[] = [
     },
     build: ['node build.js'],
     run: 'node dist/main.js',
-    refuses: /part of a bundle[^]*list them in `workers`[^]*DISCOVERY_FAILED/,
+    refuses: /DISCOVERY_FAILED[^]*part of a bundle[^]*list them in `workers`/,
   },
   {
     tool: 'rollup, external packages',
@@ -362,7 +362,7 @@ export const TOOLCHAINS: readonly Toolchain[] = [
     },
     build: ['rollup -c'],
     run: 'node dist/main.js',
-    refuses: /inlineDynamicImports[^]*in an async function[^]*CONFIG_INVALID/,
+    refuses: /CONFIG_INVALID[^]*inlineDynamicImports[^]*in an async function/,
   },
   {
     tool: 'Vite SSR',
