@@ -251,12 +251,7 @@ export class Lifecycle {
     const engine = this.#engine;
     return engine.run(parentId, (execution) => {
       execution.patch({
-        status: 'RUNNING',
-        endTime: 0,
-        reasonForIncompletion: undefined,
-        failedTaskId: undefined,
-        failedReferenceTaskNames: [],
-        failedTaskNames: [],
+        ...runningAgain(),
         lastRetriedTime: execution.now,
       });
       execution.change(taskId, running());
@@ -293,12 +288,7 @@ export class Lifecycle {
     }
     const begin = (execution: Execution): void => {
       execution.patch({
-        status: 'RUNNING',
-        endTime: 0,
-        reasonForIncompletion: undefined,
-        failedTaskId: undefined,
-        failedReferenceTaskNames: [],
-        failedTaskNames: [],
+        ...runningAgain(),
         ...(correlationId === undefined ? {} : { correlationId }),
         ...(workflowInput === undefined ? {} : { input: workflowInput }),
       });
@@ -386,6 +376,18 @@ function revive(execution: Execution, task: TaskModel, retryCount = task.retryCo
   if (revived.taskType === 'JOIN' || revived.taskType === 'EXCLUSIVE_JOIN') {
     execution.awaitRefs(revived.taskId, joinRefs(revived));
   }
+}
+
+/** A workflow that had ended and goes on. */
+function runningAgain() {
+  return {
+    status: 'RUNNING',
+    endTime: 0,
+    reasonForIncompletion: undefined,
+    failedTaskId: undefined,
+    failedReferenceTaskNames: [],
+    failedTaskNames: [],
+  } satisfies Partial<WorkflowModel>;
 }
 
 function running() {

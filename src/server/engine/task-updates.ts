@@ -172,7 +172,8 @@ export function pendingTask(execution: Execution, ref: string): TaskModel | unde
   );
 }
 
-function emptyUpdate(task: TaskModel): TaskUpdate {
+/** An update that changes nothing yet: spread it, and set what changes. */
+export function emptyUpdate(task: TaskModel): TaskUpdate {
   return {
     taskId: task.taskId,
     workflowInstanceId: task.workflowInstanceId,

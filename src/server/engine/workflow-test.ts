@@ -3,7 +3,7 @@ import { readArray, readInt, readMap, readObject, readOneOf } from '../model/fie
 import { isTerminalWorkflow } from '../model/models.js';
 import type { StartRequest } from '../model/read-start-request.js';
 import type { ConductorEngine } from './conductor-engine.js';
-import { RESULT_STATUSES, type ResultStatus } from './task-updates.js';
+import { emptyUpdate, RESULT_STATUSES, type ResultStatus } from './task-updates.js';
 
 interface Mock {
   readonly status: ResultStatus;
@@ -58,20 +58,7 @@ async function feed(engine: ConductorEngine, workflowId: string, mocks: Mocks): 
     }
     const mock = mocks.byRef.get(base)?.shift();
     if (mock === undefined) continue;
-    updates.update({
-      taskId: task.taskId,
-      workflowInstanceId: workflowId,
-      status: mock.status,
-      outputData: mock.output,
-      reasonForIncompletion: undefined,
-      callbackAfterSeconds: 0,
-      workerId: undefined,
-      subWorkflowId: undefined,
-      externalOutputPayloadStoragePath: undefined,
-      executionMetadata: undefined,
-      logs: [],
-      extendLease: false,
-    });
+    updates.update({ ...emptyUpdate(task), status: mock.status, outputData: mock.output });
     await core.settled(workflowId);
     return true;
   }
