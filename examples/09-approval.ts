@@ -67,7 +67,7 @@ await define(
             ],
           ],
         },
-        // Goes on with the decision; the reminder's branch may wait on.
+        // Continues once the decision is made, even if the reminder still waits.
         { name: 'join', taskReferenceName: 'join', type: 'JOIN', joinOn: ['decision'] },
         {
           name: 'tutti_example_pay_expense',

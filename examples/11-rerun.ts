@@ -80,7 +80,7 @@ const shipping = await workflows.get(shippingId);
 const wrong = shipping.tasks.find((task) => task.status === 'FAILED_WITH_TERMINAL_ERROR')!;
 console.log(`Failed task: ${wrong.referenceTaskName}, ${wrong.reasonForIncompletion}`);
 
-// From the failed task on, with another input; the order goes on with it.
+// Runs shipping again from the failed task, with another input; the order then continues.
 const answer = await fetch(`${orchestrator.status().serverUrl}/workflow/${shippingId}/rerun`, {
   method: 'POST',
   headers: { 'content-type': 'application/json' },

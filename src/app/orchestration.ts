@@ -60,7 +60,7 @@ export async function createOrchestrator(options: BootstrapOptions, env: Environ
   }
 }
 
-/** Whoever reads standard error may die, a log shipper for example: that is no reason to end the application. */
+/** The reader of standard error, such as a log shipper, may die. That must not end the application. */
 function surviveClosedStderr(): void {
   if (!process.stderr.listeners('error').includes(ignoreError)) process.stderr.on('error', ignoreError);
 }

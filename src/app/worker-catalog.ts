@@ -42,7 +42,7 @@ export function catalogEntry(value: unknown, discoveredIn?: string): CatalogEntr
   return undefined;
 }
 
-/** What is wrong with the options is told elsewhere; here they may be anything. */
+/** Wrong options are reported elsewhere; here they may be anything. */
 function classWorkerName(worker: WorkerClass, options: unknown): string {
   const { name } = (options ?? {}) as { name?: unknown };
   if (typeof name === 'string' && name !== '') return name;

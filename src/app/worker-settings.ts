@@ -74,7 +74,7 @@ export function variableName(taskDefName: string, property: string): string {
   return `${PREFIX}${taskDefName.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${property}`;
 }
 
-/** Variables that are no property of a worker and begin like these. A test compares them with the code. */
+/** The `TUTTI_` variables, none of which is an option of a worker. A test compares them with the code. */
 export const TUTTI_VARIABLES = [
   'TUTTI_HEALTH_ALLOWED_HOSTS',
   'TUTTI_HEALTH_HOST',
