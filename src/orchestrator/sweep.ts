@@ -55,26 +55,18 @@ export class Sweeper {
    * their reason and with their output.
    */
   giveBack(taskIds: readonly string[], workers: readonly WorkerIdentity[]): void {
-    const ids = new Set(workers.map((worker) => worker.workerId));
-    this.#track(async () => {
-      for (const taskId of taskIds) {
-        const task = await this.#answer(
-          () => this.#client.getTask(taskId),
-          mayAnswerLater,
-          (error) =>
-            this.#logger.warn('a task of a dead process cannot be read: it waits for its response time-out', {
-              taskId,
-              error: describeThrown(error),
-            }),
-        );
-        if (task !== undefined && isWith(ids, task)) await this.#delivery.handBack(task, task.workerId ?? '');
-      }
-    });
+    this.#track(() => this.#giveBackUnbegun(taskIds, workers));
   }
 
-  /** Sweeps for workers whose process is dead, at once and 5 s later. */
-  sweepDead(workers: readonly WorkerIdentity[], known: KnownTasks): void {
+  /**
+   * Sweeps for workers whose process is dead, at once and 5 s later.
+   *
+   * @param unbegun - ids of tasks that it had and had not begun. They are given back first and then swept for like
+   *   those that nobody knows of: a poll of the dead process that the server still answers may take them again.
+   */
+  sweepDead(workers: readonly WorkerIdentity[], known: KnownTasks, unbegun: readonly string[] = []): void {
     this.#track(async () => {
+      await this.#giveBackUnbegun(unbegun, workers);
       await this.#sweep(workers, known);
       await sleep(SECOND_SWEEP_MS, this.#closing.signal);
       if (!this.#closing.signal.aborted) await this.#sweep(workers, known);
@@ -114,6 +106,22 @@ export class Sweeper {
   #track(run: () => Promise<void>): void {
     const running = run().finally(() => this.#underWay.delete(running));
     this.#underWay.add(running);
+  }
+
+  async #giveBackUnbegun(taskIds: readonly string[], workers: readonly WorkerIdentity[]): Promise<void> {
+    const ids = new Set(workers.map((worker) => worker.workerId));
+    for (const taskId of taskIds) {
+      const task = await this.#answer(
+        () => this.#client.getTask(taskId),
+        mayAnswerLater,
+        (error) =>
+          this.#logger.warn('a task of a dead process cannot be read: it waits for its response time-out', {
+            taskId,
+            error: describeThrown(error),
+          }),
+      );
+      if (task !== undefined && isWith(ids, task)) await this.#delivery.handBack(task, task.workerId ?? '');
+    }
   }
 
   async #sweepRounds(live: LiveSweep, workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {

@@ -201,20 +201,19 @@ export class TaskCustodian {
     if (suspect !== undefined) this.#killers.add(dead.workers[suspect.worker]?.taskType ?? '', suspect);
     const withOutput = new Set(dead.tasks.filter((task) => task.hasOutput).map((task) => task.taskId));
     for (const result of results) this.#track(this.#report(result, withOutput.has(result.taskId)));
-    const waiting = dead.tasks.filter((task) => task.state === 'waiting' && !stored.has(task.taskId));
-    if (waiting.length > 0) {
-      this.#sweeper.giveBack(
-        waiting.map((task) => task.taskId),
-        dead.workers,
-      );
-    }
     if (stored.size > 0)
       this.#track(this.#store.read(dead.incarnation).then((entries) => this.#adopt(entries)));
+    const unbegun = dead.tasks
+      .filter((task) => task.state === 'waiting' && !stored.has(task.taskId))
+      .map((task) => task.taskId);
     if (dead.mayHaveMore && dead.workers.length > 0) {
-      // Whether one that was about to be given back is back already, only the server knows.
-      const reported = dead.tasks.filter((task) => task.state !== 'releasing').map((task) => task.taskId);
+      // Where a task is that was to be given back, only the server knows.
+      const isOpen = ({ state }: LedgerTask): boolean => state === 'releasing' || state === 'waiting';
+      const reported = dead.tasks.filter((task) => !isOpen(task)).map((task) => task.taskId);
       const known = new Set([...stored, ...reported]);
-      this.#sweeper.sweepDead(dead.workers, () => known);
+      this.#sweeper.sweepDead(dead.workers, () => known, unbegun);
+    } else if (unbegun.length > 0) {
+      this.#sweeper.giveBack(unbegun, dead.workers);
     }
     return results;
   }

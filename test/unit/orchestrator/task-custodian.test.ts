@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Task } from '../../../src/conductor/types.js';
 import { chosenFolder, RunDirectory } from '../../../src/orchestrator/run-directory.js';
 import { TaskCustodian, type DeadProcess } from '../../../src/orchestrator/task-custodian.js';
@@ -103,6 +103,31 @@ describe('the tasks of a dead process', () => {
       },
     ]);
     expect(custodian.status().swept).toBe(0);
+  });
+
+  it('that had not begun are given back again when a poll of the dead process still took them', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const task = inProgress('unbegun');
+    const { client, custodian } = open(task);
+    client.search = () =>
+      Promise.resolve({ totalHits: 1, results: task.status === 'IN_PROGRESS' ? [task] : [] });
+    client.answers.update = () => {
+      task.status = 'SCHEDULED';
+      return Promise.resolve();
+    };
+    custodian.processDied({
+      ...dead([makeLedgerTask('unbegun', { ref: 1, state: 'waiting' })]),
+      mayHaveMore: true,
+    });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(client.updates).toHaveLength(1);
+    // The server has not noticed the death yet, and answers the poll that was under way.
+    task.status = 'IN_PROGRESS';
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(client.updates).toHaveLength(2);
+    expect(task.status).toBe('SCHEDULED');
+    await custodian.close(1_000, false);
   });
 
   it('that were running are failed, and keep the output of an earlier IN_PROGRESS', async () => {
