@@ -24,7 +24,7 @@ function checkCard(task: Task<{ number: string }>) {
   if (!/^\d{16}$/.test(task.inputData.number)) throw new NonRetryableError('a card has 16 digits');
 }
 
-/** A job that runs elsewhere: the worker looks after it now and then, and holds no slot in between. */
+/** A job that runs elsewhere: the worker looks after it now and then, and holds no replica in between. */
 function watchExport(task: Task, context: TaskContext) {
   const looks = Number(task.outputData['looks'] ?? 0) + 1;
   if (looks < 3) return inProgress({ callbackAfterSeconds: 1, output: { looks } });

@@ -38,15 +38,15 @@ await using orchestrator = await bootstrap({
 });
 
 orchestrator.on('state', (state) => console.log(`event: the orchestrator is ${state}`));
-orchestrator.on('ready', ({ slot, pid }) => console.log(`event: ${slot} is ready as process ${pid}`));
-orchestrator.on('exit', ({ slot, code }) => console.log(`event: ${slot} ended with code ${code}`));
+orchestrator.on('ready', ({ replica, pid }) => console.log(`event: ${replica} is ready as process ${pid}`));
+orchestrator.on('exit', ({ replica, code }) => console.log(`event: ${replica} ended with code ${code}`));
 await orchestrator.start();
 
 const rows = orchestrator
   .status()
-  .slots.flatMap(({ slot, pid, state, workers }) =>
+  .replicas.flatMap(({ replica, pid, state, workers }) =>
     workers.map((worker) => [
-      slot,
+      replica,
       String(pid),
       state,
       worker.taskType,
@@ -54,7 +54,7 @@ const rows = orchestrator
       String(worker.pollInterval),
     ]),
   );
-console.log(formatTable(['slot', 'pid', 'state', 'task type', 'concurrency', 'poll interval'], rows));
+console.log(formatTable(['replica', 'pid', 'state', 'task type', 'concurrency', 'poll interval'], rows));
 
 const workflow = await runWorkflow(orchestrator, {
   name: 'tutti_example_configuration',

@@ -27,5 +27,5 @@ const workflow = await runWorkflow(orchestrator, {
 for (const task of workflow.tasks) {
   console.log(`${task.referenceTaskName}: ${task.status} ${JSON.stringify(task.outputData)}`);
 }
-const found = orchestrator.status().slots.map((slot) => slot.slot);
+const found = orchestrator.status().replicas.map((replica) => replica.replica);
 console.log(`Found: ${found.join(', ')}`);

@@ -48,7 +48,7 @@ try {
   const failed = workflows.filter((workflow) => workflow.status !== 'COMPLETED');
   console.log(
     `${workflows.length - failed.length} of ${workflows.length} workflows completed, by ` +
-      `${status.slots.length} worker processes of process ${status.pid}.`,
+      `${status.replicas.length} worker processes of process ${status.pid}.`,
   );
   for (const { workflowId, status: end, reasonForIncompletion } of failed) {
     console.error(`Workflow ${workflowId} is ${end}: ${reasonForIncompletion ?? 'no reason given'}`);

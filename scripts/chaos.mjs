@@ -121,13 +121,13 @@ async function work(type, ms) {
 async function freeze(app) {
   const task = await run('frozen', { ms: 3_600_000 });
   await hasBegun(task);
-  const slot = await until('frozen to be ready', SETTLE_MS, async () => {
-    const { slots } = await app.status();
-    const one = slots.find(({ slot: name }) => name.startsWith('frozen'));
+  const replica = await until('frozen to be ready', SETTLE_MS, async () => {
+    const { replicas } = await app.status();
+    const one = replicas.find(({ replica: name }) => name.startsWith('frozen'));
     return one.state === 'ready' && one.tasks.some(({ taskId }) => taskId === task.id) && one;
   });
-  if (slot === undefined) return;
-  process.kill(slot.pid, 'SIGSTOP');
+  if (replica === undefined) return;
+  process.kill(replica.pid, 'SIGSTOP');
   const from = Date.now();
   if ((await isOver(task, LIMITS_MS.stop)) !== undefined) note('stop', Date.now() - from);
 }
@@ -194,11 +194,11 @@ try {
   ]);
   // Give what was frozen back to itself: its tasks of an hour are ended with it.
   const status = await app.status();
-  for (const slot of status.slots) {
-    const name = slot.slot.split(':')[0];
-    if (WELL.includes(name) && slot.restarts > 0)
-      failures.push(`${slot.slot} was restarted: ${JSON.stringify(slot.restartsBy)}`);
-    console.log(`${slot.slot.padEnd(24)} restarts ${JSON.stringify(slot.restartsBy)}`);
+  for (const replica of status.replicas) {
+    const name = replica.replica.split(':')[0];
+    if (WELL.includes(name) && replica.restarts > 0)
+      failures.push(`${replica.replica} was restarted: ${JSON.stringify(replica.restartsBy)}`);
+    console.log(`${replica.replica.padEnd(24)} restarts ${JSON.stringify(replica.restartsBy)}`);
   }
   app.child.kill('SIGTERM');
   const { code } = await app.ended;

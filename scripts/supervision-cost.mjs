@@ -25,7 +25,7 @@ const { values } = parseArgs({
 });
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const INTERVALS = [
-  ['dist/orchestrator/worker-host.js', 'const BEAT_MS = 2_000;'],
+  ['dist/host/worker-host.js', 'const BEAT_MS = 2_000;'],
   ['dist/orchestrator/supervisor.js', 'const WATCH_MS = 1_000;'],
 ];
 const TEN_TYPES = Array.from({ length: 10 }, (_, index) => `idle_${index}`);

@@ -11,7 +11,7 @@ async function service(library, { backend, mapsTrace = false }) {
   const { native, NativeLibrary } = await import('../../dist/index.js');
   const { openNativeLibrary } = await import('../../dist/native/native-activation.js');
   if (mapsTrace) {
-    const { recordNativeCalls } = await import('../../dist/native/call-trace.js');
+    const { recordNativeCalls } = await import('../../dist/native/call/call-trace.js');
     recordNativeCalls(mapsTrace);
   }
   // oxlint-disable-next-line typescript/no-extraneous-class -- the decorators fill it
@@ -55,7 +55,7 @@ export const CALLERS = {
     };
   },
   'service (ffi-napi)': async (library, { trace }) => {
-    const { FfiNapiBackend } = await import('../../dist/native/ffi-napi-backend.js');
+    const { FfiNapiBackend } = await import('../../dist/native/backend/ffi-napi-backend.js');
     return service(library, { backend: new FfiNapiBackend(FFI_NAPI), mapsTrace: trace });
   },
 };

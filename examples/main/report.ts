@@ -25,15 +25,15 @@ export function taskTable(workflows: readonly Workflow[], status: OrchestratorSt
 /** Names of the workers that have executed none of these tasks. */
 export function idleWorkers(workflows: readonly Workflow[], status: OrchestratorStatus): string[] {
   const busy = new Set(workflows.flatMap((workflow) => workflow.tasks.map((task) => task.workerId)));
-  return status.slots
-    .flatMap((slot) => slot.workers)
+  return status.replicas
+    .flatMap((replica) => replica.workers)
     .filter((worker) => !busy.has(worker.workerId))
     .map((worker) => worker.key);
 }
 
 /** The server knows who executed a task by an id that is unique to each worker process. */
 function findWorker(task: Task, status: OrchestratorStatus): { name: string; pid: number } | undefined {
-  for (const { pid, workers } of status.slots) {
+  for (const { pid, workers } of status.replicas) {
     const worker = workers.find(({ workerId }) => workerId !== undefined && workerId === task.workerId);
     if (worker !== undefined && pid !== undefined) return { name: worker.key.split(':').at(-1)!, pid };
   }

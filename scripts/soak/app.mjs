@@ -23,7 +23,7 @@ const orchestrator = await bootstrap({
 });
 
 const tell = () =>
-  process.send?.({ pids: orchestrator.status().slots.flatMap(({ pid }) => pid ?? []) }, () => undefined);
+  process.send?.({ pids: orchestrator.status().replicas.flatMap(({ pid }) => pid ?? []) }, () => undefined);
 setInterval(tell, 250).unref();
 process.channel?.unref();
 tell();

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
-import type { OrchestratorStatus } from '../orchestrator/status.js';
-import type { ConfiguredWorker } from './slot-plan.js';
+import type { OrchestratorStatus } from '../orchestrator/status/status.js';
+import type { ConfiguredWorker } from './process-plan.js';
 import { formatTable } from './table.js';
 
 /**
@@ -14,19 +14,21 @@ export function bootTable(
 ): string {
   const rows = workers.map(({ description, settings }) => {
     const { options, sources } = settings;
-    const slots = status.slots.filter((slot) =>
-      slot.workers.some((worker) => worker.key === description.key),
+    const replicas = status.replicas.filter((replica) =>
+      replica.workers.some((worker) => worker.key === description.key),
     );
     const value = (option: 'processes' | 'concurrency' | 'pollInterval', shown: number | string): string =>
       sources[option] === 'code' ? String(shown) : `${shown} [${sources[option]}]`;
-    const actual = slots.flatMap((slot) => slot.workers).find((worker) => worker.key === description.key);
+    const actual = replicas
+      .flatMap((replica) => replica.workers)
+      .find((worker) => worker.key === description.key);
     const interval = actual?.pollInterval ?? options.pollInterval;
     return [
       description.taskDefName,
       description.name,
       description.file === undefined ? '' : relative(folder, description.file),
-      `${value('processes', slots.length)}${options.group === undefined ? '' : ` (group ${options.group})`}`,
-      slots.map((slot) => slot.pid ?? slot.state).join(', '),
+      `${value('processes', replicas.length)}${options.group === undefined ? '' : ` (group ${options.group})`}`,
+      replicas.map((replica) => replica.pid ?? replica.state).join(', '),
       value('concurrency', options.concurrency),
       interval === options.pollInterval ? value('pollInterval', `${interval} ms`) : `${interval} ms [member]`,
     ];

@@ -1,10 +1,10 @@
 import { ConfigurationError } from '../core/errors.js';
-import { keepAliveWithoutPrimary } from '../orchestrator/cluster-child.js';
-import { EXIT_CODES } from '../orchestrator/exit-codes.js';
+import { keepAliveWithoutPrimary } from '../host/cluster-child.js';
+import { EXIT_CODES } from '../protocol/exit-codes.js';
 import type { Orchestrator } from '../orchestrator/orchestrator.js';
-import { takeProcessMarker } from '../orchestrator/process-marker.js';
-import type { BootstrapOptions } from './bootstrap-options.js';
-import { watchMainFile } from './main-file.js';
+import { takeProcessMarker } from '../protocol/process-marker.js';
+import type { BootstrapOptions } from './config/bootstrap-options.js';
+import { watchMainFile } from './role/main-file.js';
 import { withoutAwaitExplained } from './missing-await.js';
 
 /**

@@ -8,27 +8,28 @@ import {
   createConductorClients,
   createTaskAndMetadataClients,
   type ConductorClients,
-} from '../conductor/conductor-clients.js';
-import { resolveHttpOptions } from '../conductor/http-options.js';
-import type { MetadataClient } from '../conductor/metadata-client.js';
-import { redactSecrets, secretsOf } from '../conductor/redaction.js';
-import type { TaskClient } from '../conductor/task-client.js';
-import { ClusterLauncher } from '../orchestrator/cluster-launcher.js';
+} from '../conductor/clients/conductor-clients.js';
+import { resolveHttpOptions } from '../conductor/transport/http-options.js';
+import type { MetadataClient } from '../conductor/clients/metadata-client.js';
+import { redactSecrets, secretsOf } from '../conductor/transport/redaction.js';
+import type { TaskClient } from '../conductor/clients/task-client.js';
+import { ClusterLauncher } from '../orchestrator/processes/cluster-launcher.js';
 import { Orchestrator } from '../orchestrator/orchestrator.js';
 import type { ServerConnection } from '../orchestrator/orchestrator-options.js';
-import { OrphanGuard } from '../orchestrator/orphan-guard.js';
-import { RunDirectory } from '../orchestrator/run-directory.js';
+import { OrphanGuard } from '../orchestrator/processes/orphan-guard.js';
+import { RunDirectory } from '../orchestrator/custody/run-directory.js';
 import { bootTable } from './boot-table.js';
-import type { BootstrapOptions } from './bootstrap-options.js';
-import { discoveryRoot, resolveConfig, type Config, type Environment } from './config.js';
-import { discoverWorkers } from './discovery.js';
-import { machineNotes, thisMachine, withHeapLimits } from './machine.js';
-import { currentProcess, entryFile } from './role.js';
-import { planSlots, type ConfiguredWorker } from './slot-plan.js';
+import type { BootstrapOptions } from './config/bootstrap-options.js';
+import type { Environment } from '../core/environment.js';
+import { discoveryRoot, resolveConfig, type Config } from './config/config.js';
+import { discoverWorkers } from './discovery/discovery.js';
+import { machineNotes, thisMachine, withHeapLimits } from './config/machine.js';
+import { currentProcess, entryFile } from './role/role.js';
+import { planProcesses, type ConfiguredWorker } from './process-plan.js';
 import { stateFolders } from './state-folders.js';
 import { warnOfUnknownTaskTypes } from './task-type-check.js';
-import { duplicates, listedWorkers } from './worker-catalog.js';
-import { unknownVariables, workerSettings } from './worker-settings.js';
+import { duplicates, listedWorkers } from './discovery/worker-catalog.js';
+import { unknownVariables, workerSettings } from './config/worker-settings.js';
 
 const PLAIN_HTTP = 'the access key goes to the server in plain text: use https, or a server on this machine';
 /** How long the end waits for requests that are under way. */
@@ -79,15 +80,15 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
     config.logger.warn(warning);
   }
   const machine = thisMachine(env);
-  const slots = withHeapLimits(planSlots(workers, machine.processors), machine);
-  for (const { level, text } of machineNotes(slots, machine)) config.logger.log(level, text);
+  const replicas = withHeapLimits(planProcesses(workers, machine.processors), machine);
+  for (const { level, text } of machineNotes(replicas, machine)) config.logger.log(level, text);
   const guard = new OrphanGuard(config.logger, basename(entry));
   // A forgotten stop() must not keep a test runner from ending.
   const keepsProcessAlive = testRunner(process.env) === undefined;
   let metadata: MetadataClient | undefined;
   const orchestrator = new Orchestrator({
     ...config,
-    slots,
+    replicas,
     launcher: new ClusterLauncher(entry, guard, config.logger, keepsProcessAlive),
     keepsProcessAlive,
     guard,

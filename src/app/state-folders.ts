@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { homedir, tmpdir, userInfo } from 'node:os';
 import { basename, extname, isAbsolute, join, resolve } from 'node:path';
-import type { StateFolder } from '../orchestrator/run-directory.js';
-import type { Environment } from './config.js';
+import type { StateFolder } from '../orchestrator/custody/run-directory.js';
+import type { Environment } from '../core/environment.js';
 
 /**
  * The folder that holds a folder for each application: `TUTTI_STATE_DIR`, else `tutti` in the user's state folder

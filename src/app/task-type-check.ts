@@ -1,9 +1,9 @@
 import { describeThrown, HttpError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { didYouMean } from '../core/options.js';
-import { ANSWER_LIMITS } from '../conductor/answer-limits.js';
-import type { MetadataClient } from '../conductor/metadata-client.js';
-import type { OrchestratorStatus } from '../orchestrator/status.js';
+import { ANSWER_LIMITS } from '../conductor/transport/answer-limits.js';
+import type { MetadataClient } from '../conductor/clients/metadata-client.js';
+import type { OrchestratorStatus } from '../orchestrator/status/status.js';
 
 /** What of the metadata client is used. */
 export type TaskDefinitions = Pick<MetadataClient, 'getTaskDef' | 'getTaskDefs'>;
@@ -24,7 +24,9 @@ export async function warnOfUnknownTaskTypes(
   logger: Logger,
 ): Promise<void> {
   try {
-    const workers = status.slots.filter(({ received }) => received === 0).flatMap((slot) => slot.workers);
+    const workers = status.replicas
+      .filter(({ received }) => received === 0)
+      .flatMap((replica) => replica.workers);
     const listed = await definitions.getTaskDefs({ maxAnswerBytes: ANSWER_LIMITS.definitions });
     const known = listed.map(({ name }) => name);
     const types = new Set(workers.map(({ taskType }) => taskType));

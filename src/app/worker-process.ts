@@ -1,20 +1,21 @@
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { SteadyLogger, type Logger } from '../core/logger.js';
-import { mainFile } from '../core/main-file.js';
-import { createTaskClient } from '../conductor/conductor-clients.js';
-import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/http-options.js';
-import { POLL_MARGIN_MS } from '../conductor/http-task-client.js';
-import { recordNativeCalls } from '../native/call-trace.js';
-import type { ProcessMarker } from '../orchestrator/process-launcher.js';
-import type { HostedWorker, HostedWorkers } from '../orchestrator/hosted-worker.js';
-import { WorkerHost } from '../orchestrator/worker-host.js';
-import { TaskLogger } from '../worker/task-logger.js';
-import type { BootstrapOptions } from './bootstrap-options.js';
-import { readConfig, type Environment } from './config.js';
-import { WorkerContainer } from './container.js';
-import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './worker-catalog.js';
-import { buildWorker } from './worker-builder.js';
+import { mainFile } from '../os/main-file.js';
+import { createTaskClient } from '../conductor/clients/conductor-clients.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/transport/http-options.js';
+import { POLL_MARGIN_MS } from '../conductor/clients/http-task-client.js';
+import { recordNativeCalls } from '../native/call/call-trace.js';
+import type { ProcessMarker } from '../protocol/process-marker.js';
+import type { HostedWorker, HostedWorkers } from '../host/hosted-worker.js';
+import { WorkerHost } from '../host/worker-host.js';
+import { TaskLogger } from '../worker/execution/task-logger.js';
+import type { BootstrapOptions } from './config/bootstrap-options.js';
+import type { Environment } from '../core/environment.js';
+import { readConfig } from './config/config.js';
+import { WorkerContainer } from './container/container.js';
+import { catalogEntry, listedWorkers, pickWorkers, type CatalogEntry } from './discovery/worker-catalog.js';
+import { buildWorker } from './container/worker-builder.js';
 
 /** For what a poll does beside the request. */
 const POLL_SPARE_MS = 2_000;
@@ -26,9 +27,9 @@ export async function runWorkerProcess(
   env: Environment,
 ): Promise<never> {
   const { config } = readConfig(options, env);
-  process.title = processTitle(marker.slot, mainFile());
+  process.title = processTitle(marker.replica, mainFile());
   if (marker.nativeCallsFile !== undefined) recordNativeCalls(marker.nativeCallsFile);
-  const logger = new SteadyLogger(config.logger).child({ slot: marker.slot, pid: process.pid });
+  const logger = new SteadyLogger(config.logger).child({ replica: marker.replica, pid: process.pid });
   const connection = { ...config.connection, serverUrl: marker.serverUrl };
   const host = new WorkerHost({
     marker,
@@ -41,8 +42,8 @@ export async function runWorkerProcess(
 }
 
 /** What `ps` and `top` show. Names come from programs, and this is read by other tools: nothing but plain characters. */
-export function processTitle(slot: string, main: string | undefined): string {
-  const title = `tutti: ${slot} of ${main === undefined ? 'a program' : basename(main)}`;
+export function processTitle(replica: string, main: string | undefined): string {
+  const title = `tutti: ${replica} of ${main === undefined ? 'a program' : basename(main)}`;
   return title.replace(/[^\w .:#@/-]/g, '_');
 }
 

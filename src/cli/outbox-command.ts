@@ -5,14 +5,19 @@ import { describeThrown } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
 import { printableLines } from '../core/printable.js';
 import { didYouMean } from '../core/options.js';
-import { isOwnFolder } from '../core/private-files.js';
-import { createTaskClient } from '../conductor/conductor-clients.js';
-import { DEFAULT_REQUEST_TIMEOUT_MS, withApiPath } from '../conductor/http-options.js';
+import { isOwnFolder } from '../os/private-files.js';
+import { createTaskClient } from '../conductor/clients/conductor-clients.js';
+import { DEFAULT_REQUEST_TIMEOUT_MS, withApiPath } from '../conductor/transport/http-options.js';
 import { stateRoot } from '../app/state-folders.js';
 import { formatTable } from '../app/table.js';
-import { chosenFolder, findRuns, RunDirectory, type FoundRun } from '../orchestrator/run-directory.js';
-import { Outbox } from '../worker/outbox.js';
-import { OutboxStore, type OutboxContent } from '../worker/outbox-store.js';
+import {
+  chosenFolder,
+  findRuns,
+  RunDirectory,
+  type FoundRun,
+} from '../orchestrator/custody/run-directory.js';
+import { Outbox } from '../worker/delivery/outbox.js';
+import { OutboxStore, type OutboxContent } from '../worker/delivery/outbox-store.js';
 
 const USAGE = `Usage: tutti outbox <list | replay | drop> [options]
 

@@ -1,8 +1,8 @@
 import { TuttiError, ConfigurationError, describeThrown, type ErrorCode } from '../core/errors.js';
 import { show, throwProblems } from '../core/options.js';
-import type { NativeBackend } from './backend.js';
-import { backendFor } from './backend-selection.js';
-import { callbackProblems, freeingSymbols } from './declaration-check.js';
+import type { NativeBackend } from './backend/backend.js';
+import { backendFor } from './backend/backend-selection.js';
+import { callbackProblems, freeingSymbols } from './c/declaration-check.js';
 import {
   currentPlace,
   findProjects,
@@ -10,13 +10,13 @@ import {
   planLookup,
   type LibraryCandidate,
   type LookupPlace,
-} from './library-lookup.js';
-import { diagnoseLoad } from './load-diagnosis.js';
-import { nativeCall, type NativeCall } from './native-call.js';
-import { backendCallback, NativeCallback } from './native-callback.js';
-import { nativeDefinitionOf, type NativeDefinition } from './native-definition.js';
-import { OpenLibrary } from './open-library.js';
-import { acquireHandle, type SharedHandle } from './shared-handles.js';
+} from './library/library-lookup.js';
+import { diagnoseLoad } from './library/load-diagnosis.js';
+import { nativeCall, type NativeCall } from './call/native-call.js';
+import { backendCallback, NativeCallback } from './call/native-callback.js';
+import { nativeDefinitionOf, type NativeDefinition } from './backend/native-definition.js';
+import { OpenLibrary } from './call/open-library.js';
+import { acquireHandle, type SharedHandle } from './call/shared-handles.js';
 
 export interface OpenNativeLibraryOptions {
   /** Calls the native code. @defaultValue what `TUTTI_NATIVE_BACKEND` or the class says, else koffi */

@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { injectable, injectFromBase, postConstruct, preDestroy } from 'inversify';
 import { ConfigurationError } from '../core/errors.js';
-import { defineLibrary, type NativeLibraryOptions } from './library-definition.js';
+import { defineLibrary, type NativeLibraryOptions } from './library/library-definition.js';
 import { closeNativeLibrary, isNativeLibrary, openNativeLibrary } from './native-activation.js';
-import { addNativeMember, hasOwnNativeDefinition, setNativeDefinition } from './native-definition.js';
-import type { NativeFunctionOptions } from './native-types.js';
+import { addNativeMember, hasOwnNativeDefinition, setNativeDefinition } from './backend/native-definition.js';
+import type { NativeFunctionOptions } from './c/native-types.js';
 
 type LibraryClass = abstract new (...args: never[]) => object;
 

@@ -1,18 +1,18 @@
 import type { TuttiError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import type { ConductorClients } from '../conductor/conductor-clients.js';
-import type { TaskClient } from '../conductor/task-client.js';
-import type { HealthOptions } from './health-server.js';
-import type { OrphanGuard } from './orphan-guard.js';
-import type { ProcessLauncher } from './process-launcher.js';
-import type { RestartOptions } from './restart-policy.js';
-import type { RunDirectory } from './run-directory.js';
-import type { ProcessInspector } from './process-inspector.js';
-import type { Replacement } from './slot-listener.js';
-import type { SlotPlan } from './slot-plan.js';
-import type { OrchestratorState } from './states.js';
-import type { OrchestratorStatus, SlotStatusView } from './status.js';
-import type { RestartCause } from './watchdog.js';
+import type { ConductorClients } from '../conductor/clients/conductor-clients.js';
+import type { TaskClient } from '../conductor/clients/task-client.js';
+import type { HealthOptions } from './control/health-server.js';
+import type { OrphanGuard } from './processes/orphan-guard.js';
+import type { ProcessLauncher } from './processes/process-launcher.js';
+import type { RestartOptions } from './replicas/restart-policy.js';
+import type { RunDirectory } from './custody/run-directory.js';
+import type { ProcessInspector } from '../os/process-inspector.js';
+import type { Replacement } from './replicas/replica-listener.js';
+import type { ProcessPlan } from './processes/process-plan.js';
+import type { OrchestratorState } from '../protocol/states.js';
+import type { OrchestratorStatus, ReplicaStatusView } from './status/status.js';
+import type { RestartCause } from './processes/watchdog.js';
 
 /** The server that the workers poll, and how the orchestrator talks to it. */
 export interface ServerConnection {
@@ -31,7 +31,7 @@ export interface ServerConnection {
 }
 
 export interface OrchestratorOptions {
-  readonly slots: readonly SlotPlan[];
+  readonly replicas: readonly ProcessPlan[];
   readonly launcher: ProcessLauncher;
   readonly guard: OrphanGuard;
   /** Opens the connection; called by `start()`. */
@@ -62,24 +62,24 @@ export interface OrchestratorOptions {
 export interface OrchestratorEvents {
   state: [state: OrchestratorState];
   /** A worker process is ready. */
-  ready: [slot: SlotStatusView];
+  ready: [replica: ReplicaStatusView];
   /** A worker process is gone. `failedTasks` were in flight and are reported as failed. */
   exit: [exit: ProcessExit];
   /** A worker process will be started again. */
-  restart: [restart: { slot: string; delayMs: number; deaths: number }];
+  restart: [restart: { replica: string; delayMs: number; deaths: number }];
   /** A fresh process has taken over from one that finishes its tasks and leaves. */
-  replaced: [replaced: { slot: string } & Replacement];
+  replaced: [replaced: { replica: string } & Replacement];
   /** A process that was to take over did not get ready; the one before goes on. */
-  replaceFailed: [failed: { slot: string; cause: RestartCause; error: TuttiError }];
+  replaceFailed: [failed: { replica: string; cause: RestartCause; error: TuttiError }];
   /** A task without a time limit runs for long; told once for each. */
-  longTask: [task: { slot: string; taskId: string; worker: string; ageMs: number }];
+  longTask: [task: { replica: string; taskId: string; worker: string; ageMs: number }];
   /** A worker process is not started any more. */
-  givenUp: [givenUp: { slot: string; error: TuttiError }];
+  givenUp: [givenUp: { replica: string; error: TuttiError }];
 }
 
 /** The end of a worker process. */
 export interface ProcessExit {
-  readonly slot: string;
+  readonly replica: string;
   readonly pid: number;
   readonly code: number | null;
   readonly signal: string | null;

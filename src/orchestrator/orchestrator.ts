@@ -2,20 +2,20 @@ import { EventEmitter } from 'node:events';
 import { ConfigurationError, TuttiError } from '../core/errors.js';
 import { KeepAlive } from '../core/keep-alive.js';
 import { StateMachine } from '../core/state-machine.js';
-import type { ConductorClients } from '../conductor/conductor-clients.js';
-import { EXIT_CODES, setExitCode } from './exit-codes.js';
-import { commandsOf } from './health-commands.js';
-import { HealthServer } from './health-server.js';
+import type { ConductorClients } from '../conductor/clients/conductor-clients.js';
+import { EXIT_CODES, setExitCode } from '../protocol/exit-codes.js';
+import { commandsOf } from './control/health-commands.js';
+import { HealthServer } from './control/health-server.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
 import { untilReady, type ReadyOptions } from './readiness.js';
-import { SignalHandler } from './signals.js';
-import type { Slot } from './slot.js';
-import { allGivenUpError, startupError } from './startup-error.js';
-import { ORCHESTRATOR_TRANSITIONS, type OrchestratorState } from './states.js';
-import type { OrchestratorStatus } from './status.js';
+import { SignalHandler } from './control/signals.js';
+import type { Replica } from './replicas/replica.js';
+import { allGivenUpError, startupError } from './replicas/startup-error.js';
+import { ORCHESTRATOR_TRANSITIONS, type OrchestratorState } from '../protocol/states.js';
+import type { OrchestratorStatus } from './status/status.js';
 import { Supervisor } from './supervisor.js';
 import { tellListeners } from './tell-listeners.js';
-import { WorkerCommands } from './worker-commands.js';
+import { WorkerCommands } from './control/worker-commands.js';
 
 /** How long running tasks may go on when a test runner is done and has forgotten the workers. */
 const FORGOTTEN_GRACE_MS = 2_000;
@@ -142,13 +142,13 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   /** Ends all worker processes at once; tasks in flight are reported as failed. */
   kill(reason = 'the orchestrator was told to end at once'): void {
     void this.stop();
-    for (const slot of this.#slots) slot.kill(reason);
+    for (const replica of this.#replicas) replica.kill(reason);
   }
 
   /**
    * Lets workers poll no more, until {@link resume}; running tasks go on. Restarts of their processes change nothing.
    *
-   * @param worker - key, task type or slot, as in `status()`; all workers when absent
+   * @param worker - key, task type or replica, as in `status()`; all workers when absent
    * @returns the keys of the workers
    * @throws TuttiError `WORKER_UNKNOWN`, or `ILLEGAL_STATE` before `start()`; so do the next four
    */
@@ -182,7 +182,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
    * Replaces the processes of a worker, one after the other: the old one finishes its tasks and leaves once the new
    * one polls. A worker that was given up is started again.
    *
-   * @returns the names of the slots
+   * @returns the names of the replicas
    * @throws TuttiError when a new process does not get ready; then the old one goes on
    */
   async restart(worker?: string): Promise<string[]> {
@@ -191,7 +191,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
 
   /** The present state of everything, as plain data. */
   status(): OrchestratorStatus {
-    const { slots = [], custody } = this.#supervisor?.status() ?? {};
+    const { replicas = [], custody } = this.#supervisor?.status() ?? {};
     return {
       state: this.state,
       pid: process.pid,
@@ -199,7 +199,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       healthUrl: this.#health?.url,
       startedAt: this.#startedAt,
       loopDelayMs: this.#supervisor?.loopDelayMs ?? 0,
-      slots,
+      replicas,
       custody,
     };
   }
@@ -212,12 +212,12 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     return this.#keepAlive?.during(work) ?? work;
   }
 
-  get #slots(): readonly Slot[] {
-    return this.#supervisor?.slots ?? [];
+  get #replicas(): readonly Replica[] {
+    return this.#supervisor?.replicas ?? [];
   }
 
   #commands(member: string): WorkerCommands {
-    if (this.#supervisor !== undefined) return new WorkerCommands(this.#supervisor.slots);
+    if (this.#supervisor !== undefined) return new WorkerCommands(this.#supervisor.replicas);
     throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member}() is there after start()`);
   }
 
@@ -248,12 +248,12 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       if (!this.#state.is('starting')) return;
       this.#supervisor = new Supervisor(this.#options, server, this.#state, {
         emit: (event, ...data) => tellListeners(this, event, data, logger),
-        slotChanged: () => {
+        replicaChanged: () => {
           this.#decideStart();
           this.#stopWhenAllGivenUp();
         },
       });
-      await this.#startSlots(this.#supervisor);
+      await this.#startReplicas(this.#supervisor);
     } catch (error) {
       const isOurs = error instanceof TuttiError;
       this.#failure ??= isOurs ? error : new TuttiError('STARTUP_FAILED', String(error), { cause: error });
@@ -262,9 +262,9 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     }
   }
 
-  async #startSlots(supervisor: Supervisor): Promise<void> {
+  async #startReplicas(supervisor: Supervisor): Promise<void> {
     const { onStartupFailure, onStarted } = this.#options;
-    const { slots } = supervisor;
+    const { replicas } = supervisor;
     this.#startedAt = Date.now();
     supervisor.start();
     await new Promise<void>((resolve) => {
@@ -273,20 +273,20 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     });
     // Stopped while starting: nothing has failed, and nothing runs.
     if (!this.#state.is('starting')) return;
-    const failures = slots.flatMap(({ plan, failure }) =>
-      failure === undefined ? [] : [{ slot: plan.name, error: failure }],
+    const failures = replicas.flatMap(({ plan, failure }) =>
+      failure === undefined ? [] : [{ replica: plan.name, error: failure }],
     );
-    const hasReady = slots.some((slot) => slot.state === 'ready');
+    const hasReady = replicas.some((replica) => replica.state === 'ready');
     if (failures.length > 0 && (onStartupFailure === 'stop' || !hasReady)) throw startupError(failures);
     this.#state.to('running');
-    for (const slot of slots) slot.run();
+    for (const replica of replicas) replica.run();
     void supervisor.custodian.takeOver();
     onStarted?.(this.status());
   }
 
-  /** The start is over when every slot is ready, given up, or (where that is allowed) waits for another try. */
+  /** The start is over when every replica is ready, given up, or (where that is allowed) waits for another try. */
   #decideStart(): void {
-    const isOpen = this.#slots.some(({ state }) => state === 'spawning' || state === 'idle');
+    const isOpen = this.#replicas.some(({ state }) => state === 'spawning' || state === 'idle');
     if (!isOpen || !this.#state.is('starting')) this.#onDecided();
   }
 
@@ -338,15 +338,15 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   #exitCode(): number {
     if (this.#failure instanceof ConfigurationError) return EXIT_CODES.configuration;
     if (this.#failure?.code === 'STARTUP_FAILED') return EXIT_CODES.failed;
-    if (this.#slots.some((slot) => slot.failure !== undefined)) return EXIT_CODES.givenUp;
+    if (this.#replicas.some((replica) => replica.failure !== undefined)) return EXIT_CODES.givenUp;
     return this.#supervisor?.wasCutOff === true || this.#failure !== undefined
       ? EXIT_CODES.failed
       : EXIT_CODES.clean;
   }
 
   #stopWhenAllGivenUp(): void {
-    if (!this.#state.is('running') || !this.#slots.every((slot) => slot.state === 'failed')) return;
-    this.#failure = allGivenUpError(this.#slots.flatMap((slot) => slot.failure ?? []));
+    if (!this.#state.is('running') || !this.#replicas.every((replica) => replica.state === 'failed')) return;
+    this.#failure = allGivenUpError(this.#replicas.flatMap((replica) => replica.failure ?? []));
     void this.stop();
   }
 }

@@ -1,7 +1,7 @@
 import { TuttiError } from '../core/errors.js';
 import { sleep } from '../core/sleep.js';
-import { healthReport } from './health-report.js';
-import type { OrchestratorStatus } from './status.js';
+import { healthReport } from './status/health-report.js';
+import type { OrchestratorStatus } from './status/status.js';
 
 /** How long `ready()` waits. */
 export interface ReadyOptions {
@@ -45,11 +45,12 @@ export async function untilReady(
 
 /** What is missing: all that makes `/readyz` fail, and workers whose first poll has not been answered. */
 function missing(status: OrchestratorStatus): string[] {
-  const silent = status.slots.flatMap(({ slot, workers }) =>
+  const silent = status.replicas.flatMap(({ replica, workers }) =>
     workers
       .filter(({ lastPollAt, isPaused }) => lastPollAt === 0 && !isPaused)
       .map(
-        ({ key, lastPollError }) => `${slot}: no poll of ${key} has been answered${because(lastPollError)}`,
+        ({ key, lastPollError }) =>
+          `${replica}: no poll of ${key} has been answered${because(lastPollError)}`,
       ),
   );
   return [...healthReport(status).ready.reasons, ...silent];

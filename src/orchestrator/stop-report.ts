@@ -1,5 +1,5 @@
 import type { Logger } from '../core/logger.js';
-import type { Slot } from './slot.js';
+import type { Replica } from './replicas/replica.js';
 
 /** A stop that takes longer than this is no longer one that nobody notices. */
 const FIRST_PROGRESS_MS = 5_000;
@@ -14,7 +14,7 @@ interface Tally {
 
 /** What is logged of a stop: now and then what it waits for, and at its end what became of the tasks. */
 export class StopReport {
-  readonly #slots: readonly Slot[];
+  readonly #replicas: readonly Replica[];
   readonly #logger: Logger;
   /** Of the last line: a start that failed tells by its error that it is over. */
   readonly #level: 'info' | 'debug';
@@ -23,8 +23,8 @@ export class StopReport {
   #endsAt: number | undefined;
   #timer: NodeJS.Timeout;
 
-  constructor(slots: readonly Slot[], logger: Logger, level: 'info' | 'debug') {
-    this.#slots = slots;
+  constructor(replicas: readonly Replica[], logger: Logger, level: 'info' | 'debug') {
+    this.#replicas = replicas;
     this.#logger = logger;
     this.#level = level;
     this.#before = this.#tally();
@@ -66,9 +66,9 @@ export class StopReport {
 
   #waitsFor(): string {
     const running = new Map<string, number>();
-    for (const slot of this.#slots) {
-      for (const task of slot.tasks()) {
-        const worker = slot.plan.workers[task.worker]?.key ?? slot.plan.name;
+    for (const replica of this.#replicas) {
+      for (const task of replica.tasks()) {
+        const worker = replica.plan.workers[task.worker]?.key ?? replica.plan.name;
         running.set(worker, (running.get(worker) ?? 0) + 1);
       }
     }
@@ -77,14 +77,16 @@ export class StopReport {
       const workers = [...running].map(([worker, own]) => `${worker}: ${own}`);
       return `${tasks(count)} in progress (${workers.join(', ')})`;
     }
-    const slots = this.#slots.filter((slot) => slot.pid !== undefined).map((slot) => slot.plan.name);
-    return `waiting for ${slots.join(', ')} to close`;
+    const replicas = this.#replicas
+      .filter((replica) => replica.pid !== undefined)
+      .map((replica) => replica.plan.name);
+    return `waiting for ${replicas.join(', ')} to close`;
   }
 
   #tally(): Tally {
     let [finished, givenBack, cutOff] = [0, 0, 0];
-    for (const slot of this.#slots) {
-      const { counts, lostToCrashes } = slot.status(() => undefined);
+    for (const replica of this.#replicas) {
+      const { counts, lostToCrashes } = replica.status(() => undefined);
       finished += counts.COMPLETED + counts.FAILED + counts.FAILED_WITH_TERMINAL_ERROR + counts.IN_PROGRESS;
       givenBack += counts.HANDED_BACK;
       cutOff += lostToCrashes;

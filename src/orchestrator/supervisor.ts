@@ -2,20 +2,21 @@ import { describeThrown, programFrames } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import type { StateMachine } from '../core/state-machine.js';
-import type { KnownTask } from './duplicate-guard.js';
-import { EXIT_CODES } from './exit-codes.js';
-import { LongTaskWatch } from './long-task-watch.js';
-import { MemoryKiller } from './memory-killer.js';
+import type { KnownTask } from './custody/duplicate-guard.js';
+import { EXIT_CODES } from '../protocol/exit-codes.js';
+import { LongTaskWatch } from './replicas/long-task-watch.js';
+import { MemoryKiller } from '../os/memory-killer.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
-import { lastWordsOf } from './process-death.js';
-import { ProcInspector } from './process-inspector.js';
-import type { SlotDeath, SlotListener } from './slot-listener.js';
-import type { SlotOptions } from './slot-options.js';
-import { Slot } from './slot.js';
+import { lastWordsOf } from './processes/process-death.js';
+import { ProcInspector } from '../os/process-inspector.js';
+import type { ReplicaListener } from './replicas/replica-listener.js';
+import type { ProcessDeath } from './processes/process-death.js';
+import type { ReplicaOptions } from './replicas/replica-options.js';
+import { Replica } from './replicas/replica.js';
 import { StopReport } from './stop-report.js';
-import type { OrchestratorState } from './states.js';
-import type { SlotStatusView } from './status.js';
-import { TaskCustodian, type CustodyStatus } from './task-custodian.js';
+import type { OrchestratorState } from '../protocol/states.js';
+import type { ReplicaStatusView } from './status/status.js';
+import { TaskCustodian, type CustodyStatus } from './custody/task-custodian.js';
 
 /** Part of the grace period that is kept for the tasks to end after `context.signal` has aborted. */
 const ABORT_SHARE = 0.2;
@@ -30,13 +31,13 @@ const LATE_WARNING_MS = 60_000;
 /** Where a supervisor tells what happens. */
 export interface SupervisorEvents {
   emit<E extends keyof OrchestratorEvents>(event: E, ...data: OrchestratorEvents[E]): void;
-  /** A slot is ready, given up, or waits for its next start. */
-  slotChanged(): void;
+  /** A replica is ready, given up, or waits for its next start. */
+  replicaChanged(): void;
 }
 
-/** The slots of an application and what watches over them: watchdog, custody of their tasks, events. */
+/** The replicas of an application and what watches over them: watchdog, custody of their tasks, events. */
 export class Supervisor {
-  readonly slots: readonly Slot[];
+  readonly replicas: readonly Replica[];
   readonly custodian: TaskCustodian;
   readonly #logger: Logger;
   readonly #state: StateMachine<OrchestratorState>;
@@ -69,8 +70,8 @@ export class Supervisor {
     this.#events = events;
     this.#inspector = options.inspector ?? new ProcInspector();
     this.custodian = this.#makeCustodian(server);
-    this.slots = options.slots.map(
-      (plan) => new Slot(plan, this.#slotOptions(options, server), this.#listener),
+    this.replicas = options.replicas.map(
+      (plan) => new Replica(plan, this.#replicaOptions(options, server), this.#listener),
     );
     this.#longTasks = new LongTaskWatch(logger, longTaskWarningMs, (task) => events.emit('longTask', task));
   }
@@ -83,7 +84,7 @@ export class Supervisor {
     this.#timer = setInterval(() => setImmediate(() => this.#watch()), WATCH_MS);
     // The processes keep the program alive, not whoever looks at them.
     this.#timer.unref();
-    for (const slot of this.slots) slot.start();
+    for (const replica of this.replicas) replica.start();
   }
 
   /**
@@ -92,15 +93,19 @@ export class Supervisor {
    * @param level - of the line at the end
    */
   stop(graceMs: number, level: 'info' | 'debug'): { stopped: Promise<void>; armGrace: () => void } {
-    const report = new StopReport(this.slots, this.#logger, level);
+    const report = new StopReport(this.replicas, this.#logger, level);
     this.#stopReport = report;
     const timers: NodeJS.Timeout[] = [];
     const abort = (): void =>
-      this.slots.forEach((slot) => slot.abort('the application stops and its grace period is nearly over'));
+      this.replicas.forEach((replica) =>
+        replica.abort('the application stops and its grace period is nearly over'),
+      );
     const kill = (): void =>
-      this.slots.forEach((slot) => slot.kill(`it had not finished ${graceMs} ms after it was told to stop`));
+      this.replicas.forEach((replica) =>
+        replica.kill(`it had not finished ${graceMs} ms after it was told to stop`),
+      );
     let isOver = false;
-    const stopped = Promise.all(this.slots.map((slot) => slot.stop())).then(() => {
+    const stopped = Promise.all(this.replicas.map((replica) => replica.stop())).then(() => {
       isOver = true;
       timers.forEach(clearTimeout);
       report.processesGone();
@@ -143,9 +148,12 @@ export class Supervisor {
     this.#stopReport?.finish(this.#resultsLeft);
   }
 
-  status(): { slots: SlotStatusView[]; custody: CustodyStatus } {
+  status(): { replicas: ReplicaStatusView[]; custody: CustodyStatus } {
     const leaseLeftMs = (taskId: string): number | undefined => this.custodian.leaseLeftMs(taskId);
-    return { slots: this.slots.map((slot) => slot.status(leaseLeftMs)), custody: this.custodian.status() };
+    return {
+      replicas: this.replicas.map((replica) => replica.status(leaseLeftMs)),
+      custody: this.custodian.status(),
+    };
   }
 
   #watch(): void {
@@ -161,17 +169,17 @@ export class Supervisor {
       );
     }
     this.#memoryKiller.look(now);
-    for (const slot of this.slots) {
+    for (const replica of this.replicas) {
       // One after the other: fresh processes beside all the old ones would need twice the memory.
-      slot.watch(now, !this.slots.some((other) => other.isBeingReplaced));
-      this.#longTasks.look(slot, now);
+      replica.watch(now, !this.replicas.some((other) => other.isBeingReplaced));
+      this.#longTasks.look(replica, now);
     }
   }
 
   #makeCustodian(server: ServerConnection): TaskCustodian {
     const { client, directory } = server;
     const inFlight = (): Set<string> =>
-      new Set(this.slots.flatMap((slot) => slot.tasks().map((task) => task.taskId)));
+      new Set(this.replicas.flatMap((replica) => replica.tasks().map((task) => task.taskId)));
     return new TaskCustodian({
       client,
       logger: this.#logger,
@@ -181,7 +189,7 @@ export class Supervisor {
     });
   }
 
-  #slotOptions(options: OrchestratorOptions, { url, directory }: ServerConnection): SlotOptions {
+  #replicaOptions(options: OrchestratorOptions, { url, directory }: ServerConnection): ReplicaOptions {
     return {
       ...options,
       serverUrl: url,
@@ -195,68 +203,68 @@ export class Supervisor {
   }
 
   #knownTasks(): KnownTask[] {
-    return this.slots.flatMap((slot) =>
-      slot.tasks().map((task) => ({ task, cancel: (reason: string) => slot.cancel(task, reason) })),
+    return this.replicas.flatMap((replica) =>
+      replica.tasks().map((task) => ({ task, cancel: (reason: string) => replica.cancel(task, reason) })),
     );
   }
 
-  readonly #listener: SlotListener = {
-    ready: (slot) => {
-      this.#logger.debug('worker process ready', { slot: slot.plan.name, pid: slot.pid });
-      this.custodian.workersReady(slot.workers, slot.pid ?? 0);
+  readonly #listener: ReplicaListener = {
+    ready: (replica) => {
+      this.#logger.debug('worker process ready', { replica: replica.plan.name, pid: replica.pid });
+      this.custodian.workersReady(replica.workers, replica.pid ?? 0);
       this.#events.emit(
         'ready',
-        slot.status(() => undefined),
+        replica.status(() => undefined),
       );
-      this.#events.slotChanged();
+      this.#events.replicaChanged();
     },
-    died: (slot, death) => this.#died(slot, death),
-    restarting: (slot, delayMs, deaths) => {
-      this.#logger.warn('starting the worker process again', { slot: slot.plan.name, delayMs, deaths });
-      this.#events.emit('restart', { slot: slot.plan.name, delayMs, deaths });
-      this.#events.slotChanged();
+    died: (replica, death) => this.#died(replica, death),
+    restarting: (replica, delayMs, deaths) => {
+      this.#logger.warn('starting the worker process again', { replica: replica.plan.name, delayMs, deaths });
+      this.#events.emit('restart', { replica: replica.plan.name, delayMs, deaths });
+      this.#events.replicaChanged();
     },
-    givenUp: (slot, error) => {
+    givenUp: (replica, error) => {
       // While starting, the error of start() tells it.
       const level = this.#state.is('starting') ? 'debug' : 'error';
       // The last lines of its standard error follow on the first.
       const [sentence = '', ...lastLines] = error.message.split('\n');
       const stderr = lastLines.length === 0 ? undefined : lastLines.join('\n');
-      this.#logger.log(level, sentence, { slot: slot.plan.name, code: error.code, stderr });
-      this.#events.emit('givenUp', { slot: slot.plan.name, error });
-      this.#events.slotChanged();
+      this.#logger.log(level, sentence, { replica: replica.plan.name, code: error.code, stderr });
+      this.#events.emit('givenUp', { replica: replica.plan.name, error });
+      this.#events.replicaChanged();
     },
-    replaced: (slot, replacement) => {
+    replaced: (replica, replacement) => {
       const { cause, reason, oldPid, pid } = replacement;
       const level = cause === 'command' || cause === 'tasks' || cause === 'age' ? 'info' : 'warn';
       this.#logger.log(level, `a worker process is replaced: ${reason}`, {
-        slot: slot.plan.name,
+        replica: replica.plan.name,
         oldPid,
         pid,
       });
-      this.#events.emit('replaced', { slot: slot.plan.name, ...replacement });
+      this.#events.emit('replaced', { replica: replica.plan.name, ...replacement });
     },
-    replaceFailed: (slot, cause, error) => {
+    replaceFailed: (replica, cause, error) => {
       this.#logger.error('a worker process cannot be replaced; the one before goes on', {
-        slot: slot.plan.name,
+        replica: replica.plan.name,
         cause,
         error: error.message,
       });
-      this.#events.emit('replaceFailed', { slot: slot.plan.name, cause, error });
+      this.#events.emit('replaceFailed', { replica: replica.plan.name, cause, error });
     },
-    taskAdded: (slot, task) =>
+    taskAdded: (replica, task) =>
       this.custodian.taskAdded(
         task,
-        () => slot.leaseGate(task),
-        (reason) => slot.cancel(task, reason),
-        () => slot.leaseLapsed(),
+        () => replica.leaseGate(task),
+        (reason) => replica.cancel(task, reason),
+        () => replica.leaseLapsed(),
       ),
-    taskRemoved: (_slot, task) => this.custodian.taskRemoved(task),
-    claim: (_slot, claimed) => this.custodian.mayRun(claimed, () => this.#knownTasks()),
-    uncertain: (_slot, workers) => this.custodian.uncertain(workers),
+    taskRemoved: (_replica, task) => this.custodian.taskRemoved(task),
+    claim: (_replica, claimed) => this.custodian.mayRun(claimed, () => this.#knownTasks()),
+    uncertain: (_replica, workers) => this.custodian.uncertain(workers),
   };
 
-  #died(slot: Slot, death: SlotDeath): void {
+  #died(replica: Replica, death: ProcessDeath): void {
     const { reason, tasks, incarnation, workers, killedFor, pid, isClean } = death;
     const { code, signal } = death.end;
     const cutOff = this.custodian.processDied({
@@ -280,7 +288,7 @@ export class Supervisor {
     });
     if (this.#state.is('stopping') && !isExpected) this.wasCutOff = true;
     this.#events.emit('exit', {
-      slot: slot.plan.name,
+      replica: replica.plan.name,
       pid,
       code,
       signal,

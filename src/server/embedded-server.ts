@@ -1,6 +1,6 @@
 import { DURATION_EXPECTED, millisecondsOf, type Duration } from '../core/duration.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
-import { hostNames } from '../core/http-access.js';
+import { hostNames } from '../http/http-access.js';
 import {
   either,
   findProblems,
@@ -10,7 +10,7 @@ import {
   throwProblems,
   type OptionRule,
 } from '../core/options.js';
-import { Clock, SystemClock } from './clock.js';
+import { Clock, SystemClock } from './clock/clock.js';
 import type { Retention } from './engine/store.js';
 import type { Faults } from './faults/fault.js';
 import type { HttpTargets } from './engine/system/http-task.js';

@@ -1,5 +1,5 @@
 /** `tutti/server`: a Conductor-compatible server inside the program, for development and tests. */
-export { Clock } from './clock.js';
+export { Clock } from './clock/clock.js';
 export { embeddedServer } from './embedded-server.js';
 export type {
   EmbeddedServerDescription,
@@ -20,5 +20,5 @@ export type {
 } from './faults/fault.js';
 export type { Retention } from './engine/store.js';
 export type { HttpTargets } from './engine/system/http-task.js';
-export { VirtualClock, virtualClock } from './virtual-clock.js';
-export type { VirtualClockOptions } from './virtual-clock.js';
+export { VirtualClock, virtualClock } from './clock/virtual-clock.js';
+export type { VirtualClockOptions } from './clock/virtual-clock.js';

@@ -1,9 +1,9 @@
 import { millisecondsOf } from '../core/duration.js';
 import { ConfigurationError, describeThrown } from '../core/errors.js';
-import { HttpAccess } from '../core/http-access.js';
+import { HttpAccess } from '../http/http-access.js';
 import type { Logger } from '../core/logger.js';
 import type { ResolvedServerOptions, RunningServer } from './embedded-server.js';
-import { SystemClock, type Clock } from './clock.js';
+import { SystemClock, type Clock } from './clock/clock.js';
 import { conductorEngine } from './engine/conductor-engine.js';
 import { ANY, type Engine } from './engine/engine.js';
 import { environmentOf, secretsOf } from './engine/references.js';
@@ -21,7 +21,7 @@ import { bulkRoutes, workflowRoutes } from './http/resources/workflow-resource.j
 import { Router, type Route } from './http/router.js';
 import { ScriptRunner } from './scripts/script-runner.js';
 import { MemoryStore } from './store/memory-store.js';
-import { VirtualClock, type ClockUser } from './virtual-clock.js';
+import { VirtualClock, type ClockUser } from './clock/virtual-clock.js';
 
 /** @throws ConfigurationError when the port cannot be listened on, or the file cannot be used */
 export async function runServer<C extends Clock>(

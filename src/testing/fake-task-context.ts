@@ -1,7 +1,7 @@
 import { TuttiError } from '../core/errors.js';
 import { ConsoleLogger, type Logger } from '../core/logger.js';
-import type { JsonObject, Task } from '../conductor/types.js';
-import { TaskContext } from '../worker/task-context.js';
+import type { JsonObject, Task } from '../conductor/wire/types.js';
+import { TaskContext } from '../worker/execution/task-context.js';
 import { fakeTask, type TaskFields } from './fake-task.js';
 
 /** What a {@link FakeTaskContext} is made of; everything may be left out. */

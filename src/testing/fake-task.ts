@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describeThrown, TuttiError } from '../core/errors.js';
-import type { JsonObject, Task } from '../conductor/types.js';
+import type { JsonObject, Task } from '../conductor/wire/types.js';
 
 /** Fields of a task that a test may set; `inputData` comes from the input. */
 export type TaskFields = Partial<Omit<Task, 'inputData'>>;

@@ -6,4 +6,4 @@ export type { Provided, Services, StandIn } from './provided.module.js';
 export { runTask, TestWorker, testWorker } from './test-worker.js';
 export type { TaskRun, TestTaskOptions, TestWorkerOptions } from './test-worker.js';
 export type { AnyWorker, InputOf, OutputOf } from './worker-types.js';
-export { withTaskContext } from '../worker/task-context.js';
+export { withTaskContext } from '../worker/execution/task-context.js';

@@ -1,8 +1,8 @@
-import type { TaskResult } from '../conductor/task-result.js';
-import type { JsonObject } from '../conductor/types.js';
-import type { FunctionWorker } from '../worker/function-worker.js';
-import type { InProgress } from '../worker/in-progress.js';
-import type { WorkerClass } from '../worker/task-worker.js';
+import type { TaskResult } from '../conductor/wire/task-result.js';
+import type { JsonObject } from '../conductor/wire/types.js';
+import type { FunctionWorker } from '../worker/definition/function-worker.js';
+import type { InProgress } from '../worker/execution/in-progress.js';
+import type { WorkerClass } from '../worker/definition/task-worker.js';
 
 /** A class with `@Worker`, or a function worker. */
 export type AnyWorker = WorkerClass | FunctionWorker;

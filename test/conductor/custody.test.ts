@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { JsonObject, Task, Workflow } from '../../src/conductor/types.js';
+import type { JsonObject, Task, Workflow } from '../../src/conductor/wire/types.js';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
 import { conformanceServer } from '../support/conformance-server.js';
 import { killHard } from '../support/processes.js';
@@ -85,7 +85,7 @@ test('a task that the server gave to a poll of a process that dies is found by t
   const app = startApp();
   await app.ready();
   const pid = await app.workerPid('act');
-  await app.slot('act', (slot) => slot.workers[0]!.polls >= 1);
+  await app.replica('act', (replica) => replica.workers[0]!.polls >= 1);
   // Its long poll is under way, and nobody is there to read the answer.
   process.kill(pid, 'SIGSTOP');
   const workflowId = await run({ action: 'echo' });
@@ -168,7 +168,7 @@ test.each([1, 2, 5])(
       expect(status).toBe('COMPLETED');
       expect(tasks.length).toBeLessThanOrEqual(2);
     }
-    const { restarts } = await app.slot('act', (slot) => slot.state === 'ready');
+    const { restarts } = await app.replica('act', (replica) => replica.state === 'ready');
     expect(restarts).toBeGreaterThan(k);
     expect(restarts).toBeLessThanOrEqual(3 + 2 * (k - 1));
     app.signal('SIGTERM');

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/conductor/types.js';
+import type { JsonObject } from '../../src/conductor/wire/types.js';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
 import {
   conductorParts,
@@ -44,7 +44,7 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
   /** Ends the server, and waits until the results of both tasks are on disk. */
   async function haltUntilStored(app: AppProcess): Promise<ServerPlace> {
     const place = await server.halt();
-    await app.slot('act', ({ tasks }) => tasks.filter(({ state }) => state === 'stored').length === 2);
+    await app.replica('act', ({ tasks }) => tasks.filter(({ state }) => state === 'stored').length === 2);
     return place;
   }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import type { JsonObject, Task, Workflow } from '../../src/conductor/types.js';
+import type { JsonObject, Task, Workflow } from '../../src/conductor/wire/types.js';
 import type { ResultStatus } from '../../src/server/engine/task-updates.js';
 import { ScriptRunner } from '../../src/server/scripts/script-runner.js';
 import { MemoryStore } from '../../src/server/store/memory-store.js';

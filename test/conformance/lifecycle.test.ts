@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject, Task, Workflow, WorkflowTask } from '../../src/conductor/types.js';
+import type { JsonObject, Task, Workflow, WorkflowTask } from '../../src/conductor/wire/types.js';
 import { conformanceServer, type Answer } from '../support/conformance-server.js';
 
 const server = conformanceServer();

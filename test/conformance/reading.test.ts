@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject, SearchResult, Task, Workflow } from '../../src/conductor/types.js';
+import type { JsonObject, SearchResult, Task, Workflow } from '../../src/conductor/wire/types.js';
 import { conformanceServer, type Answer } from '../support/conformance-server.js';
 
 const server = conformanceServer();

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject, Task, TaskDef, Workflow, WorkflowTask } from '../../src/conductor/types.js';
+import type { JsonObject, Task, TaskDef, Workflow, WorkflowTask } from '../../src/conductor/wire/types.js';
 import { conformanceServer } from '../support/conformance-server.js';
 
 const server = conformanceServer();

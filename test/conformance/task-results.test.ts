@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TaskExecLog } from '../../src/conductor/types.js';
+import type { TaskExecLog } from '../../src/conductor/wire/types.js';
 import { conformanceServer, resultOf } from '../support/conformance-server.js';
 
 const server = conformanceServer();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SearchResult, Task, TaskDef, WorkflowDef } from '../../src/conductor/types.js';
+import type { SearchResult, Task, TaskDef, WorkflowDef } from '../../src/conductor/wire/types.js';
 import { conformanceServer } from '../support/conformance-server.js';
 
 const server = conformanceServer();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TaskResultBody } from '../../src/conductor/task-result.js';
+import type { TaskResultBody } from '../../src/conductor/wire/task-result.js';
 import { ClientFixture, keys, SECRET, TRANSPORTS } from '../support/client-fixture.js';
 
 const result: TaskResultBody = {

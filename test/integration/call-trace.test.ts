@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { CALL_RECORD_SIZE, takeNativeCalls } from '../../src/core/native-call-record.js';
-import { mapNewFile } from '../../src/native/koffi-backend.js';
+import { CALL_RECORD_SIZE, takeNativeCalls } from '../../src/protocol/native-call-record.js';
+import { mapNewFile } from '../../src/native/backend/koffi-backend.js';
 
 const PAGE = 4096;
 const disk = mkdtempSync(join(tmpdir(), 'tutti-disk-'));
@@ -41,7 +41,7 @@ describe.skipIf(!isMounted)('with a full disk', () => {
 
   it('native calls go on without a note', async () => {
     vi.resetModules();
-    const { callTrace, recordNativeCalls } = await import('../../src/native/call-trace.js');
+    const { callTrace, recordNativeCalls } = await import('../../src/native/call/call-trace.js');
     leave(0);
     const file = join(disk, 'calls');
     recordNativeCalls(file);
@@ -53,7 +53,7 @@ describe.skipIf(!isMounted)('with a full disk', () => {
 
   it('functions that there was no room for are unknown', async () => {
     vi.resetModules();
-    const { callTrace, recordNativeCalls } = await import('../../src/native/call-trace.js');
+    const { callTrace, recordNativeCalls } = await import('../../src/native/call/call-trace.js');
     leave(2);
     const file = join(disk, 'calls');
     recordNativeCalls(file);

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
-import { guardChannel } from '../../src/orchestrator/channel-guard.js';
+import { guardChannel } from '../../src/orchestrator/processes/channel-guard.js';
 
 const children: ChildProcess[] = [];
 

@@ -1,7 +1,7 @@
 import axios from 'axios';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AxiosTransport } from '../../src/conductor/axios-transport.js';
-import { createConductorClients, createTaskClient } from '../../src/conductor/conductor-clients.js';
+import { AxiosTransport } from '../../src/conductor/transport/axios-transport.js';
+import { createConductorClients, createTaskClient } from '../../src/conductor/clients/conductor-clients.js';
 import { ConfigurationError, HttpError } from '../../src/core/errors.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { ScriptedServer } from '../support/scripted-server.js';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { JsonObject, Workflow, WorkflowTask } from '../../src/conductor/types.js';
+import type { JsonObject, Workflow, WorkflowTask } from '../../src/conductor/wire/types.js';
 import { embeddedServer, type RunningServer } from '../../src/server/index.js';
 import { ConformanceClient } from '../support/conformance-server.js';
 import { RecordingLogger } from '../support/recording-logger.js';

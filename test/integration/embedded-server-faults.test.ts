@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createConductorClients } from '../../src/conductor/conductor-clients.js';
+import { createConductorClients } from '../../src/conductor/clients/conductor-clients.js';
 import { ConfigurationError } from '../../src/core/errors.js';
-import type { Task } from '../../src/conductor/types.js';
+import type { Task } from '../../src/conductor/wire/types.js';
 import { embeddedServer, type FaultOptions, type RunningServer } from '../../src/server/index.js';
 import { ConformanceClient } from '../support/conformance-server.js';
 import { RecordingLogger } from '../support/recording-logger.js';

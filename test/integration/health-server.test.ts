@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { HealthServer, type HealthOptions } from '../../src/orchestrator/health-server.js';
-import { chosenFolder, RunDirectory } from '../../src/orchestrator/run-directory.js';
+import { HealthServer, type HealthOptions } from '../../src/orchestrator/control/health-server.js';
+import { chosenFolder, RunDirectory } from '../../src/orchestrator/custody/run-directory.js';
 import { rawRequest } from '../support/raw-http.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
@@ -17,7 +17,7 @@ const STATUS = {
   healthUrl: undefined,
   startedAt: 1,
   loopDelayMs: 0,
-  slots: [],
+  replicas: [],
   custody: undefined,
 };
 

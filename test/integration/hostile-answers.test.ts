@@ -6,10 +6,10 @@ import {
   createConductorClients,
   createTaskClient,
   type ConductorClients,
-} from '../../src/conductor/conductor-clients.js';
-import type { ConductorConnection } from '../../src/conductor/http-options.js';
-import { problemOf } from '../../src/conductor/task-shape.js';
-import type { TaskResultBody } from '../../src/conductor/task-result.js';
+} from '../../src/conductor/clients/conductor-clients.js';
+import type { ConductorConnection } from '../../src/conductor/transport/http-options.js';
+import { problemOf } from '../../src/conductor/wire/task-shape.js';
+import type { TaskResultBody } from '../../src/conductor/wire/task-result.js';
 import { HttpError, TuttiError } from '../../src/core/errors.js';
 import { TRANSPORTS } from '../support/client-fixture.js';
 import { RecordingLogger } from '../support/recording-logger.js';

@@ -1,11 +1,11 @@
 import { constants } from 'node:buffer';
 import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { cancellationFlag } from '../../src/native/cancellation-flag.js';
-import type { NativeFunctionOptions } from '../../src/native/native-types.js';
-import type { NativeLibraryOptions } from '../../src/native/library-definition.js';
+import { cancellationFlag } from '../../src/native/call/cancellation-flag.js';
+import type { NativeFunctionOptions } from '../../src/native/c/native-types.js';
+import type { NativeLibraryOptions } from '../../src/native/library/library-definition.js';
 import { closeNativeLibrary, nativeCallback, openNativeLibrary } from '../../src/native/native-activation.js';
-import { NativePointer } from '../../src/native/native-pointer.js';
+import { NativePointer } from '../../src/native/call/native-pointer.js';
 import { native, NativeLibrary } from '../../src/native/native-library.decorator.js';
 import { ABI_SOURCE, ABI_TYPES } from '../support/abi-library.js';
 import { nativeBackends } from '../support/native-backends.js';

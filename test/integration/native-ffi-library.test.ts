@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ffi, ffiOn } from '../../src/native/ffi-library.js';
-import { FfiNapiBackend } from '../../src/native/ffi-napi-backend.js';
+import { ffi, ffiOn } from '../../src/native/call/ffi-library.js';
+import { FfiNapiBackend } from '../../src/native/backend/ffi-napi-backend.js';
 import { openNativeLibrary } from '../../src/native/native-activation.js';
 import { native, NativeLibrary } from '../../src/native/native-library.decorator.js';
 import { ABI_SOURCE } from '../support/abi-library.js';

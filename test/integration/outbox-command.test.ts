@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { outboxCommand } from '../../src/cli/outbox-command.js';
-import { chosenFolder, RunDirectory } from '../../src/orchestrator/run-directory.js';
-import { OutboxStore } from '../../src/worker/outbox-store.js';
+import { chosenFolder, RunDirectory } from '../../src/orchestrator/custody/run-directory.js';
+import { OutboxStore } from '../../src/worker/delivery/outbox-store.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createTaskClient } from '../../src/conductor/conductor-clients.js';
-import type { TaskResultBody } from '../../src/conductor/task-result.js';
-import { USER_AGENT } from '../../src/conductor/user-agent.js';
+import { createTaskClient } from '../../src/conductor/clients/conductor-clients.js';
+import type { TaskResultBody } from '../../src/conductor/wire/task-result.js';
+import { USER_AGENT } from '../../src/conductor/transport/user-agent.js';
 import { ClientFixture, SECRET, TRANSPORTS } from '../support/client-fixture.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 

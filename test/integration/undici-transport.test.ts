@@ -2,9 +2,9 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { resolveHttpOptions } from '../../src/conductor/http-options.js';
-import type { TransportRequest } from '../../src/conductor/transport.js';
-import { UndiciTransport } from '../../src/conductor/undici-transport.js';
+import { resolveHttpOptions } from '../../src/conductor/transport/http-options.js';
+import type { TransportRequest } from '../../src/conductor/transport/transport.js';
+import { UndiciTransport } from '../../src/conductor/transport/undici-transport.js';
 import { ScriptedServer } from '../support/scripted-server.js';
 
 const get: TransportRequest = { method: 'GET', path: '/x', headers: {}, timeoutMs: 10_000 };

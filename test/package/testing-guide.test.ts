@@ -116,10 +116,10 @@ test('node:test: a process stays alive while somebody waits for an event, and no
       const orchestrator = await bootstrap({
         workers: [GreetWorker], server: embeddedServer(), entry: new URL('./main.js', import.meta.url),
       });
-      const { slots: [slot] } = orchestrator.status();
+      const { replicas: [replica] } = orchestrator.status();
       const exit = once(orchestrator, 'exit');
       await new Promise((resolve) => setImmediate(resolve));
-      process.kill(slot!.pid!, 'SIGKILL');
+      process.kill(replica!.pid!, 'SIGKILL');
       await exit;
     });`;
   const project = await makeProject('event', [{ name: 'greet.test.ts', content: waits }]);

@@ -123,7 +123,7 @@ describe.skipIf(!canContain)('a program that outlives its worker process, and th
     killHard(sleeper.pid);
     await app.until(() => !isAlive(sleeper.pid), 'the program to end');
     // The next process of the worker is there: whoever waits for children has done so.
-    await app.slot('act', ({ state }) => state === 'ready');
+    await app.replica('act', ({ state }) => state === 'ready');
     const isZombie = existsSync(`/proc/${sleeper.pid}`);
     app.askToStop();
     expect((await app.ended()).code).toBe(0);

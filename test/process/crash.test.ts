@@ -31,17 +31,17 @@ describe('a worker process that dies', () => {
         `worker process act:ActWorker#1 (pid ${pid}) died of signal SIGKILL`,
       );
     }
-    const again = await app.slot('act', (slot) => slot.state === 'ready' && slot.pid !== pid);
+    const again = await app.replica('act', (replica) => replica.state === 'ready' && replica.pid !== pid);
     expect(again).toMatchObject({ restarts: 1, lostToCrashes: 2, tasks: [] });
     const next = await server().run('act', { action: 'echo' });
     expect((await server().has(next, 'COMPLETED')).outputData['pid']).toBe(again.pid);
 
     expect((await server().has(kept, 'COMPLETED')).outputData['pid']).toBe(otherPid);
-    expect(await app.slot('other')).toMatchObject({ pid: otherPid, restarts: 0 });
+    expect(await app.replica('other')).toMatchObject({ pid: otherPid, restarts: 0 });
     expect(app.messages).toContainEqual(
       expect.objectContaining({
         event: 'exit',
-        data: expect.objectContaining({ slot: 'act:ActWorker#1', pid, signal: 'SIGKILL', failedTasks: 2 }),
+        data: expect.objectContaining({ replica: 'act:ActWorker#1', pid, signal: 'SIGKILL', failedTasks: 2 }),
       }),
     );
     app.signal('SIGTERM');
@@ -82,7 +82,7 @@ describe('a worker process that dies', () => {
       workers: ['grouped', 'groupedToo'],
       bootstrap: { restart: RESTART },
     });
-    const { slots } = await app.ready();
+    const { replicas } = await app.ready();
     const one = await server().run('grouped', { action: 'never' });
     const two = await server().run('grouped_too', { action: 'never' });
     await app.began(one);
@@ -91,7 +91,7 @@ describe('a worker process that dies', () => {
     for (const [index, taskId] of [one, two].entries()) {
       const { reasonForIncompletion, workerId } = await server().has(taskId, 'FAILED');
       expect(reasonForIncompletion).toContain('worker process group pair#1');
-      expect(workerId).toBe(slots[0]?.workers[index]?.workerId);
+      expect(workerId).toBe(replicas[0]?.workers[index]?.workerId);
     }
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(0);
@@ -145,14 +145,14 @@ describe('a worker whose process dies again and again', () => {
   test('is given up; the others go on, and the exit code tells it', async () => {
     const app = start('app', { serverUrl: server().url, workers: ['act', 'doomed'], bootstrap: { restart } });
     await app.ready();
-    const slot = await app.slot('doomed', (one) => one.state === 'failed');
-    expect(slot.restarts).toBe(2);
-    expect([slot.pid, slot.nextStartAt]).toEqual([undefined, undefined]);
+    const replica = await app.replica('doomed', (one) => one.state === 'failed');
+    expect(replica.restarts).toBe(2);
+    expect([replica.pid, replica.nextStartAt]).toEqual([undefined, undefined]);
     expect(app.messages).toContainEqual({
       type: 'event',
       event: 'givenUp',
       data: {
-        slot: 'doomed:DoomedWorker#1',
+        replica: 'doomed:DoomedWorker#1',
         code: 'PROCESS_GIVEN_UP',
         message: expect.stringContaining('given up after 3 deaths in a row') as string,
       },
@@ -182,9 +182,9 @@ describe('a worker whose process dies again and again', () => {
     await app.ready();
     const taskId = await server().run('act', { action: 'exit', code: 78 });
     expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toContain('exited with code 78');
-    const slot = await app.slot('act', (one) => one.state === 'failed');
-    expect(slot.restarts).toBe(0);
-    expect(slot.nextStartAt).toBeUndefined();
+    const replica = await app.replica('act', (one) => one.state === 'failed');
+    expect(replica.restarts).toBe(0);
+    expect(replica.nextStartAt).toBeUndefined();
     const other = await server().run('other', { action: 'echo' });
     await server().has(other, 'COMPLETED');
     app.signal('SIGTERM');

@@ -22,10 +22,10 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 test('each process loads the files of its own workers, the main process none', async () => {
   const app = start('discovering', { serverUrl: server().url, env: { TEST_TUTTI_TRACE: trace } });
-  const { slots } = await app.ready();
-  expect(slots.map((slot) => slot.slot)).toEqual(['act:AlphaWorker#1', 'other:beta#1']);
+  const { replicas } = await app.ready();
+  expect(replicas.map((replica) => replica.replica)).toEqual(['act:AlphaWorker#1', 'other:beta#1']);
   expect(app.stderr).toContain('discovered/alpha.worker.js');
-  const [alpha, beta] = slots.map((slot) => slot.pid);
+  const [alpha, beta] = replicas.map((replica) => replica.pid);
   // The first two are those of the process that looks what the files export.
   const looker = loads()[0]?.split(' ')[0];
   expect(loads().slice(0, 2)).toEqual([`${looker} alpha`, `${looker} beta`]);
@@ -49,7 +49,7 @@ test('a process that is started again loads its own file again', async () => {
   const before = loads();
   const lost = await server().run('other', { action: 'kill' });
   await server().has(lost, 'FAILED');
-  const { pid } = await app.slot('beta', (slot) => slot.state === 'ready' && slot.restarts === 1);
+  const { pid } = await app.replica('beta', (replica) => replica.state === 'ready' && replica.restarts === 1);
   expect(loads().slice(before.length)).toEqual([`${pid} beta`]);
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);

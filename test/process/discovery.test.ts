@@ -5,10 +5,10 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { RecordingLogger } from '../support/recording-logger.js';
 
-type Discovery = typeof import('../../src/app/discovery.js');
+type Discovery = typeof import('../../src/app/discovery/discovery.js');
 
 const built = new URL('../../dist/', import.meta.url);
-const { discoverWorkers } = (await import(new URL('app/discovery.js', built).href)) as Discovery;
+const { discoverWorkers } = (await import(new URL('app/discovery/discovery.js', built).href)) as Discovery;
 const IMPORT = `import { bootstrap, functionWorker, Worker } from '${new URL('index.js', built).href}';\n`;
 
 let folder: string;

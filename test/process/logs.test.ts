@@ -26,7 +26,7 @@ test('as JSON, each line of the application is an object, from its start to its 
   const pid = await app.workerPid('act');
   const taskId = await server().run('act', { action: 'declined' });
   await server().has(taskId, 'FAILED');
-  await app.slot('act', ({ counts }) => counts.FAILED === 1);
+  await app.replica('act', ({ counts }) => counts.FAILED === 1);
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);
 

@@ -110,9 +110,9 @@ describe.skipIf(!project.isBuilt || process.platform !== 'linux')('native code t
     const taskId = await server().run('crash', { call: 'blockAsync', argument: 1 });
     await server().has(taskId, 'COMPLETED');
     process.kill(pid, 'SIGKILL');
-    const slot = await app.slot('CrashWorker', ({ pid: now }) => now !== undefined && now !== pid);
-    expect(slot.lastError).toContain('died of signal SIGKILL');
-    expect(slot.lastError).not.toContain('while calling');
+    const replica = await app.replica('CrashWorker', ({ pid: now }) => now !== undefined && now !== pid);
+    expect(replica.lastError).toContain('died of signal SIGKILL');
+    expect(replica.lastError).not.toContain('while calling');
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(0);
   });

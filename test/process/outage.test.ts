@@ -10,7 +10,7 @@ test('a server that is not there yet is no failure: polls back off, and work onc
   const app = start('app', { serverUrl: server().url });
   expect((await app.ready()).state).toBe('running');
   await app.wrote('a poll failed; trying again');
-  const { workers } = await app.slot('act', (slot) => slot.workers[0]?.lastPollError !== undefined);
+  const { workers } = await app.replica('act', (replica) => replica.workers[0]?.lastPollError !== undefined);
   expect(workers[0]?.lastPollError).toContain('ECONNREFUSED');
   const taskId = await server().run('act', { action: 'echo' });
   await server().up();

@@ -49,8 +49,8 @@ test('polls that are answered 500 come further and further apart, with one line 
 describe('domains', () => {
   test('one task type in two domains and in none: each worker gets the tasks of its own queue', async () => {
     const app = start('app', { serverUrl: server().url, workers: ['actRed', 'act', 'actBlue'] });
-    const { slots } = await app.ready();
-    const pids = slots.map((slot) => slot.pid);
+    const { replicas } = await app.ready();
+    const pids = replicas.map((replica) => replica.pid);
     await app.until(
       () => new Set(polls().map((poll) => poll.query.get('domain'))).size === 3,
       'a poll for each queue',
@@ -86,14 +86,14 @@ test('stopped and started three times in one program, each time with a poll unde
     serverUrl: server().url,
     env: { CONDUCTOR_WORKER_ACT_CONCURRENCY: String(concurrency) },
   });
-  const { slots } = await app.ready();
+  const { replicas } = await app.ready();
   expect(app.stdout.match(/round \d/g)).toEqual(['round 0', 'round 1', 'round 2']);
   const taskIds: string[] = [];
   for (let count = 0; count < 8; count++)
     taskIds.push(await server().run('act', { action: 'sleep', ms: 300 }));
   const tasks = [];
   for (const taskId of taskIds) tasks.push(await server().has(taskId, 'COMPLETED'));
-  expect(new Set(tasks.map((task) => task.outputData['pid']))).toEqual(new Set([slots[0]?.pid]));
+  expect(new Set(tasks.map((task) => task.outputData['pid']))).toEqual(new Set([replicas[0]?.pid]));
   for (const { startTime } of tasks) {
     const atOnce = tasks.filter((task) => task.startTime <= startTime && startTime < task.endTime);
     expect(atOnce.length).toBeLessThanOrEqual(concurrency);

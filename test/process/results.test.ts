@@ -14,7 +14,7 @@ test('a task that throws is counted and reported once, with a reason although it
   expect(await server().logsOf(taskId)).toContain('actions.js');
   const next = await server().run('act', { action: 'echo' });
   expect((await server().has(next, 'COMPLETED')).outputData['pid']).toBe(pid);
-  const { counts, restarts } = await app.slot('act', (slot) => slot.tasks.length === 0);
+  const { counts, restarts } = await app.replica('act', (replica) => replica.tasks.length === 0);
   expect([counts.FAILED, counts.COMPLETED, restarts]).toEqual([1, 1, 0]);
   expect(server().updatesOf(taskId)).toHaveLength(1);
   app.signal('SIGTERM');

@@ -59,12 +59,12 @@ describe('with `entry`, a test runner can start the application', () => {
       signals: false,
       logger: new RecordingLogger(),
     });
-    const [slot] = orchestrator.status().slots;
+    const [replica] = orchestrator.status().replicas;
     const taskId = await server().run('act', { action: 'echo' });
-    expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(slot?.pid);
+    expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(replica?.pid);
     expect(process.listenerCount('SIGTERM')).toBe(listeners);
     await orchestrator.stop();
     expect(orchestrator.state).toBe('stopped');
-    await until(() => !isAlive(slot!.pid!), 'the worker process to be gone');
+    await until(() => !isAlive(replica!.pid!), 'the worker process to be gone');
   });
 });

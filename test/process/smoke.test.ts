@@ -13,8 +13,8 @@ test('an application runs tasks, reports the task of a process that dies, goes o
     workers: ['act', 'other'],
     bootstrap: { restart: { initialDelay: 1, maxDelay: 1 } },
   });
-  const { slots } = await app.ready();
-  const pids = slots.map((slot) => slot.pid);
+  const { replicas } = await app.ready();
+  const pids = replicas.map((replica) => replica.pid);
   expect(new Set([...pids, app.pid]).size).toBe(3);
   for (const [index, type] of ['act', 'other'].entries()) {
     const taskId = await server().run(type, { action: 'echo', text: type });
@@ -26,7 +26,7 @@ test('an application runs tasks, reports the task of a process that dies, goes o
   await app.began(lost);
   killHard(pids[0]!);
   expect((await server().has(lost, 'FAILED')).reasonForIncompletion).toContain('died of signal SIGKILL');
-  const { pid } = await app.slot('act', (slot) => slot.state === 'ready' && slot.restarts === 1);
+  const { pid } = await app.replica('act', (replica) => replica.state === 'ready' && replica.restarts === 1);
   const next = await server().run('act', { action: 'echo' });
   expect((await server().has(next, 'COMPLETED')).outputData['pid']).toBe(pid);
 

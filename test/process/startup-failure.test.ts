@@ -106,10 +106,10 @@ describe("onStartupFailure: 'continue'", () => {
     expect(state).toBe('running');
     const taskId = await server().run('act', { action: 'echo' });
     await server().has(taskId, 'COMPLETED');
-    const slot = await app.slot('unbound');
-    expect(slot).toMatchObject({ state: 'failed', restarts: 0 });
-    expect([slot.pid, slot.nextStartAt]).toEqual([undefined, undefined]);
-    expect(slot.lastError).toContain('NeedsAService');
+    const replica = await app.replica('unbound');
+    expect(replica).toMatchObject({ state: 'failed', restarts: 0 });
+    expect([replica.pid, replica.nextStartAt]).toEqual([undefined, undefined]);
+    expect(replica.lastError).toContain('NeedsAService');
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(70);
   });
@@ -124,7 +124,7 @@ describe("onStartupFailure: 'continue'", () => {
       },
     });
     await app.ready();
-    await app.slot('quits', (slot) => slot.restarts >= 2);
+    await app.replica('quits', (replica) => replica.restarts >= 2);
     const taskId = await server().run('act', { action: 'echo' });
     await server().has(taskId, 'COMPLETED');
     app.signal('SIGTERM');

@@ -175,7 +175,7 @@ describe('a signal', () => {
     await app.ready();
     const pid = await app.workerPid('act');
     process.kill(pid, 'SIGKILL');
-    await app.slot('act', (slot) => slot.state === 'spawning');
+    await app.replica('act', (replica) => replica.state === 'spawning');
     app.signal('SIGTERM');
     expect(await app.ended()).toEqual({ code: 0, signal: null });
   });
@@ -187,7 +187,7 @@ describe('a signal', () => {
     });
     await app.ready();
     process.kill(await app.workerPid('act'), 'SIGKILL');
-    const { nextStartAt } = await app.slot('act', (slot) => slot.state === 'waiting');
+    const { nextStartAt } = await app.replica('act', (replica) => replica.state === 'waiting');
     expect(nextStartAt).toBeGreaterThan(Date.now());
     app.signal('SIGTERM');
     expect(await app.ended()).toEqual({ code: 0, signal: null });
@@ -255,8 +255,8 @@ describe('stop()', () => {
       'in use: running, SIGTERM 1',
       `after: ${before}`,
       'both: made, ILLEGAL_STATE',
-      'waiting: created, 0 slots, SIGTERM 0',
-      'started: running, 1 slots',
+      'waiting: created, 0 replicas, SIGTERM 0',
+      'started: running, 1 replicas',
       'third: ILLEGAL_STATE',
       `again: stopped; ${before}`,
     ]);

@@ -51,8 +51,8 @@ test(
     });
     await app.until(() => app.messages.some((one) => one.type === 'started'), 'all to be ready', LIMIT_MS);
     const readyMs = performance.now() - from;
-    const { slots } = await app.status();
-    const pids = new Map(slots.map((slot) => [slot.slot.replace(/:.*/, ''), slot.pid]));
+    const { replicas } = await app.status();
+    const pids = new Map(replicas.map((replica) => [replica.replica.replace(/:.*/, ''), replica.pid]));
     expect([...pids.keys()].sort()).toEqual([...NAMES].sort());
     expect(new Set(pids.values()).size).toBe(COUNT);
     // The first ones are those of the process that looks what the files export.

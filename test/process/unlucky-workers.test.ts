@@ -24,18 +24,18 @@ test.each([
   const pid = await app.workerPid('AlphaWorker');
   // One after the other, for as long as the bad one is tried.
   let done = 0;
-  const slot = await app.until(async () => {
+  const replica = await app.until(async () => {
     const taskId = await server().run('act', { action: 'echo' });
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
     done++;
-    const bad = await app.slot('unlucky');
+    const bad = await app.replica('unlucky');
     return bad.state === 'failed' && bad;
   }, 'the worker to be given up');
-  expect(slot).toMatchObject({ restarts: 2, deathsInARow: 3 });
-  expect([slot.pid, slot.nextStartAt]).toEqual([undefined, undefined]);
-  expect(slot.lastError).toMatch(reason);
+  expect(replica).toMatchObject({ restarts: 2, deathsInARow: 3 });
+  expect([replica.pid, replica.nextStartAt]).toEqual([undefined, undefined]);
+  expect(replica.lastError).toMatch(reason);
   expect(done).toBeGreaterThan(0);
-  expect(await app.slot('AlphaWorker')).toMatchObject({ pid, state: 'ready', restarts: 0 });
+  expect(await app.replica('AlphaWorker')).toMatchObject({ pid, state: 'ready', restarts: 0 });
   app.signal('SIGTERM');
   expect(await app.ended()).toEqual({ code: 70, signal: null });
 });

@@ -16,7 +16,7 @@ test.each(['chat', 'muteChannel'])(
       const taskId = await server().run('act', input);
       expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
     }
-    const { state, counts, lastError } = await app.slot('act', ({ tasks }) => tasks.length === 0);
+    const { state, counts, lastError } = await app.replica('act', ({ tasks }) => tasks.length === 0);
     expect([state, counts.COMPLETED, lastError]).toEqual(['ready', 2, undefined]);
     app.signal('SIGTERM');
     expect(await app.ended()).toEqual({ code: 0, signal: null });
@@ -28,7 +28,7 @@ test('an error that nobody caught is told whatever its name, and its message is 
   await app.ready();
   const taskId = await server().run('act', { action: 'throwOddly' });
   expect((await server().has(taskId, 'FAILED')).reasonForIncompletion).toContain('failed: stray xxx');
-  const { lastError } = await app.slot('act', (slot) => slot.lastError !== undefined);
+  const { lastError } = await app.replica('act', (replica) => replica.lastError !== undefined);
   expect(lastError?.length).toBeLessThan(11_000);
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);
@@ -67,14 +67,14 @@ test('what is not a valid message ends that worker process only, with a reason t
     expect(reasonForIncompletion).toContain(reason);
     expect(app.stderr).toContain(reason);
   }
-  expect(await app.slot('other')).toMatchObject({ pid: otherPid, restarts: 0 });
+  expect(await app.replica('other')).toMatchObject({ pid: otherPid, restarts: 0 });
 
   // The other direction: code of the main program.
-  const pid = (await app.slot('act', (slot) => slot.state === 'ready')).pid!;
+  const pid = (await app.replica('act', (replica) => replica.state === 'ready')).pid!;
   app.tellWorkers({ hello: 'workers' });
   app.tellWorkers({ tutti: { type: 'cancel', ref: 'all' } });
-  const slot = await app.slot('act', (one) => one.state === 'ready' && one.pid !== pid);
-  expect(slot.lastError).toContain(
+  const replica = await app.replica('act', (one) => one.state === 'ready' && one.pid !== pid);
+  expect(replica.lastError).toContain(
     'failed: the orchestrator sent a message that is not valid: cancel.ref must be a whole number of 0 or more, got "all"',
   );
   const next = await server().run('act', { action: 'echo' });
@@ -87,7 +87,9 @@ test('progress without measure is cut off, and neither holds the application up 
   const app = start('app', { serverUrl: server().url });
   await app.ready();
   const taskId = await server().run('act', { action: 'boast', ms: 3_000 });
-  const { tasks } = await app.slot('act', (slot) => String(slot.tasks[0]?.progress).startsWith('19999 x'));
+  const { tasks } = await app.replica('act', (replica) =>
+    String(replica.tasks[0]?.progress).startsWith('19999 x'),
+  );
   expect(String(tasks[0]!.progress)).toHaveLength(500);
   expect((await app.status()).loopDelayMs).toBeLessThan(1_000);
   await server().has(taskId, 'COMPLETED');

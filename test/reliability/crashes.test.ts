@@ -35,7 +35,7 @@ describe('a process that dies', () => {
       [{ action: 'kill', signal: 'SIGKILL' }, 'died of signal SIGKILL'],
     ] as const;
     for (const [input, reason] of deaths) {
-      const { pid } = await app.slot('act', (slot) => slot.state === 'ready');
+      const { pid } = await app.replica('act', (replica) => replica.state === 'ready');
       const taskId = await faulty().server.run('act', input);
       const { reasonForIncompletion, endTime } = await faulty().server.has(taskId, 'FAILED');
       expect(reasonForIncompletion).toContain(reason);
@@ -92,7 +92,7 @@ describe('a process that dies', () => {
     await app.ready();
     const refusal = faulty().on({ method: 'POST', body: 'COMPLETED' }, { answer: answers.unavailable });
     const done = await faulty().server.run('act', { action: 'echo', text: 'computed' });
-    await app.slot('act', (slot) => slot.tasks.some((task) => task.state === 'stored'));
+    await app.replica('act', (replica) => replica.tasks.some((task) => task.state === 'stored'));
     const running = await faulty().server.run('act', { action: 'never' });
     await app.began(running);
     killHard(await app.workerPid('act'));
@@ -240,7 +240,7 @@ describe('a task that kills its process', () => {
       // Nobody is blamed for good, and nobody dies with the suspect a second time.
       expect(workflow.tasks.length).toBeLessThanOrEqual(2);
     }
-    expect((await app.slot('mixed')).restarts).toBe(3);
+    expect((await app.replica('mixed')).restarts).toBe(3);
     app.signal('SIGTERM');
     expect((await app.ended()).code).toBe(0);
   });
@@ -272,7 +272,10 @@ describe('a task that kills its process', () => {
         expect(status).toBe('COMPLETED');
         expect(tasks.length).toBeLessThanOrEqual(2);
       }
-      const { restarts, state, deathsInARow } = await app.slot('mixed', (slot) => slot.state === 'ready');
+      const { restarts, state, deathsInARow } = await app.replica(
+        'mixed',
+        (replica) => replica.state === 'ready',
+      );
       expect(restarts).toBeGreaterThan(k);
       expect(restarts).toBeLessThanOrEqual(3 + 2 * (k - 1));
       expect([state, deathsInARow <= k]).toEqual(['ready', true]);
@@ -290,7 +293,7 @@ describe('a task that kills its process', () => {
     const taskId = (await faulty().server.workflow(half)).tasks[0]!.taskId;
     // Its first call has returned that output; the second one waits.
     await app.until(async () => (await faulty().server.task(taskId)).pollCount === 2, 'the second call');
-    await app.slot('mixed', (slot) => slot.tasks.some((task) => task.state === 'running'));
+    await app.replica('mixed', (replica) => replica.tasks.some((task) => task.state === 'running'));
     killHard(await app.workerPid('mixed'));
     const failed = await faulty().server.has(taskId, 'FAILED');
     expect(failed.outputData).toEqual(output);

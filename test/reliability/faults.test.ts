@@ -164,8 +164,8 @@ test('a task that the server does not know any more is not tried for ever, and i
   const line = await app.wrote(/the server does not take the result of a task; it is lost.*/);
   expect(line).toContain(taskId);
   expect(line).toContain('the only copy');
-  const slot = await app.slot('step', ({ counts }) => counts.REFUSED === 1);
-  expect(slot.tasks).toEqual([]);
+  const replica = await app.replica('step', ({ counts }) => counts.REFUSED === 1);
+  expect(replica.tasks).toEqual([]);
   expect(faulty().resultsOf(taskId)).toHaveLength(1);
   app.signal('SIGTERM');
   expect((await app.ended()).code).toBe(0);
@@ -212,7 +212,7 @@ describe('a task that is delivered again', () => {
           .resultsOf(taskId)
           .map((result) => result.status),
       ).toEqual(['COMPLETED']);
-    await app.slot('step', (slot) => slot.tasks.length === 0 && slot.counts.DUPLICATE > 0);
+    await app.replica('step', (replica) => replica.tasks.length === 0 && replica.counts.DUPLICATE > 0);
     await expectEachOnce(app, taskIds);
   });
 
@@ -224,7 +224,7 @@ describe('a task that is delivered again', () => {
     // Its place is free, and the next poll brings it again, once the result is in the outbox.
     faults.add({ on: { endpoint: 'poll', taskType: 'step' }, times: 1, twice: true });
     const [taskId] = await runMany(1);
-    await app.slot('step', (slot) => slot.tasks.some((task) => task.state === 'stored'));
+    await app.replica('step', (replica) => replica.tasks.some((task) => task.state === 'stored'));
     await app.wrote('a task was delivered while it runs already; this copy is not run');
     expect(refusal.count).toBeGreaterThan(0);
     refusal.remove();
@@ -286,7 +286,7 @@ describe('a task whose workflow was terminated', () => {
     await faulty().server.terminate(workflowId);
     await app.wrote(`aborted ${taskId}`);
     await app.wrote('the result of a task is dropped: the task is over on the server');
-    await app.slot('act', ({ counts, tasks }) => counts.CANCELLED === 1 && tasks.length === 0);
+    await app.replica('act', ({ counts, tasks }) => counts.CANCELLED === 1 && tasks.length === 0);
     expect(faulty().resultsOf(taskId)).toEqual([]);
     // Reading was enough, and was not done all the time.
     expect(faulty().of(`/tasks/${taskId}`).length).toBeLessThanOrEqual(3);
@@ -320,7 +320,7 @@ test('a result that came too late is counted, and logged with its payload', asyn
   const line = await app.wrote(/the result of a task did not count.*/);
   expect(line).toContain(taskId);
   expect(line).toContain('too late');
-  await app.slot('step', ({ counts }) => counts.LATE === 1);
+  await app.replica('step', ({ counts }) => counts.LATE === 1);
   expect((await faulty().server.task(taskId)).status).toBe('TIMED_OUT');
   app.signal('SIGTERM');
   await app.ended();

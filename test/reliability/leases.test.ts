@@ -109,11 +109,11 @@ test('a process that hangs is given up after its `blockedTimeout`, one that comp
   expect(reasonForIncompletion).toMatch(
     /was killed: it hangs: for 1000 ms it neither answered nor used processor time/,
   );
-  const again = await app.slot('act', (one) => one.state === 'ready');
+  const again = await app.replica('act', (one) => one.state === 'ready');
   expect(again.pid).not.toBe(pids.act);
   await faulty().server.has(computing, 'COMPLETED');
-  expect(await app.slot('other')).toMatchObject({ pid: pids.other, restarts: 0 });
-  expect(await app.slot('third')).toMatchObject({ pid: pids.third, restarts: 0 });
+  expect(await app.replica('other')).toMatchObject({ pid: pids.other, restarts: 0 });
+  expect(await app.replica('third')).toMatchObject({ pid: pids.third, restarts: 0 });
   app.signal('SIGTERM');
   await app.ended();
 });

@@ -89,7 +89,7 @@ test('kill -9 of the worker process while the server is away: its results arrive
   const { taskIds, outage } = await caughtByOutage(app);
   const pid = await app.workerPid('step');
   killHard(pid);
-  await app.slot('step', (slot) => slot.state === 'ready' && slot.pid !== pid);
+  await app.replica('step', (replica) => replica.state === 'ready' && replica.pid !== pid);
   const before = refusals().length;
   // The orchestrator has them now.
   await app.until(() => refusals().length > before, 'another try');

@@ -2,7 +2,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import type { Task, Workflow } from '../../src/conductor/types.js';
+import type { Task, Workflow } from '../../src/conductor/wire/types.js';
 import { ConformanceClient } from '../support/conformance-server.js';
 import { folderOfEachTest } from '../support/reliability.js';
 import { until } from '../support/until.js';

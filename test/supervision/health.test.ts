@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { OrchestratorStatus } from '../../src/orchestrator/status.js';
+import type { OrchestratorStatus } from '../../src/orchestrator/status/status.js';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
 import { folderOfEachTest } from '../support/reliability.js';
 import { serverOfEachTest } from '../support/task-server.js';
@@ -83,7 +83,7 @@ describe('health', () => {
     const { body } = await get(app, '/status');
     expect(body).toMatchObject({
       state: 'running',
-      slots: [{ slot: 'act:act#1' }, { slot: 'other:other#1' }],
+      replicas: [{ replica: 'act:act#1' }, { replica: 'other:other#1' }],
     });
     expect((await get(app, '/elsewhere')).status).toBe(404);
     await stopped(app);
@@ -137,11 +137,11 @@ describe('health', () => {
     const app = healthy({ commands: true });
     await app.ready();
     for (let count = 0; count < 2; count++) {
-      await app.slot('act', (slot) => slot.state === 'ready');
+      await app.replica('act', (replica) => replica.state === 'ready');
       await server().run('act', { action: 'exit', code: 3 });
-      await app.slot('act', (slot) => slot.deathsInARow === count + 1);
+      await app.replica('act', (replica) => replica.deathsInARow === count + 1);
     }
-    await app.slot('act', (slot) => slot.state === 'failed');
+    await app.replica('act', (replica) => replica.state === 'failed');
     const { body } = await becomes(app, '/readyz', 503);
     expect(body.reasons?.join('\n')).toMatch(
       /act:act#1 is given up after 2 deaths in a row: .*exited with code 3/,
@@ -202,7 +202,7 @@ describe('commands', () => {
       status: 200,
       body: { result: ['act:act'] },
     });
-    await app.slot('act', ({ workers: [worker] }) => worker?.isPaused === true);
+    await app.replica('act', ({ workers: [worker] }) => worker?.isPaused === true);
     expect((await get(app, '/readyz')).body.notes).toEqual(['act:act is paused']);
     const other = await server().run('other', { action: 'echo' });
     await server().has(other, 'COMPLETED');
@@ -216,7 +216,7 @@ describe('commands', () => {
     }, 'polls to end');
     // A restart does not forget it.
     await command(app, 'restart', { worker: 'act' });
-    expect((await app.slot('act')).workers[0]?.isPaused).toBe(true);
+    expect((await app.replica('act')).workers[0]?.isPaused).toBe(true);
     expect(await server().queued('act')).toBeGreaterThan(0);
 
     await command(app, 'concurrency', { worker: 'act', concurrency: 1 });
@@ -227,9 +227,9 @@ describe('commands', () => {
     for (let count = 0; count < 3; count++)
       slow.push(await server().run('act', { action: 'sleep', ms: 300 }));
     await app.began(slow[0]!);
-    expect((await app.slot('act')).tasks).toHaveLength(1);
+    expect((await app.replica('act')).tasks).toHaveLength(1);
     for (const taskId of slow) await server().has(taskId, 'COMPLETED');
-    expect((await app.slot('act')).workers[0]).toMatchObject({
+    expect((await app.replica('act')).workers[0]).toMatchObject({
       concurrency: 1,
       pollInterval: 50,
       isPaused: false,
@@ -240,7 +240,7 @@ describe('commands', () => {
   test('resume lets a worker poll that the environment has paused', async () => {
     const app = healthy({ commands: true, env: { CONDUCTOR_WORKER_ACT_PAUSED: 'true' } });
     await app.ready();
-    expect((await app.slot('act')).workers[0]?.isPaused).toBe(true);
+    expect((await app.replica('act')).workers[0]?.isPaused).toBe(true);
     const waiting = await server().run('act', { action: 'echo' });
     const polls = (type: string): number => server().of(`/tasks/poll/batch/${type}`).length;
     await app.until(() => polls('other') >= 3, 'the other worker to have polled three times');
@@ -273,9 +273,9 @@ describe('commands', () => {
     const taskId = await server().run('act', { action: 'sleep', ms: 2_000 });
     await app.began(taskId);
     expect((await command(app, 'restart', { worker: 'act' })).body.result).toEqual(['act:act#1']);
-    const slot = await app.slot('act');
-    expect(slot.pid).not.toBe(pid);
-    expect(slot.restartsBy).toEqual({ command: 1 });
+    const replica = await app.replica('act');
+    expect(replica.pid).not.toBe(pid);
+    expect(replica.restartsBy).toEqual({ command: 1 });
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
     await stopped(app);
   });
@@ -315,7 +315,7 @@ describe('what is shown', () => {
     const { taskId, end } = await compute('act');
     // On a machine that is busy anyway its share is small, but a multiple of what an idle process uses.
     await app.until(async () => {
-      const [act, other] = (await app.status()).slots.map(({ processes: [one] }) => one?.cpuPercent);
+      const [act, other] = (await app.status()).replicas.map(({ processes: [one] }) => one?.cpuPercent);
       return act !== undefined && other !== undefined && act > 3 * other + 3;
     }, 'the figures to show which process computes');
     app.signal('SIGQUIT');
@@ -323,16 +323,16 @@ describe('what is shown', () => {
       () => /^\{\n {2}"state"[^]*?^\}$/m.exec(app.stderr)?.[0],
       'the status to be printed',
     );
-    const { slots } = JSON.parse(printed) as OrchestratorStatus;
-    expect(slots[0]?.tasks[0]).toMatchObject({ taskId, state: 'running' });
-    expect(slots[0]?.tasks[0]?.leaseLeftMs).toBeGreaterThan(0);
-    expect(slots[0]?.tasks[0]?.leaseLeftMs).toSatisfy(Number.isInteger);
-    expect(slots[0]?.processes[0]?.residentMb).toBeGreaterThan(20);
-    expect(slots[0]?.received).toBe(1);
+    const { replicas } = JSON.parse(printed) as OrchestratorStatus;
+    expect(replicas[0]?.tasks[0]).toMatchObject({ taskId, state: 'running' });
+    expect(replicas[0]?.tasks[0]?.leaseLeftMs).toBeGreaterThan(0);
+    expect(replicas[0]?.tasks[0]?.leaseLeftMs).toSatisfy(Number.isInteger);
+    expect(replicas[0]?.processes[0]?.residentMb).toBeGreaterThan(20);
+    expect(replicas[0]?.received).toBe(1);
     end();
     await server().has(taskId, 'COMPLETED');
     // The server has the result before the orchestrator hears of it.
-    await app.slot(
+    await app.replica(
       'act',
       ({ processes: [one], counts }) => one?.loopDelayMs !== undefined && counts.COMPLETED === 1,
     );

@@ -46,7 +46,7 @@ describe('a heap limit', () => {
     const taskId = await server().run('act', { action: 'heap' });
     const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
     expect(reasonForIncompletion).toContain('died: JavaScript heap out of memory (heapLimit 48 MB)');
-    expect((await app.slot('act', (slot) => slot.restarts === 1)).restartsBy).toEqual({ memory: 1 });
+    expect((await app.replica('act', (replica) => replica.restarts === 1)).restartsBy).toEqual({ memory: 1 });
     await stopped(app);
   });
 
@@ -74,22 +74,22 @@ describe('a process is replaced by a fresh one', () => {
     const short: string[] = [];
     for (let count = 0; count < 3; count++) short.push(await server().run('act', { action: 'echo' }));
     for (const taskId of short) await server().has(taskId, 'COMPLETED');
-    const slot = await app.slot('act', (one) => one.pid !== pid && one.state === 'ready');
+    const replica = await app.replica('act', (one) => one.pid !== pid && one.state === 'ready');
     // The old one still has its task; the new one works already.
-    expect(slot.processes.map(({ pid: id, role, tasks }) => [id, role, tasks])).toEqual([
-      [slot.pid, 'current', 0],
+    expect(replica.processes.map(({ pid: id, role, tasks }) => [id, role, tasks])).toEqual([
+      [replica.pid, 'current', 0],
       [pid, 'leaving', 1],
     ]);
     const next = await server().run('act', { action: 'echo' });
-    expect((await server().has(next, 'COMPLETED')).outputData['pid']).toBe(slot.pid);
+    expect((await server().has(next, 'COMPLETED')).outputData['pid']).toBe(replica.pid);
     expect((await server().has(long, 'COMPLETED')).outputData['pid']).toBe(pid);
     await app.until(() => !isAlive(pid), 'the old process to leave');
-    const after = await app.slot('act');
+    const after = await app.replica('act');
     expect(after).toMatchObject({ restartsBy: { tasks: 1 }, lostToCrashes: 0, deathsInARow: 0 });
     expect(app.messages).toContainEqual(
       expect.objectContaining({
         event: 'replaced',
-        data: expect.objectContaining({ cause: 'tasks', oldPid: pid, pid: slot.pid }) as object,
+        data: expect.objectContaining({ cause: 'tasks', oldPid: pid, pid: replica.pid }) as object,
       }),
     );
     await stopped(app);
@@ -98,8 +98,8 @@ describe('a process is replaced by a fresh one', () => {
   test('after some time', async () => {
     const app = limited({ CONDUCTOR_WORKER_ACT_RECYCLE_AFTER: '1000' });
     await app.ready();
-    const slot = await app.slot('act', (one) => (one.restartsBy.age ?? 0) >= 2);
-    expect(slot.lostToCrashes).toBe(0);
+    const replica = await app.replica('act', (one) => (one.restartsBy.age ?? 0) >= 2);
+    expect(replica.lostToCrashes).toBe(0);
     await stopped(app);
   });
 
@@ -108,8 +108,8 @@ describe('a process is replaced by a fresh one', () => {
     await app.ready();
     const pid = await app.workerPid('act');
     const grown = await server().run('act', { action: 'hoard', mb: 150, ms: 4_000 });
-    const slot = await app.slot('act', (one) => one.pid !== pid && one.state === 'ready');
-    expect(slot.restartsBy).toEqual({ memory: 1 });
+    const replica = await app.replica('act', (one) => one.pid !== pid && one.state === 'ready');
+    expect(replica.restartsBy).toEqual({ memory: 1 });
     expect((await server().has(grown, 'COMPLETED')).outputData['pid']).toBe(pid);
     await app.until(() => !isAlive(pid), 'the old process to leave');
 
@@ -139,7 +139,7 @@ describe('a process is replaced by a fresh one', () => {
     });
     const next = await server().run('picky', { action: 'echo' });
     expect((await server().has(next, 'COMPLETED')).outputData['pid']).toBe(pid);
-    expect(await app.slot('picky')).toMatchObject({ pid, state: 'ready', restarts: 0 });
+    expect(await app.replica('picky')).toMatchObject({ pid, state: 'ready', restarts: 0 });
     await stopped(app);
   });
 });
@@ -176,8 +176,8 @@ describe('in a container with a memory limit', () => {
       rmdirSync(folder);
     });
     const app = limited({ TEST_TUTTI_CGROUP: folder, CONDUCTOR_WORKER_ACT_PROCESSES: '8' });
-    const { slots } = await app.ready();
-    const pids = slots.map((slot) => slot.pid!);
+    const { replicas } = await app.ready();
+    const pids = replicas.map((replica) => replica.pid!);
     const heaps = await heapLimits(pids);
     expect(heaps).toHaveLength(8);
     expect(heaps.reduce((sum, heap) => sum + heap, 0)).toBeLessThanOrEqual(mb);
@@ -185,12 +185,16 @@ describe('in a container with a memory limit', () => {
     const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
     expect(reasonForIncompletion).toContain(`died: JavaScript heap out of memory (heapLimit ${heaps[0]} MB)`);
     await app.until(async () => {
-      const after = (await app.status()).slots;
-      return after.every((slot) => slot.state === 'ready') && after.some((slot) => slot.restarts === 1);
+      const after = (await app.status()).replicas;
+      return (
+        after.every((replica) => replica.state === 'ready') && after.some((replica) => replica.restarts === 1)
+      );
     }, 'the one to be started again');
-    const after = (await app.status()).slots;
-    expect(after.filter((slot) => pids.includes(slot.pid!))).toHaveLength(7);
-    expect(after.filter((slot) => slot.restarts > 0).map((slot) => slot.restartsBy)).toEqual([{ memory: 1 }]);
+    const after = (await app.status()).replicas;
+    expect(after.filter((replica) => pids.includes(replica.pid!))).toHaveLength(7);
+    expect(after.filter((replica) => replica.restarts > 0).map((replica) => replica.restartsBy)).toEqual([
+      { memory: 1 },
+    ]);
     await stopped(app);
   });
 
@@ -209,7 +213,7 @@ describe('in a container with a memory limit', () => {
     const taskId = await server().run('act', { action: 'hoard', mb: 700, ms: 600_000 });
     const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
     expect(reasonForIncompletion).toContain("was killed by the system's memory killer (out of memory");
-    expect((await app.slot('act', (slot) => slot.restarts === 1)).restartsBy).toEqual({ memory: 1 });
+    expect((await app.replica('act', (replica) => replica.restarts === 1)).restartsBy).toEqual({ memory: 1 });
     await stopped(app);
   });
 });

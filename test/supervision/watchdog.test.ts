@@ -42,12 +42,12 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
     expect(reasonForIncompletion).toContain(
       `act:act#1 (pid ${pid}) was killed: it hangs: for ${BLOCKED_MS} ms it neither answered nor used processor time`,
     );
-    const slot = await app.slot('act', (one) => one.state === 'ready' && one.pid !== pid);
-    expect(slot.restartsBy).toEqual({ blocked: 1 });
+    const replica = await app.replica('act', (one) => one.state === 'ready' && one.pid !== pid);
+    expect(replica.restartsBy).toEqual({ blocked: 1 });
     const next = await server().run('act', { action: 'echo' });
     await server().has(next, 'COMPLETED');
     await server().has(kept, 'COMPLETED');
-    expect((await app.slot('other')).restarts).toBe(0);
+    expect((await app.replica('other')).restarts).toBe(0);
     await stopped(app);
   });
 
@@ -61,7 +61,7 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
     process.kill(idlePid, 'SIGSTOP');
     const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
     expect(reasonForIncompletion).toContain(`was killed: a signal had stopped it for ${BLOCKED_MS} ms`);
-    const idle = await app.slot('other', (one) => one.state === 'ready' && one.pid !== idlePid);
+    const idle = await app.replica('other', (one) => one.state === 'ready' && one.pid !== idlePid);
     expect(idle.restartsBy).toEqual({ stopped: 1 });
     await stopped(app);
   });
@@ -72,8 +72,8 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
     const taskId = await server().run('act', { action: 'busy', ms: 600_000 });
     const { reasonForIncompletion } = await server().has(taskId, 'FAILED');
     expect(reasonForIncompletion).toContain('ran longer than 1000 ms and did not end when it was told to');
-    const slot = await app.slot('act', (one) => one.state === 'ready' && one.restarts === 1);
-    expect(slot.restartsBy).toEqual({ 'execution-timeout': 1 });
+    const replica = await app.replica('act', (one) => one.state === 'ready' && one.restarts === 1);
+    expect(replica.restartsBy).toEqual({ 'execution-timeout': 1 });
     await stopped(app);
   });
 
@@ -86,12 +86,12 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
     expect(reasonForIncompletion).toContain('execution time-out: the task ran longer than 5000 ms');
     const neighbours: string[] = [];
     // There is one at any moment, so one is there when the process is replaced.
-    const slot = await app.until(async () => {
+    const replica = await app.until(async () => {
       neighbours.push(await server().run('act', { action: 'sleep', ms: 1_000 }));
-      const one = await app.slot('act');
+      const one = await app.replica('act');
       return one.pid !== pid && one.state === 'ready' && one;
     }, 'the process to be replaced');
-    expect(slot.restartsBy).toEqual({ 'execution-timeout': 1 });
+    expect(replica.restartsBy).toEqual({ 'execution-timeout': 1 });
     await app.until(() => !isAlive(pid), 'the old process to leave');
     for (const taskId of neighbours) await server().has(taskId, 'COMPLETED');
     await stopped(app);
@@ -113,13 +113,13 @@ describe('a process that hangs is ended, its tasks are failed with the reason, a
     rmSync(file);
     const taskId = await server().run('act', { action: 'echo' });
     await server().has(taskId, 'COMPLETED');
-    const slot = await app.slot('act', (one) => one.pid !== pid);
-    expect(slot.restartsBy).toEqual({ 'not-polling': 1 });
+    const replica = await app.replica('act', (one) => one.pid !== pid);
+    expect(replica.restartsBy).toEqual({ 'not-polling': 1 });
     expect(app.stderr).toContain('act:act has not polled for');
     // It waits for the answer to its poll for ever.
     process.kill(pid, 'SIGKILL');
     // Seen only after the signal to stop, its end would count as work that was cut off.
-    await app.slot('act', ({ processes }) => processes.length === 1);
+    await app.replica('act', ({ processes }) => processes.length === 1);
     await stopped(app);
   });
 });
@@ -137,7 +137,7 @@ describe('a process that only seems to hang is left alone', () => {
     const pid = await app.workerPid(type);
     const taskId = await server().run(type, { ...input });
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
-    expect(await app.slot(type)).toMatchObject({ pid, restarts: 0, leasesLost: 0 });
+    expect(await app.replica(type)).toMatchObject({ pid, restarts: 0, leasesLost: 0 });
     await stopped(app);
   });
 
@@ -148,11 +148,11 @@ describe('a process that only seems to hang is left alone', () => {
     const release = [server().hold('/tasks'), server().hold('/tasks/update-v2')];
     const taskId = await server().run('act', { action: 'echo' });
     // Long after the grace of the execution time-out.
-    await app.slot('act', ({ tasks: [task] }) => (task?.ageMs ?? 0) > 15_000);
+    await app.replica('act', ({ tasks: [task] }) => (task?.ageMs ?? 0) > 15_000);
     release.forEach((letGo) => letGo());
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);
-    const slot = await app.slot('act', ({ tasks }) => tasks.length === 0);
-    expect(slot).toMatchObject({ pid, restarts: 0 });
+    const replica = await app.replica('act', ({ tasks }) => tasks.length === 0);
+    expect(replica).toMatchObject({ pid, restarts: 0 });
     await stopped(app);
   });
 
@@ -177,8 +177,8 @@ describe('a process that only seems to hang is left alone', () => {
     await remote.call('Debugger.pause');
     await remote.paused;
     // Held until it would have been ended, twice over.
-    await app.slot('act', (slot) => (slot.processes[0]?.silentMs ?? 0) > 2 * BLOCKED_MS + 4_000);
-    expect(await app.slot('act')).toMatchObject({ pid, restarts: 0 });
+    await app.replica('act', (replica) => (replica.processes[0]?.silentMs ?? 0) > 2 * BLOCKED_MS + 4_000);
+    expect(await app.replica('act')).toMatchObject({ pid, restarts: 0 });
     await remote.call('Debugger.resume');
     remote.close();
     expect((await server().has(taskId, 'COMPLETED')).outputData['pid']).toBe(pid);

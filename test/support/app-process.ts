@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach } from 'vitest';
 import type { AppMessage, AppRequest, AppSetup } from '../fixtures/process/app-protocol.js';
-import type { OrchestratorStatus, SlotStatusView } from '../../src/orchestrator/status.js';
+import type { OrchestratorStatus, ReplicaStatusView } from '../../src/orchestrator/status/status.js';
 import {
   commandOf,
   familyOf,
@@ -165,19 +165,19 @@ export class AppProcess {
     return message.status;
   }
 
-  /** Waits until the slot of this worker (or with this name) fulfils a condition. */
-  async slot(
+  /** Waits until the replica of this worker (or with this name) fulfils a condition. */
+  async replica(
     name: string,
-    condition: (slot: SlotStatusView) => boolean = () => true,
-  ): Promise<SlotStatusView> {
+    condition: (replica: ReplicaStatusView) => boolean = () => true,
+  ): Promise<ReplicaStatusView> {
     return await this.until(async () => {
-      const { slots } = await this.status();
-      return slots.find((slot) => slot.slot.includes(name) && condition(slot));
-    }, `slot ${name} to be as expected`);
+      const { replicas } = await this.status();
+      return replicas.find((replica) => replica.replica.includes(name) && condition(replica));
+    }, `replica ${name} to be as expected`);
   }
 
   async workerPid(name: string): Promise<number> {
-    return (await this.slot(name, (slot) => slot.pid !== undefined)).pid!;
+    return (await this.replica(name, (replica) => replica.pid !== undefined)).pid!;
   }
 
   /** Calls `stop()` in the program. */

@@ -1,20 +1,20 @@
-import { newEndCounts } from '../../src/orchestrator/ledger.js';
+import { newEndCounts } from '../../src/orchestrator/ledger/ledger.js';
 import type {
   OrchestratorStatus,
   ProcessStatusView,
-  SlotStatusView,
+  ReplicaStatusView,
   WorkerStatusView,
-} from '../../src/orchestrator/status.js';
+} from '../../src/orchestrator/status/status.js';
 
 export interface Changes {
   readonly status?: Partial<OrchestratorStatus>;
-  readonly slot?: Partial<SlotStatusView>;
+  readonly replica?: Partial<ReplicaStatusView>;
   readonly process?: Partial<ProcessStatusView>;
   readonly worker?: Partial<WorkerStatusView>;
 }
 
 /** An application of one worker that is well, but for this. */
-export function application({ status, slot, process, worker }: Changes = {}): OrchestratorStatus {
+export function application({ status, replica, process, worker }: Changes = {}): OrchestratorStatus {
   const workers: WorkerStatusView[] = [
     {
       key: 'a:A',
@@ -48,9 +48,9 @@ export function application({ status, slot, process, worker }: Changes = {}): Or
       ...process,
     },
   ];
-  const slots: SlotStatusView[] = [
+  const replicas: ReplicaStatusView[] = [
     {
-      slot: 'a:A#1',
+      replica: 'a:A#1',
       state: 'ready',
       pid: 7,
       readySince: 1,
@@ -67,7 +67,7 @@ export function application({ status, slot, process, worker }: Changes = {}): Or
       deathsInARow: 0,
       lastError: undefined,
       nextStartAt: undefined,
-      ...slot,
+      ...replica,
     },
   ];
   return {
@@ -77,7 +77,7 @@ export function application({ status, slot, process, worker }: Changes = {}): Or
     healthUrl: undefined,
     loopDelayMs: 0,
     startedAt: 1,
-    slots,
+    replicas,
     custody: undefined,
     ...status,
   };

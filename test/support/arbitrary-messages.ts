@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { OrchestratorMessage, WorkerMessage } from '../../src/orchestrator/messages.js';
+import type { OrchestratorMessage, WorkerMessage } from '../../src/protocol/messages.js';
 
 /** Messages of every type as they should be, to be spoiled by {@link spoiled}. */
 const ref = fc.integer({ min: 1, max: 12 });

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach } from 'vitest';
-import { AxiosTransport } from '../../src/conductor/axios-transport.js';
-import { createConductorClients, type ConductorClients } from '../../src/conductor/conductor-clients.js';
-import type { ConductorConnection } from '../../src/conductor/http-options.js';
-import { UndiciTransport } from '../../src/conductor/undici-transport.js';
+import { AxiosTransport } from '../../src/conductor/transport/axios-transport.js';
+import {
+  createConductorClients,
+  type ConductorClients,
+} from '../../src/conductor/clients/conductor-clients.js';
+import type { ConductorConnection } from '../../src/conductor/transport/http-options.js';
+import { UndiciTransport } from '../../src/conductor/transport/undici-transport.js';
 import { HttpError } from '../../src/core/errors.js';
 import { RecordingLogger } from './recording-logger.js';
 import { ScriptedServer } from './scripted-server.js';

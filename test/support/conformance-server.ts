@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, vi } from 'vitest';
 import { Logger } from '../../src/core/logger.js';
-import type { JsonObject, Task, TaskDef, Workflow, WorkflowTask } from '../../src/conductor/types.js';
+import type { JsonObject, Task, TaskDef, Workflow, WorkflowTask } from '../../src/conductor/wire/types.js';
 import { embeddedServer, type RunningServer } from '../../src/server/index.js';
 
 /** Long enough for a real server, whose sweeper comes around every 30 seconds. */

@@ -1,4 +1,4 @@
-import type { WorkerDescription } from '../../src/app/worker-catalog.js';
+import type { WorkerDescription } from '../../src/app/discovery/worker-catalog.js';
 
 /** The description of a worker class `<Type>Worker`. */
 export function describeWorker(

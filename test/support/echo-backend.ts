@@ -5,7 +5,7 @@ import {
   type LoweredSignature,
   type NativeFunction,
   type NativeHandle,
-} from '../../src/native/backend.js';
+} from '../../src/native/backend/backend.js';
 
 /** A library whose functions give their symbol and their arguments back. */
 export class EchoBackend extends NativeBackend {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../src/conductor/types.js';
+import type { JsonObject } from '../../src/conductor/wire/types.js';
 import type { DeciderContext } from '../../src/server/engine/decider-context.js';
 import { decide } from '../../src/server/engine/decider.js';
 import type { PendingEvaluation } from '../../src/server/engine/deciding.js';

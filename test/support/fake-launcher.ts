@@ -1,12 +1,12 @@
-import type { OrchestratorMessage, WorkerMessage } from '../../src/orchestrator/messages.js';
-import { OrchestratorChannel } from '../../src/orchestrator/orchestrator-channel.js';
-import { ChannelReporter } from '../../src/orchestrator/channel-reporter.js';
+import type { OrchestratorMessage, WorkerMessage } from '../../src/protocol/messages.js';
+import { OrchestratorChannel } from '../../src/host/orchestrator-channel.js';
+import { ChannelReporter } from '../../src/host/channel-reporter.js';
 import {
   ProcessLauncher,
   type LaunchedProcess,
   type ProcessEnd,
-  type ProcessMarker,
-} from '../../src/orchestrator/process-launcher.js';
+} from '../../src/orchestrator/processes/process-launcher.js';
+import type { ProcessMarker } from '../../src/protocol/process-marker.js';
 
 /** Above every id that a system gives. */
 const FIRST_PID = 90_000_001;
@@ -121,9 +121,9 @@ export class FakeLauncher extends ProcessLauncher {
     return this.launched.at(-1)!;
   }
 
-  /** The newest process of a slot. */
-  of(slot: string): FakeProcess {
-    return this.launched.filter((process) => process.marker.slot === slot).at(-1)!;
+  /** The newest process of a replica. */
+  of(replica: string): FakeProcess {
+    return this.launched.filter((process) => process.marker.replica === replica).at(-1)!;
   }
 }
 

@@ -1,6 +1,6 @@
-import { TaskClient, type PollAnswer, type PollRequest } from '../../src/conductor/task-client.js';
-import type { TaskResultBody } from '../../src/conductor/task-result.js';
-import type { SearchResult, Task, TaskExecLog } from '../../src/conductor/types.js';
+import { TaskClient, type PollAnswer, type PollRequest } from '../../src/conductor/clients/task-client.js';
+import type { TaskResultBody } from '../../src/conductor/wire/task-result.js';
+import type { SearchResult, Task, TaskExecLog } from '../../src/conductor/wire/types.js';
 
 /** Answers of the fake that tests may replace one by one. */
 export interface ScriptedAnswers {

@@ -1,6 +1,6 @@
-import type { ReportedTask, TaskEnd } from '../../src/worker/task-reporter.js';
-import { TaskReporter } from '../../src/worker/task-reporter.js';
-import type { Task } from '../../src/conductor/types.js';
+import type { ReportedTask, TaskEnd } from '../../src/worker/execution/task-reporter.js';
+import { TaskReporter } from '../../src/worker/execution/task-reporter.js';
+import type { Task } from '../../src/conductor/wire/types.js';
 
 /** Records what a worker tells the orchestrator, one line for each thing: `started t-1`, `finished t-1 COMPLETED`. */
 export class FakeTaskReporter extends TaskReporter {

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach } from 'vitest';
-import type { JsonObject, Task } from '../../src/conductor/types.js';
+import type { JsonObject, Task } from '../../src/conductor/wire/types.js';
 import { TaskServer } from './task-server.js';
 
 export interface FaultyRequest {

@@ -1,4 +1,4 @@
-import type { LedgerTask } from '../../src/orchestrator/ledger.js';
+import type { LedgerTask } from '../../src/orchestrator/ledger/ledger.js';
 
 /** A task as the orchestrator's ledger has it while it runs. */
 export function makeLedgerTask(taskId: string, fields: Partial<LedgerTask> = {}): LedgerTask {

@@ -1,4 +1,4 @@
-import type { Task } from '../../src/conductor/types.js';
+import type { Task } from '../../src/conductor/wire/types.js';
 import { fakeTask } from '../../src/testing/fake-task.js';
 
 /** A task as a server hands it out, the same each time. */

@@ -1,4 +1,4 @@
-import { Clock } from '../../src/server/clock.js';
+import { Clock } from '../../src/server/clock/clock.js';
 
 interface Timer {
   readonly at: number;

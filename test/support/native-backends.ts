@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NativeBackend } from '../../src/native/backend.js';
-import { FfiNapiBackend } from '../../src/native/ffi-napi-backend.js';
-import { KoffiBackend } from '../../src/native/koffi-backend.js';
+import type { NativeBackend } from '../../src/native/backend/backend.js';
+import { FfiNapiBackend } from '../../src/native/backend/ffi-napi-backend.js';
+import { KoffiBackend } from '../../src/native/backend/koffi-backend.js';
 
 /** A file from where ffi-napi is found, once `scripts/build-ffi-napi.mjs` has installed it. */
 export const FFI_NAPI_FROM = fileURLToPath(

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { JsonObject, Task, Workflow } from '../../src/conductor/types.js';
+import type { JsonObject, Task, Workflow } from '../../src/conductor/wire/types.js';
 import { conductorEngine } from '../../src/server/engine/conductor-engine.js';
 import type { Engine, EngineOptions, Evaluator } from '../../src/server/engine/engine.js';
 import type { ResultStatus } from '../../src/server/engine/task-updates.js';

@@ -8,7 +8,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach } from 'vitest';
 import { embeddedServer, type RunningServer } from 'tutti/server';
-import type { JsonObject, Task, TaskDef, Workflow } from '../../src/conductor/types.js';
+import type { JsonObject, Task, TaskDef, Workflow } from '../../src/conductor/wire/types.js';
 import { RecordingLogger } from './recording-logger.js';
 import { until } from './until.js';
 

@@ -32,7 +32,7 @@ const STEPS = `
   await metadata.registerWorkflowDef({ name: 'hello', version: 1, tasks: [greet] }, { overwrite: true });
   const { status, output } = await workflows.waitFor(await workflows.startByName('hello', { name: 'Ada' }));
   const place = output['pid'] === process.pid ? 'the main process' : 'a process of its own';
-  console.log(\`\${status}: \${String(output['greeting'])} by \${orchestrator.status().slots[0]?.slot} in \${place}\`);
+  console.log(\`\${status}: \${String(output['greeting'])} by \${orchestrator.status().replicas[0]?.replica} in \${place}\`);
   await orchestrator.stop();
 `;
 

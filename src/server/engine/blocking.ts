@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import { internal } from '../model/api-error.js';
 import { isTerminalTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
 import { taskView } from '../model/views.js';

@@ -5,7 +5,7 @@ import { adHocTaskDef, readTaskDef, taskDefErrors } from '../model/read-task-def
 import type { StartRequest } from '../model/read-start-request.js';
 import { bindTaskDefs, readWorkflowDef, refuseExpressions, refuseTypes } from '../model/read-workflow-def.js';
 import { workflowDefErrors } from '../model/workflow-def-errors.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../clock/clock.js';
 import { isRefusedType } from './operators/task-types.js';
 import type { Environment } from './references.js';
 import type { Store } from './store.js';

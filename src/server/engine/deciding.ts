@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import type { FullTaskDef, FullWorkflowTask } from '../model/definitions.js';
 import { refInIteration } from '../model/graph.js';
 import { isTerminalTask, type TaskModel } from '../model/models.js';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import type { FullWorkflowDef } from '../model/definitions.js';
 import { workflowView } from '../model/views.js';
 import { isTerminalTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
 import { conflict, notFound } from '../model/api-error.js';
 import { Catalogue } from './catalogue.js';
-import { SystemClock, type Clock } from '../clock.js';
+import { SystemClock, type Clock } from '../clock/clock.js';
 import { decide, endWorkflow, type Outcome } from './decider.js';
 import { definitionOf, WorkflowEnd, type DeciderContext, type Evaluated } from './decider-context.js';
 import { Deciding, type PendingEvaluation } from './deciding.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import { isFailedTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
 import { badRequest, conflict, internal, notFound } from '../model/api-error.js';
 import { nextAttempt } from './decider.js';

@@ -1,6 +1,6 @@
 import type { QueueMessage } from './task-queue.js';
 import type { Queues } from './queues.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../clock/clock.js';
 
 interface Waiter {
   readonly queue: string;

@@ -1,6 +1,6 @@
 import { isTerminalTask, type PollData, type TaskModel } from '../model/models.js';
 import { definitionOf, type DeciderContext } from './decider-context.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../clock/clock.js';
 import type { Row } from './execution.js';
 import { TaskQueue, type QueueMessage } from './task-queue.js';
 

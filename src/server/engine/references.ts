@@ -1,4 +1,4 @@
-import type { JsonObject, WorkflowStatus } from '../../conductor/types.js';
+import type { JsonObject, WorkflowStatus } from '../../conductor/wire/types.js';
 import type { Resolver } from '../model/expressions.js';
 import { parseJsonPath, readJsonPath, type JsonPath } from '../model/json-path.js';
 import type { TaskModel, WorkflowModel } from '../model/models.js';

@@ -1,4 +1,4 @@
-import type { SearchResult, TaskStatus, WorkflowStatus } from '../../conductor/types.js';
+import type { SearchResult, TaskStatus, WorkflowStatus } from '../../conductor/wire/types.js';
 import { badRequest } from '../model/api-error.js';
 import type { TaskModel, WorkflowModel } from '../model/models.js';
 import { taskSummary, workflowSummary } from '../model/views.js';

@@ -1,4 +1,4 @@
-import type { JsonObject, TaskStatus, WorkflowStatus } from '../../conductor/types.js';
+import type { JsonObject, TaskStatus, WorkflowStatus } from '../../conductor/wire/types.js';
 import type { FullTaskDef, FullWorkflowDef } from '../model/definitions.js';
 import type { TaskLog, TaskModel, WorkflowModel } from '../model/models.js';
 import type { Changes } from './execution.js';

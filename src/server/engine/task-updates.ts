@@ -1,4 +1,4 @@
-import type { JsonObject, TaskExecLog, TaskStatus } from '../../conductor/types.js';
+import type { JsonObject, TaskExecLog, TaskStatus } from '../../conductor/wire/types.js';
 import { internal, notFound } from '../model/api-error.js';
 import { isTerminalTask, isTerminalWorkflow, type TaskModel } from '../model/models.js';
 import type { Engine } from './engine.js';

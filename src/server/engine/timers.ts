@@ -1,5 +1,5 @@
 import { Heap } from '../../core/heap.js';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../clock/clock.js';
 
 interface Entry {
   readonly at: number;

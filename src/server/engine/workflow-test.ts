@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import { readArray, readInt, readMap, readObject, readOneOf } from '../model/fields.js';
 import { isTerminalWorkflow } from '../model/models.js';
 import type { StartRequest } from '../model/read-start-request.js';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { JsonObject, Task } from '../../conductor/types.js';
+import type { JsonObject, Task } from '../../conductor/wire/types.js';
 import { millisecondsOf } from '../../core/duration.js';
 import { queueName, type Queues } from '../engine/queues.js';
 import type { Store } from '../engine/store.js';

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { HttpAccess } from '../../core/http-access.js';
-import { BodyTooLargeError, createLimitedServer, readBody } from '../../core/http-limits.js';
+import type { HttpAccess } from '../../http/http-access.js';
+import { BodyTooLargeError, createLimitedServer, readBody } from '../../http/http-limits.js';
 import { within } from '../../core/sleep.js';
 import { testRunner } from '../../core/test-runner.js';
 import { ApiError, internal } from '../model/api-error.js';

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import type { Route } from './router.js';
 
 const ERROR = {

@@ -1,4 +1,4 @@
-import type { JsonObject, TaskDef, WorkflowDef, WorkflowTask } from '../../conductor/types.js';
+import type { JsonObject, TaskDef, WorkflowDef, WorkflowTask } from '../../conductor/wire/types.js';
 
 /** A task definition with every default filled in. */
 export type FullTaskDef = TaskDef &

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import { internal } from './api-error.js';
 
 /** Reads the fields of a JSON body as the real server's mapper does: lenient where it is, 500 where it gives up. */

@@ -1,4 +1,4 @@
-import type { JsonObject, TaskStatus, WorkflowStatus } from '../../conductor/types.js';
+import type { JsonObject, TaskStatus, WorkflowStatus } from '../../conductor/wire/types.js';
 import type { FullWorkflowDef, FullWorkflowTask } from './definitions.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../conductor/types.js';
+import type { JsonObject } from '../../conductor/wire/types.js';
 import { badRequest, throwInvalid, type ValidationError } from './api-error.js';
 import { readInt, readMap, readObject, readOptionalInt, readString } from './fields.js';
 

@@ -1,4 +1,4 @@
-import type { RetryLogic, TimeoutPolicy } from '../../conductor/types.js';
+import type { RetryLogic, TimeoutPolicy } from '../../conductor/wire/types.js';
 import type { ValidationError } from './api-error.js';
 import type { FullTaskDef } from './definitions.js';
 import {

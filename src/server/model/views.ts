@@ -1,4 +1,4 @@
-import type { JsonObject, Task, Workflow } from '../../conductor/types.js';
+import type { JsonObject, Task, Workflow } from '../../conductor/wire/types.js';
 import { toText } from './expressions.js';
 import type { TaskModel, WorkflowModel } from './models.js';
 

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../../conductor/types.js';
+import type { TaskStatus } from '../../conductor/wire/types.js';
 import type { TaskModel } from '../model/models.js';
 
 type ByStatus = Map<TaskStatus, Set<string>>;

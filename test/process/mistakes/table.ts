@@ -785,7 +785,7 @@ await bootstrap({ workers: [functionWorker('greet', () => 1, { name: 'greet' })]
     },
     env: { CONDUCTOR_SERVER_URL: 'http://127.0.0.1:9/api' },
     lines: [
-      'WARN  a poll failed; trying again slot=greet:greet#1 pid <pid> worker=greet:greet error="GET /tasks/poll/batch/greet?workerid=<id>&count=1&timeout=1: no answer from http://127.0.0.1:9/api: nothing listens there; is the server running? (ECONNREFUSED)" failures=1 delayMs=',
+      'WARN  a poll failed; trying again replica=greet:greet#1 pid <pid> worker=greet:greet error="GET /tasks/poll/batch/greet?workerid=<id>&count=1&timeout=1: no answer from http://127.0.0.1:9/api: nothing listens there; is the server running? (ECONNREFUSED)" failures=1 delayMs=',
     ],
   },
   {
@@ -805,7 +805,7 @@ await bootstrap({ workers: [functionWorker('greet', () => 1, { name: 'greet' })]
 `,
     },
     lines: [
-      'WARN  a poll failed; trying again slot=greet:greet#1 pid <pid> worker=greet:greet error="GET /tasks/poll/batch/greet?workerid=<id>&count=1&timeout=1: the server answered 200 with HTML: Sign in; is the server URL the address of the API? It usually ends in /api" failures=1 delayMs=',
+      'WARN  a poll failed; trying again replica=greet:greet#1 pid <pid> worker=greet:greet error="GET /tasks/poll/batch/greet?workerid=<id>&count=1&timeout=1: the server answered 200 with HTML: Sign in; is the server URL the address of the API? It usually ends in /api" failures=1 delayMs=',
     ],
   },
   {
@@ -831,7 +831,7 @@ await orchestrator.stop();
     },
     exitCode: 0,
     lines: [
-      'WARN  a task failed slot=power:power#1 pid <pid> worker=power:power taskType=power taskId=<id> workflowId=<id> attempt=1 error="Maths.pow (\\"double pow(double base, double exponent)\\"): expected parameter 1 \\"base\\" to be a number, got \\"2\\" (string)"',
+      'WARN  a task failed replica=power:power#1 pid <pid> worker=power:power taskType=power taskId=<id> workflowId=<id> attempt=1 error="Maths.pow (\\"double pow(double base, double exponent)\\"): expected parameter 1 \\"base\\" to be a number, got \\"2\\" (string)"',
       '    TuttiError: Maths.pow ("double pow(double base, double exponent)"): expected parameter 1 "base" to be a number, got "2" (string)',
     ],
   },
@@ -858,7 +858,7 @@ await orchestrator.stop();
     },
     exitCode: 0,
     lines: [
-      'WARN  more tasks failed in the same way slot=charge:charge#1 pid <pid> worker=charge:charge count=39 taskType=charge taskId=<id> workflowId=<id> attempt=1 error="the card is not valid"',
+      'WARN  more tasks failed in the same way replica=charge:charge#1 pid <pid> worker=charge:charge count=39 taskType=charge taskId=<id> workflowId=<id> attempt=1 error="the card is not valid"',
       'INFO  stopped: ',
     ],
   },
@@ -878,7 +878,7 @@ await orchestrator.stop();
     },
     exitCode: 0,
     lines: [
-      'ERROR the result of a task is too large to be sent; the task is failed slot=report:report#1 pid <pid> worker=report:report taskId=<id> workflowId=<id> status=COMPLETED error="76.3 MB (<n> bytes) are more than the 64.0 MB (67108864 bytes) that can be sent; keep large data elsewhere and send its address"',
+      'ERROR the result of a task is too large to be sent; the task is failed replica=report:report#1 pid <pid> worker=report:report taskId=<id> workflowId=<id> status=COMPLETED error="76.3 MB (<n> bytes) are more than the 64.0 MB (67108864 bytes) that can be sent; keep large data elsewhere and send its address"',
     ],
   },
 ];

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { warnOfUnknownTaskTypes, type TaskDefinitions } from '../../../src/app/task-type-check.js';
 import { HttpError } from '../../../src/core/errors.js';
-import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
+import type { OrchestratorStatus } from '../../../src/orchestrator/status/status.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
-function statusOf(...slots: { types: string[]; received?: number }[]): OrchestratorStatus {
+function statusOf(...replicas: { types: string[]; received?: number }[]): OrchestratorStatus {
   return {
-    slots: slots.map(({ types, received = 0 }) => ({
+    replicas: replicas.map(({ types, received = 0 }) => ({
       received,
       workers: types.map((taskType) => ({ key: `${taskType}:Worker`, taskType })),
     })),

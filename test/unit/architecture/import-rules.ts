@@ -27,6 +27,15 @@ export interface ImportStatement {
   readonly isTypeOnly: boolean;
 }
 
+/** The rules of the two tables of docs/architecture.md. */
+export function readRules(architecture: string): ImportRules {
+  return {
+    layers: readTable(architecture, 'Folder').map((row) => ({ name: row.first, mayImport: row.last })),
+    modules: readTable(architecture, 'Module').map((row) => ({ module: row.first, usedIn: row.last })),
+    barrels: ['index.ts', 'server/index.ts', 'testing/index.ts'],
+  };
+}
+
 /** The first Markdown table whose header row begins with `firstHeading`, its backticked words per cell. */
 export function readTable(markdown: string, firstHeading: string): { first: string; last: string[] }[] {
   const lines = markdown.split('\n');
@@ -84,27 +93,30 @@ export function findForbiddenImports(
   imports: readonly ImportStatement[],
   rules: ImportRules,
 ): string[] {
-  const layerName = topOf(file);
-  const layer = rules.layers.find((candidate) => candidate.name === layerName);
-  if (layer === undefined) return [`${file}: ${layerName} has no row in the layer table`];
+  const layer = layerOf(file, rules.layers);
+  if (layer === undefined) return [`${file}: ${folderOf(file) || file} has no row in the layer table`];
 
   const problems: string[] = [];
   for (const { specifier, isReExport } of imports) {
     if (isReExport && !rules.barrels.includes(file)) problems.push(`${file}: re-exports from ${specifier}`);
     const problem = specifier.startsWith('.')
-      ? problemOfFile(file, layer, specifier)
+      ? problemOfFile(file, layer, specifier, rules.layers)
       : problemOfModule(file, specifier, rules.modules);
     if (problem !== undefined) problems.push(`${file}: ${problem}`);
   }
   return problems;
 }
 
-function problemOfFile(file: string, layer: Layer, specifier: string): string | undefined {
-  const target = posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+function problemOfFile(
+  file: string,
+  layer: Layer,
+  specifier: string,
+  layers: readonly Layer[],
+): string | undefined {
+  const target = targetOf(file, specifier);
   if (target.startsWith('..')) return `imports ${specifier}, which is outside of src`;
-  const targetLayer = topOf(target);
-  if (targetLayer === layer.name) return undefined;
-  if (layer.mayImport.includes(targetLayer) || layer.mayImport.includes(target)) return undefined;
+  if (layerOf(target, layers) === layer || layer.mayImport.some((allowed) => isIn(target, allowed)))
+    return undefined;
   return `${layer.name} may not import ${target}`;
 }
 
@@ -118,14 +130,53 @@ function problemOfModule(
     if (specifier.startsWith('node:')) return undefined;
     return `imports ${specifier}, which has no row in the module table`;
   }
-  if (rule.usedIn.some((glob) => toRegExp(glob).test(file))) return undefined;
+  if (mayUseModule(file, rule)) return undefined;
   return `imports ${specifier}, which only ${rule.usedIn.join(', ')} may`;
 }
 
-/** `core/` for `core/errors.ts`, `index.ts` for `index.ts`. */
-function topOf(path: string): string {
-  const slash = path.indexOf('/');
-  return slash === -1 ? path : path.slice(0, slash + 1);
+export function mayUseModule(file: string, rule: ModuleRule): boolean {
+  return rule.usedIn.some((glob) => toRegExp(glob).test(file));
+}
+
+/**
+ * The row that holds a file: the longest name that it begins with. A row holds the folders in its folder too, unless
+ * one of them has a row: then every other one needs one.
+ */
+export function layerOf(file: string, layers: readonly Layer[]): Layer | undefined {
+  const [layer] = layers
+    .filter(({ name }) => isIn(file, name))
+    .sort((one, other) => other.name.length - one.name.length);
+  if (layer === undefined || folderOf(file) === layer.name || file === layer.name) return layer;
+  const isDivided = layers.some(({ name }) => name !== layer.name && name.startsWith(layer.name));
+  return isDivided ? undefined : layer;
+}
+
+/** Circles of rows that may import each other, whatever the files do today. */
+export function findCirclesOfLayers(layers: readonly Layer[]): string[] {
+  const graph = layers.map((layer) => {
+    const targets = layers.filter(
+      (other) =>
+        other !== layer &&
+        layer.mayImport.some((allowed) => isIn(other.name, allowed) || layerOf(allowed, layers) === other),
+    );
+    return [layer.name, targets.map(({ name }) => name)] as const;
+  });
+  return findCircles(new Map(graph));
+}
+
+/** The file below `src` that a relative import leads to. */
+export function targetOf(file: string, specifier: string): string {
+  return posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts');
+}
+
+/** `core/` for `core/errors.ts`, nothing for `index.ts`. */
+export function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
+/** Folders end in `/`. */
+function isIn(path: string, place: string): boolean {
+  return place.endsWith('/') ? path.startsWith(place) : path === place;
 }
 
 function toRegExp(glob: string): RegExp {

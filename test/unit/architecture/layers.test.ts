@@ -1,26 +1,24 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { posix, sep } from 'node:path';
+import { sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { globSync } from 'tinyglobby';
 import { describe, expect, test } from 'vitest';
 import {
   findCircles,
+  findCirclesOfLayers,
   findForbiddenImports,
-  type ImportRules,
+  layerOf,
   type ImportStatement,
   readImports,
-  readTable,
+  readRules,
+  targetOf,
 } from './import-rules.js';
 
 const ROOT = new URL('../../../', import.meta.url);
 const SRC = fileURLToPath(new URL('src/', ROOT));
 const architecture = readFileSync(new URL('docs/architecture.md', ROOT), 'utf8');
 
-const rules: ImportRules = {
-  layers: readTable(architecture, 'Folder').map((row) => ({ name: row.first, mayImport: row.last })),
-  modules: readTable(architecture, 'Module').map((row) => ({ module: row.first, usedIn: row.last })),
-  barrels: ['index.ts', 'server/index.ts', 'testing/index.ts'],
-};
+const rules = readRules(architecture);
 
 const sources = new Map(
   readdirSync(SRC, { recursive: true, encoding: 'utf8' })
@@ -64,6 +62,30 @@ describe('the imports of src', () => {
     expect(findCircles(new Map(graph))).toEqual([]);
   });
 
+  test('no folders import each other in a circle, types included', () => {
+    expect(findCirclesOfLayers(rules.layers)).toEqual([]);
+    const targets = new Map<string, Set<string>>();
+    for (const [file, imports] of importsOf) {
+      const from = layerOf(file, rules.layers)!.name;
+      const reached = targets.get(from) ?? new Set();
+      for (const target of targetsOf(file, imports)) reached.add(layerOf(target, rules.layers)!.name);
+      reached.delete(from);
+      targets.set(from, reached);
+    }
+    expect(findCircles(new Map([...targets].map(([from, reached]) => [from, [...reached]])))).toEqual([]);
+  });
+
+  test('a row allows no more than its files import', () => {
+    const spare = rules.layers.flatMap(({ name, mayImport }) => {
+      const files = [...importsOf].filter(([file]) => layerOf(file, rules.layers)?.name === name);
+      const reached = files.flatMap(([file, imports]) => targetsOf(file, imports));
+      return mayImport
+        .filter((allowed) => !reached.some((target) => target.startsWith(allowed)))
+        .map((allowed) => `${name} → ${allowed}`);
+    });
+    expect(spare).toEqual([]);
+  });
+
   test('every relative import leads to a file', () => {
     const missing = [...importsOf].flatMap(([file, imports]) =>
       targetsOf(file, imports)
@@ -80,19 +102,38 @@ describe('the checker finds what is forbidden', () => {
   ];
 
   test.each([
-    ['core/errors.ts', '../worker/poll-loop.js', 'core/ may not import worker/poll-loop.ts'],
-    ['worker/poll-loop.ts', '../orchestrator/slot.js', 'worker/ may not import orchestrator/slot.ts'],
+    ['core/errors.ts', '../worker/polling/poll-loop.js', 'core/ may not import worker/polling/poll-loop.ts'],
+    [
+      'worker/polling/poll-loop.ts',
+      '../../orchestrator/replicas/replica.js',
+      'worker/polling/ may not import orchestrator/replicas/replica.ts',
+    ],
+    [
+      'worker/execution/task-runner.ts',
+      '../polling/poll-loop.js',
+      'worker/execution/ may not import worker/polling/poll-loop.ts',
+    ],
     [
       'server/http/router.ts',
-      '../../conductor/task-client.js',
-      'server/ may not import conductor/task-client.ts',
+      '../../conductor/clients/task-client.js',
+      'server/http/ may not import conductor/clients/task-client.ts',
     ],
-    ['conductor/types.ts', '../index.js', 'conductor/ may not import index.ts'],
+    ['conductor/wire/types.ts', '../../index.js', 'conductor/wire/ may not import index.ts'],
+    ['server/model/models.ts', '../engine/engine.js', 'server/model/ may not import server/engine/engine.ts'],
+    ['app/news/strings.ts', 'node:fs', 'app/news/ has no row in the layer table'],
     ['core/errors.ts', '../../package.json', 'imports ../../package.json, which is outside of src'],
-    ['conductor/task-client.ts', 'axios', 'imports axios, which only conductor/axios-transport.ts may'],
-    ['app/bootstrap.ts', 'node:cluster', 'imports node:cluster, which only orchestrator/cluster-launcher.ts'],
-    ['worker/poll-loop.ts', 'inversify', 'imports inversify, which only **/*.decorator.ts'],
-    ['worker/poll-loop.ts', 'reflect-metadata/lite', 'imports reflect-metadata/lite, which only'],
+    [
+      'conductor/clients/task-client.ts',
+      'axios',
+      'imports axios, which only conductor/transport/axios-transport.ts may',
+    ],
+    [
+      'app/bootstrap.ts',
+      'node:cluster',
+      'imports node:cluster, which only orchestrator/processes/cluster-launcher.ts',
+    ],
+    ['worker/polling/poll-loop.ts', 'inversify', 'imports inversify, which only **/*.decorator.ts'],
+    ['worker/polling/poll-loop.ts', 'reflect-metadata/lite', 'imports reflect-metadata/lite, which only'],
     ['core/errors.ts', 'left-pad', 'imports left-pad, which has no row in the module table'],
     ['utils/strings.ts', 'node:fs', 'utils/ has no row in the layer table'],
   ])('%s importing %s', (file, specifier, problem) => {
@@ -102,13 +143,15 @@ describe('the checker finds what is forbidden', () => {
   });
 
   test.each([
-    ['worker/poll-loop.ts', '../core/sleep.js'],
-    ['worker/poll-loop.ts', './task-outcome.js'],
-    ['server/http/router.ts', '../../conductor/types.js'],
+    ['worker/polling/poll-loop.ts', '../../core/sleep.js'],
+    ['worker/polling/poll-loop.ts', './task-outcome.js'],
+    ['server/http/router.ts', '../../conductor/wire/types.js'],
+    ['server/http/resources/task-resource.ts', '../router.js'],
+    ['native/call/call-trace.ts', '../../protocol/native-call-record.js'],
     ['server/http/router.ts', '../engine/decider.js'],
-    ['worker/worker.decorator.ts', 'inversify'],
-    ['app/discovery/container.ts', 'inversify'],
-    ['conductor/axios-transport.ts', 'axios'],
+    ['worker/definition/worker.decorator.ts', 'inversify'],
+    ['app/container/container.ts', 'inversify'],
+    ['conductor/transport/axios-transport.ts', 'axios'],
     ['core/errors.ts', 'node:util'],
   ])('%s may import %s', (file, specifier) => {
     expect(findForbiddenImports(file, from(specifier), rules)).toEqual([]);
@@ -120,6 +163,16 @@ describe('the checker finds what is forbidden', () => {
       'core/index.ts: re-exports from ./errors.js',
     ]);
     expect(findForbiddenImports('server/index.ts', statements, rules)).toEqual([]);
+  });
+
+  test('circles of folders that the table would allow', () => {
+    const layers = [
+      { name: 'core/', mayImport: [] },
+      { name: 'app/', mayImport: ['core/', 'app/config/'] },
+      { name: 'app/config/', mayImport: ['app/discovery/'] },
+      { name: 'app/discovery/', mayImport: ['app/config/options.ts'] },
+    ];
+    expect(findCirclesOfLayers(layers)).toEqual(['app/config/ → app/discovery/ → app/config/']);
   });
 
   test('circles', () => {
@@ -168,5 +221,5 @@ test('every form of import is read', () => {
 function targetsOf(file: string, imports: readonly ImportStatement[]): string[] {
   return imports
     .filter(({ specifier }) => specifier.startsWith('.'))
-    .map(({ specifier }) => posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts'));
+    .map(({ specifier }) => targetOf(file, specifier));
 }

@@ -1,42 +1,30 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as prettier from 'prettier';
 import { expect, test } from 'vitest';
-import { readTable } from './import-rules.js';
+import { readRules } from './import-rules.js';
+import { lintOverrides } from './lint-rules.js';
 
 const ROOT = new URL('../../../', import.meta.url);
-const architecture = readFileSync(new URL('docs/architecture.md', ROOT), 'utf8');
+const LAYERS = fileURLToPath(new URL('.oxlintrc.layers.json', ROOT));
+const SRC = fileURLToPath(new URL('src/', ROOT));
 
-interface LintConfig {
-  overrides: {
-    files: string[];
-    rules: { 'no-restricted-imports'?: [string, { patterns: { group: string[] }[] }] };
-  }[];
-}
-const config = JSON.parse(readFileSync(new URL('.oxlintrc.json', ROOT), 'utf8')) as LintConfig;
+const rules = readRules(readFileSync(new URL('docs/architecture.md', ROOT), 'utf8'));
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => path.split(sep).join('/'));
 
-/** What the linter allows in files that match one of the globs of an override, as the last column of the table has it. */
-function allowedBy(glob: string): string[] | undefined {
-  const override = config.overrides.find((candidate) => candidate.files.includes(glob));
-  const group = override?.rules['no-restricted-imports']?.[1].patterns[0]?.group;
-  return group
-    ?.filter((pattern) => /^!(?:\.\.\/)+\w/.test(pattern))
-    .map((pattern) =>
-      pattern
-        .replace(/^!(?:\.\.\/)+/, '')
-        .replace(/\*\*$/, '')
-        .replace(/\.js$/, '.ts'),
-    );
-}
+/** After a change of the tables: `npx vitest run test/unit/architecture --update`. */
+test('the linter knows the tables of docs/architecture.md', async () => {
+  const overrides = lintOverrides(files, rules);
+  expect(overrides.length).toBeGreaterThan(30);
+  const options = await prettier.resolveConfig(LAYERS);
+  const json = await prettier.format(JSON.stringify({ overrides }), { ...options, filepath: LAYERS });
+  await expect(json).toMatchFileSnapshot(LAYERS);
+});
 
-/** `server/` has folders of its own, and relative paths of every depth need a pattern. */
-const globsOf = (folder: string) =>
-  folder === 'server/'
-    ? ['src/server/*.ts', 'src/server/*/*.ts', 'src/server/*/*/**/*.ts']
-    : [`src/${folder}**/*.ts`];
-
-const cases = readTable(architecture, 'Folder')
-  .filter((row) => row.first.endsWith('/'))
-  .flatMap((row) => globsOf(row.first).map((glob) => ({ glob, allowed: row.last })));
-
-test.each(cases)('the linter allows $glob what docs/architecture.md allows', ({ glob, allowed }) => {
-  expect(allowedBy(glob)).toEqual(allowed);
+test('the configuration of the linter includes them', () => {
+  const config = JSON.parse(readFileSync(new URL('.oxlintrc.json', ROOT), 'utf8')) as { extends?: string[] };
+  expect(config.extends).toContain('./.oxlintrc.layers.json');
 });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { HttpTaskClient } from '../../../src/conductor/http-task-client.js';
-import { MetadataClient } from '../../../src/conductor/metadata-client.js';
-import { WorkflowClient } from '../../../src/conductor/workflow-client.js';
+import { HttpTaskClient } from '../../../src/conductor/clients/http-task-client.js';
+import { MetadataClient } from '../../../src/conductor/clients/metadata-client.js';
+import { WorkflowClient } from '../../../src/conductor/clients/workflow-client.js';
 
 const page = readFileSync(new URL('../../../docs/reference/clients.md', import.meta.url), 'utf8');
 

@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { BOOTSTRAP_OPTION_RULES, NUMBER_VARIABLES } from '../../../src/app/config.js';
-import { TUTTI_VARIABLES, WORKER_PROPERTIES } from '../../../src/app/worker-settings.js';
-import { RESTART_DEFAULTS } from '../../../src/orchestrator/restart-policy.js';
-import { WORKER_DEFAULTS, WORKER_OPTION_RULES } from '../../../src/worker/worker-options.js';
+import { BOOTSTRAP_OPTION_RULES, NUMBER_VARIABLES } from '../../../src/app/config/config.js';
+import { TUTTI_VARIABLES, WORKER_PROPERTIES } from '../../../src/app/config/worker-settings.js';
+import { RESTART_DEFAULTS } from '../../../src/orchestrator/replicas/restart-policy.js';
+import { WORKER_DEFAULTS, WORKER_OPTION_RULES } from '../../../src/worker/definition/worker-options.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');

@@ -8,7 +8,7 @@ const ENTRY_FILES: Readonly<Record<string, string>> = {
   tutti: 'src/index.ts',
   'tutti/server': 'src/server/index.ts',
   'tutti/testing': 'src/testing/index.ts',
-  'tutti/axios': 'src/conductor/axios-transport.ts',
+  'tutti/axios': 'src/conductor/transport/axios-transport.ts',
 };
 const pages = [
   'README.md',

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Transitions } from '../../../src/core/state-machine.js';
-import { EXIT_CODES } from '../../../src/orchestrator/exit-codes.js';
+import { EXIT_CODES } from '../../../src/protocol/exit-codes.js';
 import {
   ORCHESTRATOR_TRANSITIONS,
-  SLOT_TRANSITIONS,
+  REPLICA_TRANSITIONS,
   WORKER_PROCESS_TRANSITIONS,
-} from '../../../src/orchestrator/states.js';
+} from '../../../src/protocol/states.js';
 
 const page = readFileSync(new URL('../../../docs/reference/lifecycle.md', import.meta.url), 'utf8');
 
@@ -28,7 +28,7 @@ const codes = (cell: string | undefined): string[] =>
 describe('docs/reference/lifecycle.md', () => {
   test.each([
     ['Orchestrator', ORCHESTRATOR_TRANSITIONS],
-    ['Slot', SLOT_TRANSITIONS],
+    ['Replica', REPLICA_TRANSITIONS],
     ['Worker process', WORKER_PROCESS_TRANSITIONS],
   ] as [string, Transitions<string>][])('has the moves of %s', (heading, transitions) => {
     const documented = tableBelow(heading).map(([state, , next]) => [codes(state)[0], codes(next).sort()]);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { newEndCounts } from '../../../src/orchestrator/ledger.js';
+import { newEndCounts } from '../../../src/orchestrator/ledger/ledger.js';
 
 const read = (file: string): string => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
 const page = read('docs/reference/status.md');
@@ -22,12 +22,12 @@ function fieldsOf(file: string, name: string): string[] {
 
 describe('docs/reference/status.md', () => {
   test.each([
-    ['OrchestratorStatus', 'status'],
-    ['SlotStatusView', 'status'],
-    ['WorkerStatusView', 'status'],
-    ['ProcessStatusView', 'status'],
-    ['TaskStatusView', 'status'],
-    ['CustodyStatus', 'task-custodian'],
+    ['OrchestratorStatus', 'status/status'],
+    ['ReplicaStatusView', 'status/status'],
+    ['WorkerStatusView', 'status/status'],
+    ['ProcessStatusView', 'status/status'],
+    ['TaskStatusView', 'status/status'],
+    ['CustodyStatus', 'custody/task-custodian'],
   ])('has the fields of %s', (name, file) => {
     const inCode = fieldsOf(`src/orchestrator/${file}.ts`, name);
     expect(inCode.length).toBeGreaterThan(4);
@@ -44,7 +44,8 @@ describe('docs/reference/status.md', () => {
   });
 
   test('has the causes of restarts', () => {
-    const type = /type RestartCause =([^;]*);/.exec(read('src/orchestrator/watchdog.ts'))?.[1] ?? '';
+    const type =
+      /type RestartCause =([^;]*);/.exec(read('src/orchestrator/processes/watchdog.ts'))?.[1] ?? '';
     const inCode = [...type.matchAll(/\| '([\w-]+)'/g)].map((match) => match[1]!).sort();
     expect(named('`restartsBy` has')).toEqual(inCode);
   });

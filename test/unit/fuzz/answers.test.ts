@@ -3,20 +3,23 @@ import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AxiosTransport } from '../../../src/conductor/axios-transport.js';
-import { createConductorClients, type ConductorClients } from '../../../src/conductor/conductor-clients.js';
-import type { HttpOptions } from '../../../src/conductor/http-options.js';
-import { problemOf } from '../../../src/conductor/task-shape.js';
+import { AxiosTransport } from '../../../src/conductor/transport/axios-transport.js';
+import {
+  createConductorClients,
+  type ConductorClients,
+} from '../../../src/conductor/clients/conductor-clients.js';
+import type { HttpOptions } from '../../../src/conductor/transport/http-options.js';
+import { problemOf } from '../../../src/conductor/wire/task-shape.js';
 import {
   Transport,
   type TransportRequest,
   type TransportResponse,
-} from '../../../src/conductor/transport.js';
-import type { Task } from '../../../src/conductor/types.js';
-import { UndiciTransport } from '../../../src/conductor/undici-transport.js';
+} from '../../../src/conductor/transport/transport.js';
+import type { Task } from '../../../src/conductor/wire/types.js';
+import { UndiciTransport } from '../../../src/conductor/transport/undici-transport.js';
 import { HttpError, TuttiError } from '../../../src/core/errors.js';
-import { executionLimit } from '../../../src/worker/execution-limit.js';
-import { deliveryVerdict, retryDelay } from '../../../src/worker/result-sender.js';
+import { executionLimit } from '../../../src/worker/execution/execution-limit.js';
+import { deliveryVerdict, retryDelay } from '../../../src/worker/delivery/result-sender.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 const SECRETS = { keyId: 'key-of-the-fuzz', keySecret: 'secret-of-the-fuzz' };

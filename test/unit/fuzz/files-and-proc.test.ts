@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { CALL_RECORD_SIZE, takeNativeCalls } from '../../../src/core/native-call-record.js';
-import { cgroupLimits, OomCounter } from '../../../src/orchestrator/cgroup.js';
-import { isInspectorAnswer, isTracedBy, portsIn } from '../../../src/orchestrator/debugger-check.js';
-import { parseStat } from '../../../src/orchestrator/process-tree.js';
-import { parseOwner, parseWorkerNotes } from '../../../src/orchestrator/run-files.js';
-import { OutboxStore, parseEntry } from '../../../src/worker/outbox-store.js';
+import { CALL_RECORD_SIZE, takeNativeCalls } from '../../../src/protocol/native-call-record.js';
+import { cgroupLimits, OomCounter } from '../../../src/os/cgroup.js';
+import { isInspectorAnswer, isTracedBy, portsIn } from '../../../src/os/debugger-check.js';
+import { parseStat } from '../../../src/os/process-tree.js';
+import { parseOwner, parseWorkerNotes } from '../../../src/orchestrator/custody/run-files.js';
+import { OutboxStore, parseEntry } from '../../../src/worker/delivery/outbox-store.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 /** Always the same inputs, and few enough for every run of the suite. */

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { injectable } from 'inversify';
 import { describe, expect, it } from 'vitest';
 import { TuttiError } from '../../../src/core/errors.js';
-import type { LookupPlace } from '../../../src/native/library-lookup.js';
+import type { LookupPlace } from '../../../src/native/library/library-lookup.js';
 import {
   closeNativeLibrary,
   isNativeLibrary,

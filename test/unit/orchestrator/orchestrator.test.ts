@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, test, vi } from 'vitest';
 import { ConfigurationError, HttpError, type TuttiError } from '../../../src/core/errors.js';
-import { OrphanGuard } from '../../../src/orchestrator/orphan-guard.js';
+import { OrphanGuard } from '../../../src/orchestrator/processes/orphan-guard.js';
 import { Orchestrator } from '../../../src/orchestrator/orchestrator.js';
-import { ProcessInspector, type DescendantSample } from '../../../src/orchestrator/process-inspector.js';
+import { ProcessInspector, type DescendantSample } from '../../../src/os/process-inspector.js';
 import type { OrchestratorOptions } from '../../../src/orchestrator/orchestrator-options.js';
-import { chosenFolder, RunDirectory } from '../../../src/orchestrator/run-directory.js';
-import type { SlotPlan } from '../../../src/orchestrator/slot-plan.js';
-import type { OrchestratorStatus } from '../../../src/orchestrator/status.js';
+import { chosenFolder, RunDirectory } from '../../../src/orchestrator/custody/run-directory.js';
+import type { ProcessPlan } from '../../../src/orchestrator/processes/process-plan.js';
+import type { OrchestratorStatus } from '../../../src/orchestrator/status/status.js';
 import { FakeLauncher } from '../../support/fake-launcher.js';
 import { FakeTaskClient } from '../../support/fake-task-client.js';
 import { makeTask } from '../../support/make-task.js';
@@ -33,7 +33,7 @@ class FakeGuard extends OrphanGuard {
   }
 }
 
-function plan(type: string): SlotPlan {
+function plan(type: string): ProcessPlan {
   return {
     name: `${type}:Worker#1`,
     workers: [
@@ -76,7 +76,7 @@ function bench(options: Partial<OrchestratorOptions> & { types?: string[]; direc
   const guard = new FakeGuard(logger, 'test');
   const state = { isClosed: false };
   const orchestrator = new Orchestrator({
-    slots: types.map(plan),
+    replicas: types.map(plan),
     launcher,
     guard,
     connect: () =>
@@ -101,9 +101,9 @@ function bench(options: Partial<OrchestratorOptions> & { types?: string[]; direc
   });
   const told: string[] = [];
   orchestrator.on('state', (to) => told.push(to));
-  orchestrator.on('exit', ({ slot, failedTasks }) => told.push(`exit ${slot} ${failedTasks}`));
-  orchestrator.on('restart', ({ slot }) => told.push(`restart ${slot}`));
-  orchestrator.on('givenUp', ({ slot }) => told.push(`givenUp ${slot}`));
+  orchestrator.on('exit', ({ replica, failedTasks }) => told.push(`exit ${replica} ${failedTasks}`));
+  orchestrator.on('restart', ({ replica }) => told.push(`restart ${replica}`));
+  orchestrator.on('givenUp', ({ replica }) => told.push(`givenUp ${replica}`));
   return { orchestrator, launcher, client, logger, guard, told, state };
 }
 
@@ -185,7 +185,7 @@ describe('start', () => {
     const { orchestrator } = bench();
     expect(() => orchestrator.serverUrl).toThrow(expect.objectContaining({ code: 'ILLEGAL_STATE' }));
     await expect(orchestrator.clients()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
-    expect(orchestrator.status()).toMatchObject({ state: 'created', slots: [], startedAt: undefined });
+    expect(orchestrator.status()).toMatchObject({ state: 'created', replicas: [], startedAt: undefined });
   });
 
   it('fails when the server connection cannot be made', async () => {
@@ -377,10 +377,10 @@ describe('while it runs', () => {
 
   it('when all are given up it stops, and join() rejects with the reasons', async () => {
     const { orchestrator, launcher, told, state } = await running();
-    for (const slot of ['a:Worker#1', 'b:Worker#1']) {
-      launcher.of(slot).end({ code: 1 });
+    for (const replica of ['a:Worker#1', 'b:Worker#1']) {
+      launcher.of(replica).end({ code: 1 });
       await vi.advanceTimersByTimeAsync(1_000);
-      launcher.of(slot).end({ code: 1 });
+      launcher.of(replica).end({ code: 1 });
     }
     const { error } = await settled(orchestrator.join());
     expect(error).toMatchObject({ code: 'PROCESS_GIVEN_UP' });
@@ -394,11 +394,13 @@ describe('while it runs', () => {
     const { orchestrator, launcher } = await running();
     await startTask(launcher.of('a:Worker#1'), 't-1');
     const status = orchestrator.status();
-    expect(status.slots.map((slot) => [slot.slot, slot.state, slot.pid])).toEqual([
+    expect(status.replicas.map((replica) => [replica.replica, replica.state, replica.pid])).toEqual([
       ['a:Worker#1', 'ready', launcher.of('a:Worker#1').pid],
       ['b:Worker#1', 'ready', launcher.of('b:Worker#1').pid],
     ]);
-    expect(status.slots[0]!.tasks).toEqual([expect.objectContaining({ taskId: 't-1', worker: 'a:Worker' })]);
+    expect(status.replicas[0]!.tasks).toEqual([
+      expect.objectContaining({ taskId: 't-1', worker: 'a:Worker' }),
+    ]);
     expect(JSON.parse(JSON.stringify(status))).toMatchObject({ state: 'running' });
     await settled(orchestrator.stop());
   });
@@ -603,7 +605,7 @@ test('events come with EventEmitter, so that node:events can wait for them', asy
   const { orchestrator } = bench();
   const ready = once(orchestrator, 'ready');
   await orchestrator.start();
-  expect((await ready)[0]).toMatchObject({ slot: 'a:Worker#1', state: 'ready' });
+  expect((await ready)[0]).toMatchObject({ replica: 'a:Worker#1', state: 'ready' });
   await settled(orchestrator.stop());
 });
 

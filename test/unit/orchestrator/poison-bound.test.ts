@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { crashResults, knownSuspect } from '../../../src/orchestrator/crash-report.js';
-import type { LedgerTask } from '../../../src/orchestrator/ledger.js';
-import { RESTART_DEFAULTS, restartDecision } from '../../../src/orchestrator/restart-policy.js';
-import { KnownKillers, poisonRecord } from '../../../src/worker/poison.js';
+import { crashResults, knownSuspect } from '../../../src/orchestrator/custody/crash-report.js';
+import type { LedgerTask } from '../../../src/orchestrator/ledger/ledger.js';
+import { RESTART_DEFAULTS, restartDecision } from '../../../src/orchestrator/replicas/restart-policy.js';
+import { KnownKillers, poisonRecord } from '../../../src/worker/execution/poison.js';
 import { makeLedgerTask } from '../../support/make-ledger-task.js';
 
 /** An attempt as it waits at the server. */

@@ -14,19 +14,23 @@ function loadedBy(file: string): string[] {
 
 describe('the description of a server', () => {
   it('loads nothing of the server, since every worker process holds one', () => {
-    expect(loadedBy('index.ts')).toEqual(['./clock.js', './embedded-server.js', './virtual-clock.js']);
+    expect(loadedBy('index.ts')).toEqual([
+      './clock/clock.js',
+      './embedded-server.js',
+      './clock/virtual-clock.js',
+    ]);
     expect(loadedBy('embedded-server.ts')).toEqual([
       '../core/duration.js',
       '../core/logger.js',
-      '../core/http-access.js',
+      '../http/http-access.js',
       '../core/options.js',
-      './clock.js',
+      './clock/clock.js',
     ]);
-    expect(loadedBy('clock.ts')).toEqual([]);
-    expect(loadedBy('virtual-clock.ts')).toEqual([
-      '../core/duration.js',
-      '../core/errors.js',
-      '../core/options.js',
+    expect(loadedBy('clock/clock.ts')).toEqual([]);
+    expect(loadedBy('clock/virtual-clock.ts')).toEqual([
+      '../../core/duration.js',
+      '../../core/errors.js',
+      '../../core/options.js',
       './clock.js',
     ]);
     expect(loadedBy('server-runtime.ts')).toContain('./engine/conductor-engine.js');

@@ -1,7 +1,7 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { ConfigurationError } from '../../../src/core/errors.js';
 import { Clock, embeddedServer, virtualClock, type VirtualClock } from '../../../src/server/index.js';
-import type { ClockUser } from '../../../src/server/virtual-clock.js';
+import type { ClockUser } from '../../../src/server/clock/virtual-clock.js';
 
 /** What a server says of itself, as a test wants it. */
 class User implements ClockUser {

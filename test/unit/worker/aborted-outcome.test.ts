@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { TuttiError } from '../../../src/core/errors.js';
-import { taskOutcome } from '../../../src/worker/task-outcome.js';
+import { taskOutcome } from '../../../src/worker/execution/task-outcome.js';
 
 async function thrownBy(action: () => Promise<unknown>): Promise<unknown> {
   try {

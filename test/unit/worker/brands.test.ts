@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { TuttiError } from '../../../src/core/errors.js';
-import { inProgress, isInProgress } from '../../../src/worker/in-progress.js';
-import { isNonRetryable, NonRetryableError } from '../../../src/worker/non-retryable-error.js';
+import { inProgress, isInProgress } from '../../../src/worker/execution/in-progress.js';
+import { isNonRetryable, NonRetryableError } from '../../../src/worker/execution/non-retryable-error.js';
 import { thrownValues } from '../../support/hostile-values.js';
 
 describe('NonRetryableError', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TaskContext } from '../../../src/worker/task-context.js';
+import { TaskContext } from '../../../src/worker/execution/task-context.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 test('every line of a task log has its time, so that a server that sorts by it keeps their order', () => {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import { allTasks } from '../../model/graph.js';
 import type { FullWorkflowTask } from '../../model/definitions.js';
 import { isSuccessfulTask, type TaskModel } from '../../model/models.js';

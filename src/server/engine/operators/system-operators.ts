@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import type { FullWorkflowTask } from '../../model/definitions.js';
 import type { TaskModel } from '../../model/models.js';
 import type { Placement } from '../decider-context.js';

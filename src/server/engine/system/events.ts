@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import { substituteMap } from '../../model/expressions.js';
 import { parseJsonPath, readJsonPath } from '../../model/json-path.js';
 import { isTerminalTask, type TaskModel, type WorkflowModel } from '../../model/models.js';

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import type { TaskModel } from '../../model/models.js';
 import type { Engine } from '../engine.js';
 import { withSecrets } from '../references.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import { ApiError } from '../../model/api-error.js';
 import { readStartRequest } from '../../model/read-start-request.js';
 import { readWorkflowDef } from '../../model/read-workflow-def.js';

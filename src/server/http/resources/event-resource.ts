@@ -1,5 +1,5 @@
 import { internal, throwInvalid, type ValidationError } from '../../model/api-error.js';
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import { readArray, readBoolean, readObject, readOneOf, readString } from '../../model/fields.js';
 import type { ConductorEngine } from '../../engine/conductor-engine.js';
 import type { EventHandler } from '../../engine/store.js';

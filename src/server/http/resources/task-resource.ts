@@ -1,4 +1,4 @@
-import type { JsonObject, TaskExecLog } from '../../../conductor/types.js';
+import type { JsonObject, TaskExecLog } from '../../../conductor/wire/types.js';
 import { badRequest, internal, notFound, throwInvalid, type ValidationError } from '../../model/api-error.js';
 import {
   readArray,

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../conductor/types.js';
+import type { JsonObject } from '../../../conductor/wire/types.js';
 import { throwInvalid } from '../../model/api-error.js';
 import { readArray, readMap, readObject, readString } from '../../model/fields.js';
 import { isTerminalWorkflow, type WorkflowModel } from '../../model/models.js';

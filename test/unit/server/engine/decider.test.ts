@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TaskStatus } from '../../../../src/conductor/types.js';
+import type { TaskStatus } from '../../../../src/conductor/wire/types.js';
 import { nextDueOf, workflowDeadline } from '../../../../src/server/engine/timeouts.js';
 import { definition, PlayedWorkflow, START } from '../../../support/engine-fixtures.js';
 

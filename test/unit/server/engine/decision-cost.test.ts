@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Evaluator } from '../../../../src/server/engine/engine.js';
 import { Execution } from '../../../../src/server/engine/execution.js';
 import { conductorEngine } from '../../../../src/server/engine/conductor-engine.js';
-import type { JsonObject } from '../../../../src/conductor/types.js';
+import type { JsonObject } from '../../../../src/conductor/wire/types.js';
 import { MemoryStore } from '../../../../src/server/store/memory-store.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 

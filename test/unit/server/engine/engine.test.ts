@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../../../src/conductor/types.js';
+import type { JsonObject } from '../../../../src/conductor/wire/types.js';
 import { conductorEngine } from '../../../../src/server/engine/conductor-engine.js';
 import type { Delivery } from '../../../../src/server/engine/deliveries.js';
 import type { TaskModel } from '../../../../src/server/model/models.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../../../src/conductor/types.js';
+import type { JsonObject } from '../../../../src/conductor/wire/types.js';
 import type { Evaluation, Evaluated } from '../../../../src/server/engine/decider-context.js';
 import type { Evaluator } from '../../../../src/server/engine/engine.js';
 import type { Changes } from '../../../../src/server/engine/execution.js';

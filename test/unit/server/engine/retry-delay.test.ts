@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RetryLogic } from '../../../../src/conductor/types.js';
+import type { RetryLogic } from '../../../../src/conductor/wire/types.js';
 import { readTaskDef } from '../../../../src/server/model/read-task-def.js';
 import { retryDelay } from '../../../../src/server/engine/retry-delay.js';
 

@@ -1,0 +1,39 @@
+import type { TuttiError } from '../../core/errors.js';
+import type { SupervisedProcess } from '../processes/supervised-process.js';
+import type { RestartCause } from '../processes/watchdog.js';
+
+/** After a successor that did not get ready, so long no other is tried; then twice as long, and so on. */
+const RETRY_MS = 60_000;
+const MAX_RETRY_MS = 900_000;
+
+/** One process taking over from another: the one that is on its way, why, and who waits for it. */
+export class Succession {
+  /** The process that is to take over; `undefined`: none is on its way. */
+  process: SupervisedProcess | undefined;
+  cause: RestartCause = 'command';
+  reason = '';
+  #waiting: { resolve: () => void; reject: (error: TuttiError) => void }[] = [];
+  #failures = 0;
+  #notBefore = -Infinity;
+
+  /** Resolves with {@link succeed}, rejects with {@link fail}. */
+  begin(cause: RestartCause, reason: string): Promise<void> {
+    if (this.process === undefined) [this.cause, this.reason] = [cause, reason];
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
+  }
+
+  succeed(): void {
+    this.#failures = 0;
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  fail(error: TuttiError): void {
+    this.#notBefore = performance.now() + Math.min(RETRY_MS * 2 ** this.#failures++, MAX_RETRY_MS);
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  /** Whether it is time for a try that nobody has asked for. */
+  mayBegin(now: number): boolean {
+    return this.process === undefined && now >= this.#notBefore;
+  }
+}
