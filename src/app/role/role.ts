@@ -16,7 +16,9 @@ export interface ProcessFacts {
 }
 
 /** The main file of the process in which `discover` imports unknown files. */
-export const DISCOVERY_PROCESS = fileURLToPath(new URL('../app/discovery/discovery-process.js', ownLocation()));
+export const DISCOVERY_PROCESS = fileURLToPath(
+  new URL('../app/discovery/discovery-process.js', ownLocation()),
+);
 
 export function currentProcess(): ProcessFacts {
   return { mainFile: mainFile(), env: process.env, isClusterChild: isClusterChild() };
