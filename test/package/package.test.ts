@@ -184,7 +184,7 @@ describe('the packed package', () => {
 
 describe('the first example of the README in a project of its own', () => {
   test('compiles, runs, and prints what the README says', async () => {
-    const example = readExample(readFileSync(join(installed, 'README.md'), 'utf8'), '## Sixty seconds');
+    const example = readExample(readFileSync(join(installed, 'README.md'), 'utf8'), '## Quick start');
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(STRICT_TSCONFIG));
     // A tsconfig.json of the README takes the place of ours: it is what users copy.
     for (const file of example.files) writeFileSync(join(project, file.name), file.content);

@@ -8,8 +8,7 @@ import { RESTART_DEFAULTS } from '../../../src/orchestrator/replicas/restart-pol
 import { WORKER_DEFAULTS, WORKER_OPTION_RULES } from '../../../src/worker/definition/worker-options.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const section = /\n## Configuration\n([^]*?)\n## /.exec(readme)?.[1] ?? '';
+const page = readFileSync(join(ROOT, 'docs/reference/configuration.md'), 'utf8');
 
 interface Row {
   readonly option: string;
@@ -17,21 +16,19 @@ interface Row {
   readonly defaultValue: string;
 }
 
-/** The rows below a header whose second cell is this. */
-function rowsOf(secondTitle: string): Row[] {
-  const lines = section.split('\n');
-  const start = lines.findIndex((line) => cells(line)[1] === secondTitle);
-  const rows: Row[] = [];
-  for (const line of lines.slice(start + 2)) {
-    if (!line.startsWith('|')) break;
-    const [option = '', variables = '', defaultValue = ''] = cells(line);
-    rows.push({
-      option: unquote(option),
-      variables: variables.match(/[A-Z_]+/g) ?? [],
-      defaultValue: unquote(defaultValue),
-    });
-  }
-  return rows;
+function rowsOf(heading: string): Row[] {
+  return tableBelow(heading).map(([option = '', variables = '', defaultValue = '']) => ({
+    option: unquote(option),
+    variables: variables.match(/[A-Z_]+/g) ?? [],
+    defaultValue: unquote(defaultValue),
+  }));
+}
+
+/** The body rows of the first table below a heading, cell by cell. */
+function tableBelow(heading: string): string[][] {
+  const [, text = ''] = page.split(`\n## ${heading}\n`);
+  const lines = (text.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+  return lines.slice(2).map(cells);
 }
 
 function cells(line: string): string[] {
@@ -45,10 +42,10 @@ function unquote(cell: string): string {
   return cell.replace(/^`(.*)`$/, '$1');
 }
 
-describe('the options of bootstrap() in the README', () => {
-  const rows = rowsOf('Environment');
+describe('the documented options of bootstrap()', () => {
+  const rows = rowsOf('`bootstrap()`');
 
-  test('are those that there are, each once', () => {
+  test('are the existing options, each once', () => {
     expect(rows.map((row) => row.option).sort()).toEqual(Object.keys(BOOTSTRAP_OPTION_RULES).sort());
   });
 
@@ -59,10 +56,10 @@ describe('the options of bootstrap() in the README', () => {
   });
 });
 
-describe('the options of a worker in the README', () => {
-  const rows = rowsOf('`CONDUCTOR_WORKER_<NAME>_…`');
+describe('the documented options of a worker', () => {
+  const rows = rowsOf('Workers');
 
-  test('are those that there are, each once', () => {
+  test('are the existing options, each once', () => {
     expect(rows.map((row) => row.option).sort()).toEqual(Object.keys(WORKER_OPTION_RULES).sort());
   });
 
@@ -85,11 +82,10 @@ describe('the options of a worker in the README', () => {
   });
 });
 
-describe('the rest of the configuration in the README', () => {
+describe('the rest of the configuration page', () => {
   test('has the restart options with their defaults', () => {
-    const text = /\n`restart`: ([^]*?)\. /.exec(section)?.[1] ?? '';
-    const documented = [...text.matchAll(/`(\w+)` (\d+)/g)].map(([, option, value]) => [
-      option,
+    const documented = tableBelow('`restart`').map(([option = '', value]) => [
+      unquote(option),
       Number(value),
     ]);
     expect(Object.fromEntries(documented)).toEqual(RESTART_DEFAULTS);
@@ -104,11 +100,11 @@ describe('the rest of the configuration in the README', () => {
         ])
         .map((match) => match[1]!),
     );
-    // The marker of worker processes is nobody's to set.
+    // Users never set the marker of worker processes.
     variables.delete('TUTTI_WORKER_PROCESS');
     expect(variables.size).toBeGreaterThan(5);
     const ofTutti = [...variables].filter((variable) => variable.startsWith('TUTTI_'));
     expect(ofTutti.toSorted(), 'TUTTI_VARIABLES in worker-settings.ts').toEqual(TUTTI_VARIABLES);
-    expect([...variables].filter((variable) => !section.includes(variable))).toEqual([]);
+    expect([...variables].filter((variable) => !page.includes(variable))).toEqual([]);
   });
 });

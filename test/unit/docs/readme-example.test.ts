@@ -7,7 +7,7 @@ const readme = `# Name
 // file: elsewhere.ts
 \`\`\`
 
-## Sixty seconds
+## Quick start
 
 \`\`\`sh
 # Not a heading
@@ -41,7 +41,7 @@ process … done
 
 describe('the example of a README', () => {
   test('its files and what it prints', () => {
-    expect(readExample(readme, '## Sixty seconds')).toEqual({
+    expect(readExample(readme, '## Quick start')).toEqual({
       files: [
         { name: 'a.worker.ts', content: '// file: a.worker.ts\nexport const a = 1;\n' },
         { name: 'main.ts', content: "// file: main.ts\nconsole.log('hello');\n" },
