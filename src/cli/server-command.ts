@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { describeThrown } from '../core/errors.js';
 import { Logger, type LogFields, type LogLevel } from '../core/logger.js';
 import { didYouMean } from '../core/options.js';
-import { embeddedServer } from '../server/embedded-server.js';
+import { embeddedServer, type EmbeddedServerOptions } from '../server/embedded-server.js';
 
 const USAGE = `Usage: tutti server [options]
 
@@ -17,6 +17,10 @@ it.
   --file PATH            keep everything in this file, for the next start (default: in memory, gone with the server)
   --allowed-host NAME    a further name by which clients may call it, such as that of a container; may be repeated
   --http-target HOST     a host that HTTP tasks may send requests to, or "any"; may be repeated (default: this machine)
+  --max-body-bytes N     largest body of a request (default: 16777216)
+  --max-payload-bytes WHAT=N
+                         largest workflow-input, workflow-output, task-input, task-output (default: 10485760 each) or
+                         workflow-variables (default: 262144); may be repeated
   --quiet                print nothing but the address
 
 Exit code 0: stopped by SIGINT or SIGTERM; 1: a wrong option; 78: it cannot listen there.`;
@@ -28,6 +32,8 @@ const OPTIONS = {
   file: { type: 'string' },
   'allowed-host': { type: 'string', multiple: true },
   'http-target': { type: 'string', multiple: true },
+  'max-body-bytes': { type: 'string' },
+  'max-payload-bytes': { type: 'string', multiple: true },
   quiet: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -139,12 +145,15 @@ function describe(values: Values, env: ServerCommandContext['env']) {
     );
   }
   const targets = values['http-target'];
+  const maxBodyBytes = values['max-body-bytes'];
   return embeddedServer({
     port: portOf(values.port),
     host,
     allowedHosts: values['allowed-host'] ?? [],
     ...(values.file === undefined ? {} : { file: values.file }),
     ...(targets === undefined ? {} : { httpTargets: targets.includes('any') ? 'any' : targets }),
+    ...(maxBodyBytes === undefined ? {} : { maxBodyBytes: numberOf('--max-body-bytes', maxBodyBytes) }),
+    maxPayloadBytes: payloadLimitsOf(values['max-payload-bytes'] ?? []),
     ...(key === undefined ? {} : { auth: { key } }),
   });
 }
@@ -153,6 +162,34 @@ function portOf(text: string | undefined): number {
   if (text === undefined) return DEFAULT_PORT;
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new Error(`--port: expected a number from 0 to 65535, got "${text}"`);
+}
+
+type PayloadLimits = NonNullable<EmbeddedServerOptions['maxPayloadBytes']>;
+
+const PAYLOADS: Readonly<Record<string, keyof PayloadLimits>> = {
+  'workflow-input': 'workflowInput',
+  'workflow-output': 'workflowOutput',
+  'task-input': 'taskInput',
+  'task-output': 'taskOutput',
+  'workflow-variables': 'workflowVariables',
+};
+
+function payloadLimitsOf(texts: readonly string[]): PayloadLimits {
+  const entries = texts.map((text) => {
+    const [what = '', bytes = ''] = text.split('=');
+    const key = Object.hasOwn(PAYLOADS, what) ? PAYLOADS[what] : undefined;
+    if (key === undefined) {
+      const known = Object.keys(PAYLOADS).join(', ');
+      throw new Error(`--max-payload-bytes: expected WHAT=N, where WHAT is one of ${known}, got "${text}"`);
+    }
+    return [key, numberOf(`--max-payload-bytes ${what}`, bytes)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function numberOf(option: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new Error(`${option}: expected a number of bytes, got "${text}"`);
 }
 
 function isLoopback(host: string): boolean {

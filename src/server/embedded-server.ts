@@ -13,6 +13,7 @@ import {
 import { Clock, SystemClock } from './clock/clock.js';
 import type { Retention } from './engine/store.js';
 import type { Faults } from './faults/fault.js';
+import type { PayloadLimits } from './model/payload-limits.js';
 import type { HttpTargets } from './engine/system/http-task.js';
 
 export interface EmbeddedServerOptions<C extends Clock = Clock> {
@@ -27,6 +28,11 @@ export interface EmbeddedServerOptions<C extends Clock = Clock> {
   readonly allowedHosts?: readonly string[];
   /** Largest body of a request, in bytes; a larger one is answered 413. @defaultValue 16777216 */
   readonly maxBodyBytes?: number;
+  /**
+   * Largest inputs and outputs of workflows and tasks, in bytes. An input is part of a request: above 16 MB, raise
+   * `maxBodyBytes` too. @defaultValue Conductor's: 10 MB each, and 256 KB for the variables of a workflow
+   */
+  readonly maxPayloadBytes?: Partial<PayloadLimits>;
   /**
    * Variables that expressions of workflows may read, by name; whoever can reach the server can read them.
    * `process.env`: all of them, as on the real server. @defaultValue those of the process that begin with `CONDUCTOR_ENV_`
@@ -109,6 +115,7 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
   host: rules.string,
   allowedHosts: hostNames,
   maxBodyBytes: integer(1_024, 512 * 1024 * 1024),
+  maxPayloadBytes: rules.object,
   environment: rules.object,
   auth: rules.object,
   httpTargets: either(oneOf('loopback', 'any'), hostNames),
@@ -123,6 +130,14 @@ const KNOWN: Record<keyof EmbeddedServerOptions, OptionRule> = {
 const AUTH: Record<keyof ServerAuth, OptionRule> = {
   key: rules.string,
   tokenLifetime: { expected: DURATION_EXPECTED, test: (value) => millisecondsOf(value) !== undefined },
+};
+
+const PAYLOADS: Record<keyof PayloadLimits, OptionRule> = {
+  workflowInput: integer(1),
+  workflowOutput: integer(1),
+  taskInput: integer(1),
+  taskOutput: integer(1),
+  workflowVariables: integer(1),
 };
 
 const RETENTION: Record<keyof Retention, OptionRule> = { finished: integer(0), age: integer(0) };
@@ -142,6 +157,7 @@ export function embeddedServer<C extends Clock = Clock>(
 ): EmbeddedServerDescription<C> {
   throwProblems([
     ...findProblems('embeddedServer()', { ...options }, KNOWN),
+    ...findProblems('embeddedServer({ maxPayloadBytes })', { ...options.maxPayloadBytes }, PAYLOADS),
     ...findProblems('embeddedServer({ retention })', { ...options.retention }, RETENTION),
     // A key that was forgotten must not open the server to everybody.
     ...(options.auth === undefined
@@ -153,6 +169,7 @@ export function embeddedServer<C extends Clock = Clock>(
     host: options.host ?? '127.0.0.1',
     allowedHosts: options.allowedHosts ?? [],
     maxBodyBytes: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    maxPayloadBytes: options.maxPayloadBytes ?? {},
     httpTargets: options.httpTargets ?? 'loopback',
     auth: options.auth === undefined ? undefined : { tokenLifetime: '1 hour', ...options.auth },
     retention: { ...DEFAULT_RETENTION, ...options.retention },

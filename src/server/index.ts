@@ -18,6 +18,7 @@ export type {
   Faults,
   PausedQueue,
 } from './faults/fault.js';
+export type { PayloadLimits } from './model/payload-limits.js';
 export type { Retention } from './engine/store.js';
 export type { HttpTargets } from './engine/system/http-task.js';
 export { VirtualClock, virtualClock } from './clock/virtual-clock.js';

@@ -36,6 +36,7 @@ export async function runServer<C extends Clock>(
     environment: environmentOf(options.environment),
     secrets: secretsOf(options.environment),
     httpTargets: options.httpTargets,
+    limits: options.maxPayloadBytes,
     clock,
     // Whoever waits for an answer waits in real time, whatever time the workflows have.
     callerClock: new SystemClock(),

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { serverCommand } from '../../src/cli/server-command.js';
 import { until } from '../support/until.js';
 
+const TASK = { name: 'n', taskReferenceName: 'n', type: 'NOOP' };
 const KEY = 'a-key-that-nobody-guesses';
 const stops: (() => void)[] = [];
 
@@ -90,6 +91,39 @@ test('--file keeps everything for the next start', async () => {
   second.stop();
   expect(await second.code).toBe(0);
   rmSync(folder, { recursive: true });
+});
+
+test('--max-body-bytes and --max-payload-bytes set its limits', async () => {
+  const payloads = ['--max-payload-bytes', 'workflow-input=100', '--max-payload-bytes=task-input=200'];
+  const command = run(['--port', '0', '--max-body-bytes', '2000', ...payloads]);
+  const url = await address(command);
+  const start = (input: object): Promise<Response> =>
+    fetch(`${url}/workflow`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'w', input, workflowDef: { name: 'w', tasks: [TASK] } }),
+    });
+  expect((await start({ v: 'x'.repeat(50) })).status).toBe(200);
+  const large = await start({ v: 'x'.repeat(100) });
+  expect(large.status).toBe(413);
+  expect(await large.text()).toContain('is greater than the permissible limit: 100 bytes');
+  expect(await (await start({ v: 'x'.repeat(2_000) })).text()).toContain('larger than the 2000 bytes');
+  command.stop();
+  expect(await command.code).toBe(0);
+});
+
+test.each([
+  ['--max-body-bytes=many', '--max-body-bytes: expected a number of bytes, got "many"'],
+  ['--max-body-bytes=7', '`maxBodyBytes`'],
+  ['--max-payload-bytes=task-output', '--max-payload-bytes task-output: expected a number of bytes, got ""'],
+  [
+    '--max-payload-bytes=output=7',
+    'WHAT is one of workflow-input, workflow-output, task-input, task-output, ',
+  ],
+])('%s is refused', async (option, reason) => {
+  const command = run(['--port', '0', option]);
+  expect(await command.code).toBe(1);
+  expect(command.errors[0]).toContain(reason);
 });
 
 test('--file that cannot be used is an error that names it', async () => {

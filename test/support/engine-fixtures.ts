@@ -6,6 +6,7 @@ import type { Evaluator } from '../../src/server/engine/engine.js';
 import { Execution, type TaskChange } from '../../src/server/engine/execution.js';
 import type { FullWorkflowDef } from '../../src/server/model/definitions.js';
 import { isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../../src/server/model/models.js';
+import { DEFAULT_PAYLOAD_LIMITS } from '../../src/server/model/payload-limits.js';
 import { adHocTaskDef, readTaskDef } from '../../src/server/model/read-task-def.js';
 import { bindTaskDefs, readWorkflowDef } from '../../src/server/model/read-workflow-def.js';
 
@@ -80,7 +81,7 @@ export function contextAt(now: number, fields: Partial<DeciderContext> = {}): De
     workflowDef: () => undefined,
     domainOf: () => undefined,
     results: new Map(),
-    limits: { maxVariablesBytes: 1024 },
+    limits: { ...DEFAULT_PAYLOAD_LIMITS, workflowVariables: 1024 },
     ...fields,
   };
 }

@@ -1,5 +1,6 @@
 import type { FullTaskDef, FullWorkflowDef } from '../model/definitions.js';
 import type { TaskModel } from '../model/models.js';
+import type { PayloadLimits } from '../model/payload-limits.js';
 import type { Environment } from './references.js';
 
 /** A script or query that has to be run before the decider can go on. */
@@ -33,7 +34,7 @@ export interface DeciderContext {
   readonly domainOf: (taskType: string, taskToDomain: Readonly<Record<string, string>>) => string | undefined;
   /** The results of evaluations by key; each is looked at once. */
   readonly results: ReadonlyMap<string, Evaluated>;
-  readonly limits: { readonly maxVariablesBytes: number };
+  readonly limits: PayloadLimits;
 }
 
 /** Ends the workflow in the middle of a decision. It never leaves the decider. */

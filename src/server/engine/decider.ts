@@ -8,6 +8,7 @@ import {
   type TaskModel,
   type WorkflowModel,
 } from '../model/models.js';
+import { excessOf, workflowExcessReason } from '../model/payload-limits.js';
 import {
   definitionOf,
   TOP_LEVEL,
@@ -274,17 +275,23 @@ function finish(deciding: Deciding): void {
  */
 export function endWorkflow(
   execution: Execution,
-  context: Pick<DeciderContext, 'now' | 'environment'>,
-  end: WorkflowEnd,
+  context: Pick<DeciderContext, 'now' | 'environment' | 'limits'>,
+  wanted: WorkflowEnd,
 ): Outcome['failureWorkflow'] {
   const { now } = context;
   for (const task of execution.openTasks()) {
     if (task.taskType !== 'JOIN') continue;
     execution.change(task.taskId, { outputData: joinOutputSoFar(execution, task) });
   }
-  const reason = end.message === '' ? undefined : end.message;
   // The real server computes the output of a completed workflow before it calls it completed, all others after.
-  const output = workflowOutput(execution, context, end.status === 'COMPLETED' ? 'RUNNING' : end.status);
+  const wantedOutput = workflowOutput(
+    execution,
+    context,
+    wanted.status === 'COMPLETED' ? 'RUNNING' : wanted.status,
+  );
+  const end = endWithin(execution, context.limits.workflowOutput, wanted, wantedOutput);
+  const output = end === wanted ? wantedOutput : {};
+  const reason = end.message === '' ? undefined : end.message;
   for (const task of execution.openTasks())
     execution.change(task.taskId, { status: 'CANCELED', endTime: now });
   const failed = [...execution.tasks()].filter(
@@ -308,6 +315,18 @@ export function endWorkflow(
     failedTaskId: workflow.failedTaskId ?? (end.status === 'COMPLETED' ? undefined : end.task?.taskId),
   });
   return end.status === 'COMPLETED' ? undefined : failureWorkflowOf(workflow);
+}
+
+/** A workflow whose output is too large has failed, and says so. */
+function endWithin(execution: Execution, limit: number, end: WorkflowEnd, output: JsonObject): WorkflowEnd {
+  const bytes = excessOf(output, limit);
+  if (bytes === undefined) return end;
+  const reason = workflowExcessReason(execution.workflowId, bytes, limit);
+  return new WorkflowEnd(
+    end.message === '' ? reason : `${end.message}. ${reason}`,
+    end.status === 'COMPLETED' ? 'FAILED' : end.status,
+    end.task,
+  );
 }
 
 function failureWorkflowOf(workflow: WorkflowModel): Outcome['failureWorkflow'] {

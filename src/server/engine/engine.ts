@@ -3,7 +3,13 @@ import type { JsonObject } from '../../conductor/wire/types.js';
 import type { FullWorkflowDef } from '../model/definitions.js';
 import { workflowView } from '../model/views.js';
 import { isTerminalTask, isTerminalWorkflow, type TaskModel, type WorkflowModel } from '../model/models.js';
-import { conflict, notFound } from '../model/api-error.js';
+import { ApiError, conflict, notFound } from '../model/api-error.js';
+import {
+  DEFAULT_PAYLOAD_LIMITS,
+  excessOf,
+  workflowExcessReason,
+  type PayloadLimits,
+} from '../model/payload-limits.js';
 import { Catalogue } from './catalogue.js';
 import { SystemClock, type Clock } from '../clock/clock.js';
 import { decide, endWorkflow, type Outcome } from './decider.js';
@@ -44,26 +50,10 @@ export interface EngineOptions {
   readonly environment?: Environment;
   /** Secrets by their names; they are put in where a task is handed out. */
   readonly secrets?: Environment;
-  readonly limits?: Partial<EngineLimits>;
+  readonly limits?: Partial<PayloadLimits>;
   /** Called with what goes wrong outside of any request. */
   readonly onError?: (error: unknown) => void;
 }
-
-/** Sizes in bytes. Source of the defaults: conductor 3.32, `ConductorProperties`. */
-export interface EngineLimits {
-  /** Input and output of a workflow. @defaultValue 10 MB */
-  readonly maxWorkflowBytes: number;
-  /** Input and output of a task. @defaultValue 10 MB */
-  readonly maxTaskBytes: number;
-  /** @defaultValue 256 KB */
-  readonly maxVariablesBytes: number;
-}
-
-export const DEFAULT_LIMITS: EngineLimits = {
-  maxWorkflowBytes: 10_240 * 1024,
-  maxTaskBytes: 10_240 * 1024,
-  maxVariablesBytes: 256 * 1024,
-};
 
 export interface StartOptions {
   readonly input: JsonObject;
@@ -97,7 +87,7 @@ export class Engine {
   readonly catalogue: Catalogue;
   readonly queues: Queues;
   readonly longPolls: LongPolls;
-  readonly limits: EngineLimits;
+  readonly limits: PayloadLimits;
   readonly environment: Environment;
   readonly secrets: Environment;
   readonly newId: () => string;
@@ -123,7 +113,7 @@ export class Engine {
     this.callerClock = options.callerClock ?? this.clock;
     this.environment = options.environment ?? environmentOf();
     this.secrets = options.secrets ?? secretsOf();
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.limits = { ...DEFAULT_PAYLOAD_LIMITS, ...options.limits };
     this.newId = options.newId ?? randomUUID;
     this.#random = options.random ?? Math.random;
     this.evaluator = options.evaluator;
@@ -141,7 +131,7 @@ export class Engine {
   recover(): void {
     const found: Execution[] = [];
     for (const { workflow, tasks } of this.store.openExecutions()) {
-      const execution = new Execution(workflow, tasks);
+      const execution = new Execution(workflow, tasks, this.limits);
       this.#executions.set(workflow.workflowId, execution);
       found.push(execution);
       for (const task of tasks) this.#follow({ before: undefined, after: task });
@@ -159,14 +149,20 @@ export class Engine {
     return this.#executions.size;
   }
 
-  /** @returns the id of the new workflow */
+  /**
+   * @returns the id of the new workflow
+   * @throws ApiError 413 when its input is too large
+   */
   start(definition: FullWorkflowDef, options: StartOptions): string {
     const now = this.clock.now();
+    const workflowId = options.workflowId ?? this.newId();
+    const input = withInputTemplate(options.input, definition.inputTemplate);
+    this.checkInput(workflowId, input);
     const workflow: WorkflowModel = {
-      workflowId: options.workflowId ?? this.newId(),
+      workflowId,
       definition,
       createTime: now,
-      input: withInputTemplate(options.input, definition.inputTemplate),
+      input,
       correlationId: options.correlationId,
       priority: options.priority,
       taskToDomain: options.taskToDomain,
@@ -187,10 +183,17 @@ export class Engine {
       failedTaskNames: [],
       failedTaskId: undefined,
     };
-    const execution = Execution.create(workflow);
+    const execution = Execution.create(workflow, this.limits);
     this.#executions.set(workflow.workflowId, execution);
     this.#decide(execution);
     return workflow.workflowId;
+  }
+
+  /** @throws ApiError 413 when a workflow may not have this input */
+  checkInput(workflowId: string, input: JsonObject): void {
+    const limit = this.limits.workflowInput;
+    const bytes = excessOf(input, limit);
+    if (bytes !== undefined) throw new ApiError(413, workflowExcessReason(workflowId, bytes, limit));
   }
 
   /** @throws ApiError 404 */
@@ -204,7 +207,7 @@ export class Engine {
     const running = this.#executions.get(workflowId);
     if (running !== undefined) return running;
     const stored = this.store.getExecution(workflowId);
-    return stored === undefined ? undefined : new Execution(stored.workflow, stored.tasks);
+    return stored === undefined ? undefined : new Execution(stored.workflow, stored.tasks, this.limits);
   }
 
   /** @throws ApiError 404 */
@@ -239,7 +242,7 @@ export class Engine {
       this.run(workflowId, command);
       return;
     }
-    const execution = new Execution({ ...current.workflow, definition }, current.tasks());
+    const execution = new Execution({ ...current.workflow, definition }, current.tasks(), this.limits);
     execution.now = this.clock.now();
     command(execution);
     this.#executions.set(workflowId, execution);
@@ -373,7 +376,7 @@ export class Engine {
   #reload(workflowId: string): void {
     const stored = this.store.getExecution(workflowId);
     if (stored === undefined || isTerminalWorkflow(stored.workflow.status)) return;
-    this.#executions.set(workflowId, new Execution(stored.workflow, stored.tasks));
+    this.#executions.set(workflowId, new Execution(stored.workflow, stored.tasks, this.limits));
   }
 
   #committed(execution: Execution, changes: Changes): void {
@@ -508,7 +511,7 @@ export class Engine {
     const failed = execution.workflow;
     const now = this.clock.now();
     const bound = this.catalogue.bind(def);
-    const input: JsonObject = {
+    const given: JsonObject = {
       ...workflow.input,
       workflowId: failed.workflowId,
       reason: failed.reasonForIncompletion ?? null,
@@ -516,7 +519,14 @@ export class Engine {
       ...(failed.failedTaskId === undefined ? {} : { failureTaskId: failed.failedTaskId }),
       failedWorkflow: failedWorkflowView(execution),
     };
-    return Execution.create({
+    const input = withInputTemplate(given, bound.inputTemplate);
+    const bytes = excessOf(input, this.limits.workflowInput);
+    if (bytes !== undefined) {
+      const reason = workflowExcessReason(workflowId, bytes, this.limits.workflowInput);
+      say(`Error workflow ${wanted.name} failed to start.  reason: ${reason}`);
+      return undefined;
+    }
+    const started: WorkflowModel = {
       ...failed,
       workflowId,
       definition: bound,
@@ -524,7 +534,7 @@ export class Engine {
       updateTime: now,
       endTime: 0,
       lastRetriedTime: 0,
-      input: withInputTemplate(input, bound.inputTemplate),
+      input,
       event: undefined,
       idempotencyKey: undefined,
       parentWorkflowId: undefined,
@@ -537,7 +547,8 @@ export class Engine {
       failedReferenceTaskNames: [],
       failedTaskNames: [],
       failedTaskId: undefined,
-    });
+    };
+    return Execution.create(started, this.limits);
   }
 
   /** A workflow has ended: the task of its parent ends with it. */

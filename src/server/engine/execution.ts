@@ -1,5 +1,11 @@
 import { refInIteration, WorkflowGraph } from '../model/graph.js';
 import { isTerminalTask, type TaskModel, type WorkflowModel } from '../model/models.js';
+import {
+  DEFAULT_PAYLOAD_LIMITS,
+  excessOf,
+  taskExcessReason,
+  type PayloadLimits,
+} from '../model/payload-limits.js';
 
 /** What may change in a task after it was made. */
 export type TaskChange = Partial<
@@ -51,9 +57,18 @@ export class Execution {
   /** The changed tasks, as they were at the last commit. */
   readonly #changed = new Map<string, TaskModel | undefined>();
   #removed: TaskModel[] = [];
+  readonly #limits: PayloadLimits;
 
-  /** @param tasks - in the order of their scheduling */
-  constructor(workflow: WorkflowModel, tasks: Iterable<TaskModel> = []) {
+  /**
+   * @param tasks - in the order of their scheduling
+   * @param limits - a task whose input or output gets larger is failed
+   */
+  constructor(
+    workflow: WorkflowModel,
+    tasks: Iterable<TaskModel> = [],
+    limits: PayloadLimits = DEFAULT_PAYLOAD_LIMITS,
+  ) {
+    this.#limits = limits;
     this.#workflow = workflow;
     this.#workflowBefore = workflow;
     this.graph = WorkflowGraph.of(workflow.definition);
@@ -67,8 +82,8 @@ export class Execution {
   }
 
   /** A workflow that does not exist yet. */
-  static create(workflow: WorkflowModel): Execution {
-    const execution = new Execution(workflow);
+  static create(workflow: WorkflowModel, limits?: PayloadLimits): Execution {
+    const execution = new Execution(workflow, [], limits);
     execution.#isWorkflowChanged = true;
     execution.#workflowBefore = undefined;
     return execution;
@@ -173,21 +188,48 @@ export class Execution {
     return (this.#workflow = { ...this.#workflow, ...change });
   }
 
-  /** Adds a task behind all others; its `seq` is set here, unless it has one. One that is skipped has none: it stands first. */
+  /**
+   * Adds a task behind all others; its `seq` is set here, unless it has one. One that is skipped has none: it stands first.
+   *
+   * @returns the task, failed when its input or output is too large
+   */
   add(task: TaskModel): TaskModel {
-    const added = task.seq > 0 || task.status === 'SKIPPED' ? task : { ...task, seq: this.#lastSeq + 1 };
+    const placed = task.seq > 0 || task.status === 'SKIPPED' ? task : { ...task, seq: this.#lastSeq + 1 };
+    const added = { ...placed, ...this.#excess(placed, undefined) };
     this.#put(added, undefined);
     this.#changed.set(added.taskId, undefined);
     return added;
   }
 
-  change(taskId: string, change: TaskChange): TaskModel {
+  /** @returns the task, failed when its input or output has become too large */
+  change(taskId: string, wanted: TaskChange): TaskModel {
     const before = this.#tasks.get(taskId);
     if (before === undefined) throw new Error(`workflow ${this.workflowId} has no task ${taskId}`);
+    const change = { ...wanted, ...this.#excess({ ...before, ...wanted }, before) };
     const after = { ...before, ...change, ...this.#stamps(before, change) };
     this.#put(after, before);
     if (!this.#changed.has(taskId)) this.#changed.set(taskId, before);
     return after;
+  }
+
+  /** What becomes of a task whose payload is too large. */
+  #excess(after: TaskModel, before: TaskModel | undefined): TaskChange | undefined {
+    let change: TaskChange | undefined;
+    for (const [key, limit] of [
+      ['inputData', this.#limits.taskInput],
+      ['outputData', this.#limits.taskOutput],
+    ] as const) {
+      if (after[key] === before?.[key]) continue;
+      const bytes = excessOf(after[key], limit);
+      if (bytes === undefined) continue;
+      change = {
+        ...change,
+        [key]: {},
+        status: 'FAILED_WITH_TERMINAL_ERROR',
+        reasonForIncompletion: taskExcessReason(after, bytes, limit),
+      };
+    }
+    return change;
   }
 
   /** As the real server stamps what it writes: an end only once, and the last update of an ended task never. */

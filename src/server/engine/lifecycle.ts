@@ -286,6 +286,7 @@ export class Lifecycle {
       const shown = nameWithStatus(current.workflow);
       throw conflict(`Workflow: ${shown} is not in terminal state, unable to rerun.`);
     }
+    if (workflowInput !== undefined) engine.checkInput(workflowId, workflowInput);
     const begin = (execution: Execution): void => {
       execution.patch({
         ...runningAgain(),

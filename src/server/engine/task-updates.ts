@@ -1,4 +1,4 @@
-import type { JsonObject, TaskExecLog, TaskStatus } from '../../conductor/wire/types.js';
+import type { JsonObject, TaskExecLog } from '../../conductor/wire/types.js';
 import { internal, notFound } from '../model/api-error.js';
 import { isTerminalTask, isTerminalWorkflow, type TaskModel } from '../model/models.js';
 import type { Engine } from './engine.js';
@@ -122,7 +122,6 @@ export class TaskUpdates {
     const { now } = execution;
     const isDone = update.status !== 'IN_PROGRESS';
     const goesBack = !isDone && operatorFor(task.taskType).kind === 'worker';
-    const oversize = this.#oversize(task, update.outputData);
     execution.change(task.taskId, {
       // A worker's task in progress that is put back waits in the queue again, and says so.
       status: goesBack ? 'SCHEDULED' : update.status,
@@ -136,22 +135,7 @@ export class TaskUpdates {
       executionMetadata: update.executionMetadata ?? task.executionMetadata,
       // The real server stamps an end with `endTime` only, unless nothing was stamped before.
       ...(isDone ? { endTime: now } : {}),
-      ...oversize,
     });
-  }
-
-  #oversize(
-    task: TaskModel,
-    output: JsonObject,
-  ): { status: TaskStatus; outputData: JsonObject; reasonForIncompletion: string } | undefined {
-    const limit = this.#engine.limits.maxTaskBytes;
-    const bytes = Buffer.byteLength(JSON.stringify(output));
-    if (bytes <= limit) return undefined;
-    return {
-      status: 'FAILED_WITH_TERMINAL_ERROR',
-      outputData: {},
-      reasonForIncompletion: `The output payload size: ${bytes} bytes of task: ${task.taskId} in workflow: ${task.workflowInstanceId} is greater than the permissible limit: ${limit} bytes`,
-    };
   }
 
   #addLogs(update: TaskUpdate): void {

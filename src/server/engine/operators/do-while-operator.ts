@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../conductor/wire/types.js';
 import { allTasks } from '../../model/graph.js';
 import type { FullWorkflowTask } from '../../model/definitions.js';
-import { isSuccessfulTask, type TaskModel } from '../../model/models.js';
+import { isSuccessfulTask, isTerminalTask, type TaskModel } from '../../model/models.js';
 import { definitionOf, type Placement } from '../decider-context.js';
 import type { Deciding } from '../deciding.js';
 import { Operator } from './operator.js';
@@ -39,6 +39,8 @@ export class DoWhileOperator extends Operator {
     const outputData = { ...task.outputData, [String(task.iteration)]: output };
     this.#forgetOld(deciding, task, outputData);
     const current = execution.change(task.taskId, { outputData });
+    // What its iterations have put out is too large together.
+    if (isTerminalTask(current.status)) return;
     if (failed !== undefined) {
       deciding.fail(current, `${failed.reasonForIncompletion ?? 'null'} `);
       return;
@@ -81,7 +83,8 @@ export class DoWhileOperator extends Operator {
       if (iteration <= items.length) outputData['loopItem'] = items[iteration - 1];
     }
     execution.beginIteration(task.taskId);
-    execution.change(task.taskId, { iteration, outputData });
+    const begun = execution.change(task.taskId, { iteration, outputData });
+    if (isTerminalTask(begun.status)) return;
     const [first] = task.workflowTask.loopOver;
     if (first === undefined) return;
     deciding.schedule(first, { iteration, loopTaskId: task.taskId, retryCount: task.retryCount });

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../conductor/wire/types.js';
 import type { FullWorkflowTask } from '../../model/definitions.js';
+import { excessOf } from '../../model/payload-limits.js';
 import { parseDate, parseDuration } from '../../model/time-text.js';
 import type { TaskModel } from '../../model/models.js';
 import type { Placement } from '../decider-context.js';
@@ -77,10 +78,10 @@ export class SetVariableOperator extends PlainOperator {
   override advance(deciding: Deciding, task: TaskModel): void {
     const { execution, context } = deciding;
     const variables = { ...execution.workflow.variables, ...task.inputData };
-    const { maxVariablesBytes } = context.limits;
-    const bytes = Buffer.byteLength(JSON.stringify(variables));
-    if (bytes > maxVariablesBytes) {
-      const reason = `The variables payload size: ${bytes} of workflow: ${execution.workflowId} is greater than the permissible limit: ${Math.trunc(maxVariablesBytes / 1024)} kilobytes`;
+    const limit = context.limits.workflowVariables;
+    const bytes = excessOf(variables, limit);
+    if (bytes !== undefined) {
+      const reason = `The variables payload size: ${bytes} of workflow: ${execution.workflowId} is greater than the permissible limit: ${Math.trunc(limit / 1024)} kilobytes`;
       deciding.fail(task, reason, { status: 'FAILED_WITH_TERMINAL_ERROR' });
       return;
     }
@@ -101,6 +102,8 @@ export class TerminateOperator extends PlainOperator {
     }
     const output = task.inputData['workflowOutput'];
     const done = deciding.complete(task, outputOf(output));
+    // Its output is too large.
+    if (done.status !== 'COMPLETED') return;
     const given = task.inputData['terminationReason'];
     const reason =
       typeof given === 'string' && given.trim() !== ''

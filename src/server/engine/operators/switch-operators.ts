@@ -1,5 +1,5 @@
 import type { FullWorkflowTask } from '../../model/definitions.js';
-import type { TaskModel } from '../../model/models.js';
+import { isTerminalTask, type TaskModel } from '../../model/models.js';
 import type { Evaluated, Placement } from '../decider-context.js';
 import type { Deciding } from '../deciding.js';
 import { toText } from '../../model/expressions.js';
@@ -18,7 +18,7 @@ export class SwitchOperator extends Operator {
     }
     const inputData = deciding.inputOf(task.inputParameters);
     const added = deciding.add(task, at, { taskType: 'SWITCH', taskDefName: 'SWITCH', inputData });
-    return [added, ...this.#choose(deciding, added)];
+    return isTerminalTask(added.status) ? [added] : [added, ...this.#choose(deciding, added)];
   }
 
   override advance(deciding: Deciding, task: TaskModel): void {
@@ -52,7 +52,7 @@ export class DecisionOperator extends Operator {
   override schedule(deciding: Deciding, task: FullWorkflowTask, at: Placement): TaskModel[] {
     const inputData = deciding.inputOf(task.inputParameters);
     const added = deciding.add(task, at, { taskType: 'DECISION', taskDefName: 'DECISION', inputData });
-    return [added, ...this.#choose(deciding, added)];
+    return isTerminalTask(added.status) ? [added] : [added, ...this.#choose(deciding, added)];
   }
 
   override advance(deciding: Deciding, task: TaskModel): void {
