@@ -34,7 +34,7 @@ const ROWS = {
         JSON.parse(execFileSync(process.execPath, [at('./embedded/start.mjs')])),
       );
       return {
-        'start to listening, ms, with loading the code': median(runs.map(({ cold }) => cold)),
+        'start to listening, ms, including loading the code': median(runs.map(({ cold }) => cold)),
         'start to listening, ms, once it is loaded': median(runs.map(({ warm }) => warm)),
       };
     },
@@ -48,7 +48,7 @@ const ROWS = {
       return {
         'tasks/s, workflows of five SIMPLE tasks': perSecond,
         // Tells what one core can do, also where other programs are at work.
-        '… CPU of the server, ms a task': (server.cpuMs() - before) / done,
+        '… CPU of the server, ms per task': (server.cpuMs() - before) / done,
       };
     },
   },

@@ -92,7 +92,7 @@ async function load(server, startClient, { warmUp, watch }) {
     await program.line('BENCH ');
     await warmUp(server, program, { tasks: 30_000, minMs: 2_000, maxMs: 4_000 });
     const { tasksPerSecond, cpuMsPerTask } = await watch(server, program, LOAD_MS);
-    return { 'load, tasks/s': tasksPerSecond, 'load, CPU µs a task': cpuMsPerTask * 1_000 };
+    return { 'load, tasks/s': tasksPerSecond, 'load, CPU µs per task': cpuMsPerTask * 1_000 };
   } finally {
     await program.stop();
   }

@@ -10,7 +10,7 @@ const LINES = [
       goal: c === 10 ? { text: '≥ 8 ×', isReached: (ours, official) => ours >= 8 * official } : undefined,
     },
     {
-      title: `CPU ms a task, concurrency ${c}, chaining`,
+      title: `CPU ms per task, concurrency ${c}, chaining`,
       case: `chain-c${c}`,
       metric: 'cpuMsPerTask',
       goal: c === 10 ? { text: '≤ 1/6 ×', isReached: (ours, official) => ours <= official / 6 } : undefined,
@@ -21,7 +21,7 @@ const LINES = [
       metric: 'tasksPerSecond',
       goal: c === 10 ? { text: '≥ 50 ×', isReached: (ours, official) => ours >= 50 * official } : undefined,
     },
-    { title: `CPU ms a task, concurrency ${c}, no chaining`, case: `nochain-c${c}`, metric: 'cpuMsPerTask' },
+    { title: `CPU ms per task, concurrency ${c}, no chaining`, case: `nochain-c${c}`, metric: 'cpuMsPerTask' },
   ]),
   { title: 'latency p50 ms, 50 tasks/s', case: 'latency', metric: 'p50Ms', goal: atMost(1.5) },
   { title: 'latency p99 ms, 50 tasks/s', case: 'latency', metric: 'p99Ms', goal: atMost(8) },
@@ -72,7 +72,7 @@ const LINES = [
   { title: 'tasks/s, busy 5 ms, 2 types', case: 'busy', metric: 'tasksPerSecond', goal: atLeast(360) },
   { title: 'tasks/s, concurrency 10, 1 % of updates refused', case: 'faults', metric: 'tasksPerSecond' },
   {
-    title: '… in % of the rate before',
+    title: '… in % of the rate without refusals',
     case: 'faults',
     metric: 'percentOfHealthy',
     goal: atLeast(90),
