@@ -21,7 +21,11 @@ const LINES = [
       metric: 'tasksPerSecond',
       goal: c === 10 ? { text: '≥ 50 ×', isReached: (ours, official) => ours >= 50 * official } : undefined,
     },
-    { title: `CPU ms per task, concurrency ${c}, no chaining`, case: `nochain-c${c}`, metric: 'cpuMsPerTask' },
+    {
+      title: `CPU ms per task, concurrency ${c}, no chaining`,
+      case: `nochain-c${c}`,
+      metric: 'cpuMsPerTask',
+    },
   ]),
   { title: 'latency p50 ms, 50 tasks/s', case: 'latency', metric: 'p50Ms', goal: atMost(1.5) },
   { title: 'latency p99 ms, 50 tasks/s', case: 'latency', metric: 'p99Ms', goal: atMost(8) },
