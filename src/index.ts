@@ -91,6 +91,8 @@ export type { FunctionWorker, FunctionWorkerOptions, Injected } from './worker/d
 export { inProgress } from './worker/execution/in-progress.js';
 export type { InProgress, InProgressOptions } from './worker/execution/in-progress.js';
 export { NonRetryableError } from './worker/execution/non-retryable-error.js';
+export { TaskInterceptor } from './worker/execution/task-interceptor.js';
+export type { ExecuteNext, InterceptorClass } from './worker/execution/task-interceptor.js';
 export { TaskContext, taskContext } from './worker/execution/task-context.js';
 export type {
   TaskWorker,

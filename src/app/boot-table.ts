@@ -24,7 +24,7 @@ export function bootTable(
       .find((worker) => worker.key === description.key);
     const interval = actual?.pollInterval ?? options.pollInterval;
     return [
-      description.taskDefName,
+      description.taskType,
       description.name,
       description.file === undefined ? '' : relative(folder, description.file),
       `${value('processes', replicas.length)}${options.group === undefined ? '' : ` (group ${options.group})`}`,

@@ -74,7 +74,7 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   const entry = entryFile(config.entry, currentProcess());
   const workers = await configuredWorkers(options, config, entry, env, problems);
   for (const warning of unknownVariables(
-    workers.map((worker) => worker.description.taskDefName),
+    workers.map((worker) => worker.description.taskType),
     env,
   )) {
     config.logger.warn(warning);

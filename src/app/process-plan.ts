@@ -56,7 +56,7 @@ function limitsOf(options: readonly ResolvedWorkerOptions[]): ProcessLimits {
 function toPlanned({ description, settings }: ConfiguredWorker): PlannedWorker {
   return {
     key: description.key,
-    taskType: description.taskDefName,
+    taskType: description.taskType,
     concurrency: settings.options.concurrency,
     pollInterval: settings.options.pollInterval,
     blockedTimeout: settings.options.blockedTimeout,

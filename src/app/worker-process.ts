@@ -60,7 +60,12 @@ async function buildWorkers(
   logger: Logger,
 ): Promise<HostedWorkers> {
   const entries = [...listedWorkers(options.workers ?? []).entries, ...(await importWorkers(marker.files))];
-  const container = new WorkerContainer(options.modules ?? [], new TaskLogger(logger));
+  const container = new WorkerContainer({
+    modules: options.modules ?? [],
+    logger: new TaskLogger(logger),
+    interceptors: options.interceptors ?? [],
+    autobind: options.autobind ?? true,
+  });
   const workers: HostedWorker[] = [];
   for (const entry of pickWorkers(entries, marker.workers)) {
     workers.push(await buildWorker(entry, { container, env, resultsFolder: marker.resultsFolder, logger }));

@@ -1,3 +1,4 @@
+import type { TaskInterceptor } from '../worker/execution/task-interceptor.js';
 import type { WorkerSource } from '../worker/execution/task-runner.js';
 
 /** A worker, built and ready to execute. */
@@ -17,6 +18,8 @@ export interface HostedWorker {
   /** The worker's own `isPaused()`. */
   readonly pausesItself: () => boolean;
   readonly source: WorkerSource;
+  /** Around each execution, the first outermost. */
+  readonly interceptors: readonly TaskInterceptor[];
 }
 
 /** The workers of this process with everything that they need. */

@@ -158,6 +158,7 @@ export class WorkerLoops {
       client,
       runner: new TaskRunner({
         source: worker.source,
+        interceptors: worker.interceptors,
         workerId,
         worker: worker.key,
         logger,

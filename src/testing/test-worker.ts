@@ -19,6 +19,10 @@ import type { AnyWorker, InputOf, OutputOf } from './worker-types.js';
 export interface TestWorkerOptions<S extends Services = Services> {
   /** The modules of your program, as for `bootstrap({ modules })`. */
   readonly modules?: NonNullable<BootstrapOptions['modules']>;
+  /** Those of your program, as for `bootstrap({ interceptors })`. @defaultValue none */
+  readonly interceptors?: NonNullable<BootstrapOptions['interceptors']>;
+  /** As for `bootstrap({ autobind })`. @defaultValue true */
+  readonly autobind?: boolean;
   /** Services that stand in for those of the modules: `[[Clock, { now: () => 0 }], …]`. */
   readonly provide?: Provided<S>;
   /** Takes what worker and services log. @defaultValue one that writes nothing */
@@ -112,7 +116,12 @@ export async function testWorker<W extends AnyWorker, const S extends Services =
   );
   const logger = new SteadyLogger(options.logger ?? new ConsoleLogger('silent'));
   const standIns = providedModule((options.provide ?? []) as Provided<Services>);
-  const container = new WorkerContainer([...(options.modules ?? []), standIns], new TaskLogger(logger));
+  const container = new WorkerContainer({
+    modules: [...(options.modules ?? []), standIns],
+    logger: new TaskLogger(logger),
+    interceptors: options.interceptors ?? [],
+    autobind: options.autobind ?? true,
+  });
   const resultsFolder = await mkdtemp(join(tmpdir(), 'tutti-test-worker-'));
   const close = async (): Promise<void> => {
     await rm(resultsFolder, { recursive: true, force: true });
@@ -158,7 +167,7 @@ const WORKER_ID = 'test-worker';
 type Built = Awaited<ReturnType<typeof buildWorker>>;
 
 async function runOnce<O>(
-  { key, taskType, source, executionTimeout }: Built,
+  { key, taskType, source, interceptors, executionTimeout }: Built,
   logger: Logger,
   input: unknown,
   options: TestTaskOptions,
@@ -171,6 +180,7 @@ async function runOnce<O>(
   const progress: (string | number)[] = [];
   const runner = new TaskRunner({
     source,
+    interceptors,
     workerId: WORKER_ID,
     worker: key,
     logger,

@@ -211,10 +211,10 @@ describe.each(nativeBackends())('by %s', (name, backend, isInstalled) => {
       { scope: 'task', inject: [PerTaskText] },
     );
     const logger = new RecordingLogger();
-    const container = new WorkerContainer(
-      [new ContainerModule(({ bind }) => void bind(PerTaskText).toSelf())],
+    const container = new WorkerContainer({
+      modules: [new ContainerModule(({ bind }) => void bind(PerTaskText).toSelf())],
       logger,
-    );
+    });
     const { source } = await container.build(listedWorkers([worker]).entries[0]!, 'task');
     const run = async (text: string): Promise<unknown> => {
       const task = makeTask('t', { inputData: { text } });

@@ -47,7 +47,7 @@ describe('discoverWorkers', () => {
     expect(found).toEqual([
       {
         key: 'add:add',
-        taskDefName: 'add',
+        taskType: 'add',
         name: 'add',
         options: { concurrency: 3 },
         file: a,

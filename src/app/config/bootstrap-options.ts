@@ -3,6 +3,7 @@ import type { LogFormat, Logger, LogLevel } from '../../core/logger.js';
 import type { ConductorConnection, HttpOptions } from '../../conductor/transport/http-options.js';
 import type { Transport } from '../../conductor/transport/transport.js';
 import type { RestartOptions } from '../../orchestrator/replicas/restart-policy.js';
+import type { InterceptorClass, TaskInterceptor } from '../../worker/execution/task-interceptor.js';
 import type { FunctionWorker } from '../../worker/definition/function-worker.js';
 import type { WorkerClass } from '../../worker/definition/task-worker.js';
 
@@ -45,6 +46,16 @@ export interface BootstrapOptions {
   readonly discover?: string | readonly string[];
   /** Inversify modules that bind the services; loaded in each worker process, never in the orchestrator. */
   readonly modules?: readonly ContainerModule[];
+  /**
+   * Binds a class with `@injectable()` to itself when a constructor or `inject` asks for it and no module binds it.
+   * @defaultValue true
+   */
+  readonly autobind?: boolean;
+  /**
+   * Code around each execution of a task, the first outermost; the container makes those that are given as a class. Those
+   * that modules bind to `TaskInterceptor` come after these. @defaultValue none
+   */
+  readonly interceptors?: readonly (TaskInterceptor | InterceptorClass)[];
   /**
    * Address of the Conductor API; one without a path gets `/api`. @defaultValue `CONDUCTOR_SERVER_URL`, else `http://localhost:8080/api`
    */

@@ -29,6 +29,7 @@ import type { Transport } from '../../conductor/transport/transport.js';
 import type { HealthOptions } from '../../orchestrator/control/health-server.js';
 import { LONG_TASK_WARNING_MS } from '../../orchestrator/replicas/long-task-watch.js';
 import { RESTART_DEFAULTS, type RestartOptions } from '../../orchestrator/replicas/restart-policy.js';
+import { isInterceptor } from '../../worker/execution/task-interceptor.js';
 import type { BootstrapOptions, HealthConfig, ServerDescription } from './bootstrap-options.js';
 
 export const DEFAULT_SERVER_URL = 'http://localhost:8080/api';
@@ -61,6 +62,12 @@ const modules: OptionRule = {
   test: (value) =>
     Array.isArray(value) && value.every((entry) => typeof entry === 'object' && entry !== null),
 };
+const interceptors: OptionRule = {
+  expected: 'an array of objects with an execute(task, context, next) method, or of classes of such objects',
+  test: (value) =>
+    Array.isArray(value) &&
+    value.every((entry: unknown) => isInterceptor(typeof entry === 'function' ? entry.prototype : entry)),
+};
 const server: OptionRule = {
   expected: 'a server description such as embeddedServer()',
   test: (value) => typeof (value as { start?: unknown } | null)?.start === 'function',
@@ -82,6 +89,8 @@ export const BOOTSTRAP_OPTION_RULES: Readonly<Record<keyof BootstrapOptions, Opt
   workers: rules.array,
   discover: either(rules.string, globs),
   modules,
+  autobind: rules.boolean,
+  interceptors,
   serverUrl: ofConnection,
   server,
   keyId: ofConnection,

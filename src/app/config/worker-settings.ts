@@ -51,7 +51,7 @@ export function workerSettings(
     Object.keys(WORKER_OPTION_RULES).map((key) => [key, key in given ? 'code' : 'default']),
   ) as Record<keyof WorkerOptions, Source>;
   for (const [property, option] of Object.entries(WORKER_PROPERTIES)) {
-    const variable = [variableName(description.taskDefName, property), `${PREFIX}ALL_${property}`].find(
+    const variable = [variableName(description.taskType, property), `${PREFIX}ALL_${property}`].find(
       (name) => (env[name] ?? '') !== '',
     );
     if (variable === undefined) continue;
@@ -70,8 +70,8 @@ export function workerSettings(
 }
 
 /** `CONDUCTOR_WORKER_<NAME>_<PROPERTY>`: upper case, everything but letters and digits as an underscore. */
-export function variableName(taskDefName: string, property: string): string {
-  return `${PREFIX}${taskDefName.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${property}`;
+export function variableName(taskType: string, property: string): string {
+  return `${PREFIX}${taskType.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_${property}`;
 }
 
 /** The `TUTTI_` variables, none of which is an option of a worker. A test compares them with the code. */

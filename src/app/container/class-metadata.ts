@@ -33,6 +33,14 @@ interface RecordedClass {
  */
 const CLASS_METADATA_KEY = '@inversifyjs/core/classMetadataReflectKey';
 
+/** Where `@injectable()` leaves its mark (`@inversifyjs/core`, classIsInjectableFlagReflectKey). */
+const INJECTABLE_KEY = '@inversifyjs/core/classIsInjectableFlagReflectKey';
+
+/** Whether the class itself has `@injectable()`, or a decorator that implies it. */
+export function isInjectable(target: object): boolean {
+  return Reflect.getOwnMetadata(INJECTABLE_KEY, target) === true;
+}
+
 function recorded(target: object): RecordedClass | undefined {
   return Reflect.getOwnMetadata(CLASS_METADATA_KEY, target) as RecordedClass | undefined;
 }

@@ -2,37 +2,58 @@ import { Container, type ContainerModule, type ServiceIdentifier } from 'inversi
 import { ConfigurationError, describeThrown, stackOf, TuttiError } from '../../core/errors.js';
 import { loggerClasses, type Logger } from '../../core/logger.js';
 import { within } from '../../core/sleep.js';
-import { WorkerSource, type Executable } from '../../worker/execution/task-runner.js';
-import { isFunctionWorker, type FunctionWorker } from '../../worker/definition/function-worker.js';
-import type { TaskContext } from '../../worker/execution/task-context.js';
-import type { TaskWorker, WorkerClass, WorkerScope } from '../../worker/definition/task-worker.js';
-import type { Task } from '../../conductor/wire/types.js';
+import { show } from '../../core/options.js';
+import {
+  interceptorClasses,
+  isInterceptor,
+  type InterceptorClass,
+  type TaskInterceptor,
+} from '../../worker/execution/task-interceptor.js';
+import type { WorkerSource } from '../../worker/execution/task-runner.js';
+import type { WorkerScope } from '../../worker/definition/task-worker.js';
+import type { WorkerDefinition, WorkerInstance } from '../../worker/definition/worker-definition.js';
 import { recordBindingConditions } from './binding-conditions.js';
 import { serviceName } from './class-metadata.js';
 import { boundServices } from './container-bindings.js';
-import { dependencyProblems, findCycle, unknownParameter } from './dependency-check.js';
+import { dependencyProblems, findCycle } from './dependency-check.js';
+import { bindToThemselves } from './self-binding.js';
 import { TaskGraphs } from './task-graph.js';
 import type { CatalogEntry } from '../discovery/worker-catalog.js';
 
 /** A worker that the container has built (or can build for each task). */
 export interface BuiltWorker {
   readonly source: WorkerSource;
-  /** The object of a class worker, for the members that override its options; of a trial graph for scope `task`. */
-  readonly instance: Partial<TaskWorker> | undefined;
+  /** For scope `task` that of a trial. */
+  readonly instance: WorkerInstance;
+}
+
+/** A class as the container takes it. */
+type Constructor = new () => unknown;
+/** An interceptor, or the class of one. */
+type GivenInterceptor = TaskInterceptor | InterceptorClass;
+
+export interface ContainerOptions {
+  readonly modules: readonly ContainerModule[];
+  readonly logger: Logger;
+  /** Those of `bootstrap({ interceptors })`. @defaultValue none */
+  readonly interceptors?: readonly GivenInterceptor[];
+  /** Whether `@injectable()` classes without a binding are bound to themselves. @defaultValue true */
+  readonly autobind?: boolean;
 }
 
 /** The services and workers of one worker process. */
 export class WorkerContainer {
   readonly #containers = new Map<WorkerScope, Container>();
+  readonly #interceptors = new Map<WorkerScope, Promise<readonly TaskInterceptor[]>>();
   /** Services in the order in which the first object of each was made: what a service needs comes before it. */
   readonly #made = new Set<ServiceIdentifier>();
   readonly #watched = new Map<Container, Set<ServiceIdentifier>>();
-  readonly #modules: readonly ContainerModule[];
-  readonly #logger: Logger;
+  readonly #options: Required<ContainerOptions>;
+  /** Closes what was made for interceptors and what the containers do not close themselves. */
+  #closeInterceptors = (): Promise<void> => Promise.resolve();
 
-  constructor(modules: readonly ContainerModule[], logger: Logger) {
-    this.#modules = modules;
-    this.#logger = logger;
+  constructor(options: ContainerOptions) {
+    this.#options = { interceptors: [], autobind: true, ...options };
   }
 
   /**
@@ -41,22 +62,88 @@ export class WorkerContainer {
    * @throws ConfigurationError `DI_UNRESOLVED` when a binding or its metadata is missing; TuttiError `PROCESS_FAILED`
    *   when a constructor or `@postConstruct` throws
    */
-  async build(entry: CatalogEntry, scope: WorkerScope): Promise<BuiltWorker> {
-    const { name, key } = entry.description;
+  async build({ description, definition }: CatalogEntry, scope: WorkerScope): Promise<BuiltWorker> {
+    const { name, key } = description;
+    const what = { subject: `worker ${name}`, neededBy: `functionWorker ${name}`, details: { worker: key } };
+    return await this.#resolved(what, scope, definition.dependencies, async (container) => {
+      const root = Symbol(`services of ${key}`);
+      // As one service, so that they belong to one graph.
+      container
+        .bind<unknown[]>(root)
+        .toResolvedValue((...services: unknown[]) => services, [...definition.dependencies]);
+      this.#watch(container);
+      return await (scope === 'task'
+        ? this.#buildPerTask(container, definition, root)
+        : buildShared(container, definition, root));
+    });
+  }
+
+  /**
+   * What goes around each execution of the workers of this scope, the first outermost: what was given, then what modules
+   * bind. Made once.
+   *
+   * @throws as {@link build}
+   */
+  async interceptors(scope: WorkerScope): Promise<readonly TaskInterceptor[]> {
+    let made = this.#interceptors.get(scope);
+    if (made === undefined) this.#interceptors.set(scope, (made = this.#buildInterceptors(scope)));
+    return await made;
+  }
+
+  async #buildInterceptors(scope: WorkerScope): Promise<readonly TaskInterceptor[]> {
+    const { interceptors, logger } = this.#options;
+    const container = await this.#container(scope);
+    const classes = interceptors.filter((one) => typeof one === 'function') as unknown as Constructor[];
+    // A module may come from a package with a copy of this one.
+    const bound = interceptorClasses().filter((token) => container.isBound(token));
+    const needed: ServiceIdentifier[] = [...classes, ...bound];
+    if (needed.length === 0) return interceptors as readonly TaskInterceptor[];
+    for (const one of classes) if (!container.isBound(one)) container.bind(one).toSelf();
+    const what = { subject: 'the interceptors', neededBy: 'bootstrap({ interceptors })', details: {} };
+    return await this.#resolved(what, scope, needed, async () => {
+      const root = Symbol('interceptors');
+      container
+        .bind<unknown[]>(root)
+        .toResolvedValue(
+          (...services: unknown[]) => services,
+          [...classes, ...bound.map((token) => ({ isMultiple: true as const, serviceIdentifier: token }))],
+        );
+      this.#watch(container);
+      const services = await (scope === 'task'
+        ? this.#keepOne(new TaskGraphs(container, root, logger), needed)
+        : container.getAsync<unknown[]>(root));
+      const ofModules = services.slice(classes.length).flat();
+      const made = new Map<unknown, unknown>(classes.map((one, index) => [one, services[index]]));
+      return [...interceptors.map((one) => made.get(one) ?? one), ...ofModules].map(checkedInterceptor);
+    });
+  }
+
+  /** For as long as the process lives; the container itself closes only what is bound in singleton scope. */
+  async #keepOne(graphs: TaskGraphs, needed: readonly ServiceIdentifier[]): Promise<unknown[]> {
+    await graphs.rehearse(needed);
+    const { made, graph } = await graphs.build();
+    this.#closeInterceptors = () => graphs.close(graph);
+    return made as unknown[];
+  }
+
+  /** Checks that everything is bound before anything is built, and says what is wrong if that fails. */
+  async #resolved<T>(
+    { subject, neededBy, details }: { subject: string; neededBy: string; details: object },
+    scope: WorkerScope,
+    needed: readonly ServiceIdentifier[],
+    build: (container: Container) => Promise<T>,
+  ): Promise<T> {
     let cycle = (): string | undefined => undefined;
     try {
       const container = await this.#container(scope);
-      const needed = neededServices(container, entry);
+      const unbindable = bindToThemselves(container, needed, this.#options.autobind);
+      if (unbindable.length > 0) throw unresolved(subject, unbindable, details);
       cycle = () => findCycle(container, needed);
-      const problems = dependencyProblems(container, needed, `functionWorker ${name}`);
-      if (problems.length > 0) throw unresolved(name, problems);
-      const root = bindRoot(container, entry);
-      this.#watch(container);
-      return await (scope === 'task'
-        ? this.#buildPerTask(container, entry, root, needed)
-        : buildShared(container, entry, root));
+      const problems = dependencyProblems(container, needed, neededBy);
+      if (problems.length > 0) throw unresolved(subject, problems, details);
+      return await build(container);
     } catch (error) {
-      throw buildError(name, key, error, cycle);
+      throw buildError(subject, details, error, cycle);
     }
   }
 
@@ -67,6 +154,7 @@ export class WorkerContainer {
    * @throws TuttiError that names the services that could not be closed, once all others are
    */
   async close(): Promise<void> {
+    await this.#closeInterceptors();
     const order = [...this.#made].reverse();
     const failures = await Promise.all(
       [...this.#containers.values()].map((container) => closeServices(container, order)),
@@ -82,12 +170,12 @@ export class WorkerContainer {
     const container = new Container({ defaultScope: scope === 'task' ? 'Request' : 'Singleton' });
     this.#containers.set(scope, container);
     recordBindingConditions();
-    await container.loadAsync(...this.#modules);
+    await container.loadAsync(...this.#options.modules);
     // A service may come from a package with a copy of this one, and ask for the class of that copy.
     const classes = loggerClasses();
     const own = classes.find((token) => container.isBound(token));
     for (const token of classes.filter((one) => !container.isBound(one))) {
-      if (own === undefined) container.bind(token).toConstantValue(this.#logger);
+      if (own === undefined) container.bind(token).toConstantValue(this.#options.logger);
       else container.bind(token).toService(own);
     }
     return container;
@@ -109,22 +197,25 @@ export class WorkerContainer {
 
   async #buildPerTask(
     container: Container,
-    entry: CatalogEntry,
+    definition: WorkerDefinition,
     root: ServiceIdentifier,
-    needed: readonly ServiceIdentifier[],
   ): Promise<BuiltWorker> {
-    const graphs = new TaskGraphs(container, root, this.#logger);
-    await graphs.rehearse(needed);
-    const trial = await graphs.build();
+    const graphs = new TaskGraphs(container, root, this.#options.logger);
+    await graphs.rehearse(definition.dependencies);
+    const build = async () => {
+      const { made, graph } = await graphs.build();
+      return { instance: definition.instantiate(made as unknown[]), graph };
+    };
+    const trial = await build();
     await graphs.close(trial.graph);
     const source: WorkerSource = {
       shared: undefined,
       acquire: async () => {
-        const { made, graph } = await graphs.build();
-        return { worker: executable(entry.worker, made), release: () => graphs.close(graph) };
+        const { instance, graph } = await build();
+        return { worker: instance.executable, release: () => graphs.close(graph) };
       },
     };
-    return { source, instance: instanceOf(entry, trial.made) };
+    return { source, instance: trial.instance };
   }
 }
 
@@ -161,56 +252,39 @@ async function closeServices(container: Container, order: readonly ServiceIdenti
   return failures;
 }
 
-/** What is asked of the container: the class itself, or what is injected into the function. */
-function neededServices(container: Container, entry: CatalogEntry): readonly ServiceIdentifier[] {
-  const { worker } = entry;
-  if (isFunctionWorker(worker)) return worker.inject;
-  const identifier = worker as unknown as ServiceIdentifier & (new () => object);
-  const problem = unknownParameter(identifier);
-  if (problem !== undefined) throw unresolved(entry.description.name, [problem]);
-  if (!container.isBound(identifier)) container.bind(identifier).toSelf();
-  return [identifier];
-}
-
-/** The class itself, or for a function the list of its services: as one service, so that they belong to one graph. */
-function bindRoot(container: Container, { worker, description }: CatalogEntry): ServiceIdentifier {
-  if (!isFunctionWorker(worker)) return worker;
-  const root = Symbol(`services of ${description.key}`);
-  container.bind<unknown[]>(root).toResolvedValue((...services: unknown[]) => services, [...worker.inject]);
-  return root;
-}
-
 async function buildShared(
   container: Container,
-  entry: CatalogEntry,
-  root: ServiceIdentifier,
+  definition: WorkerDefinition,
+  root: ServiceIdentifier<unknown[]>,
 ): Promise<BuiltWorker> {
-  const made: unknown = await container.getAsync(root);
-  const shared = executable(entry.worker, made);
+  const instance = definition.instantiate(await container.getAsync(root));
+  const shared = instance.executable;
   const source: WorkerSource = {
     shared,
     acquire: () => Promise.resolve({ worker: shared, release: () => Promise.resolve() }),
   };
-  return { source, instance: instanceOf(entry, made) };
+  return { source, instance };
 }
 
-/** @param made - the worker object, or the services of a function */
-function executable(worker: WorkerClass | FunctionWorker, made: unknown): Executable {
-  if (!isFunctionWorker(worker)) return made as Executable;
-  const { execute } = worker;
-  const services = made as readonly unknown[];
-  return { execute: (task: Task, context: TaskContext) => execute(task, context, ...services) };
+/** Modules may bind anything. */
+function checkedInterceptor(made: unknown): TaskInterceptor {
+  if (isInterceptor(made)) return made;
+  throw new ConfigurationError(
+    'CONFIG_INVALID',
+    `a module binds ${show(made)} to TaskInterceptor: it has no execute(task, context, next) method`,
+  );
 }
 
-function instanceOf(entry: CatalogEntry, made: unknown): Partial<TaskWorker> | undefined {
-  return isFunctionWorker(entry.worker) ? undefined : (made as Partial<TaskWorker>);
-}
-
-function unresolved(name: string, problems: readonly string[], cause?: unknown): ConfigurationError {
+function unresolved(
+  subject: string,
+  problems: readonly string[],
+  details: object,
+  cause?: unknown,
+): ConfigurationError {
   const list = problems.length === 1 ? ` ${problems[0]}` : `\n  - ${problems.join('\n  - ')}`;
-  return new ConfigurationError('DI_UNRESOLVED', `worker ${name} cannot be built:${list}`, {
+  return new ConfigurationError('DI_UNRESOLVED', `${subject} cannot be built:${list}`, {
     cause,
-    details: { worker: name, problems },
+    details: { ...details, problems },
   });
 }
 
@@ -228,20 +302,21 @@ function withoutWrapping(error: unknown): unknown {
   return inner;
 }
 
-function buildError(name: string, key: string, error: unknown, cycle: () => string | undefined): TuttiError {
+function buildError(
+  subject: string,
+  details: object,
+  error: unknown,
+  cycle: () => string | undefined,
+): TuttiError {
   const inner = withoutWrapping(error);
   if (inner instanceof TuttiError) return inner;
-  if (isInversifyError(inner)) return unresolved(name, [inversifyProblem(inner, cycle)], inner);
+  if (isInversifyError(inner)) return unresolved(subject, [inversifyProblem(inner, cycle)], details, inner);
   const place = placeOf(inner);
   const where = place === undefined ? '' : ` in ${place}`;
-  return new TuttiError(
-    'PROCESS_FAILED',
-    `building worker ${name} failed${where}: ${describeThrown(inner)}`,
-    {
-      cause: inner,
-      details: { worker: key },
-    },
-  );
+  return new TuttiError('PROCESS_FAILED', `building ${subject} failed${where}: ${describeThrown(inner)}`, {
+    cause: inner,
+    details: { ...details },
+  });
 }
 
 /** What the container was building when something was thrown: the innermost call below Inversify's own. */

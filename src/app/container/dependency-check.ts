@@ -3,6 +3,7 @@ import { didYouMean } from '../../core/options.js';
 import {
   emittedParameterTypes,
   injectionPoints,
+  isInjectable,
   serviceName,
   type InjectionPoint,
 } from './class-metadata.js';
@@ -135,7 +136,13 @@ function whatIsMissing(container: Container, service: ServiceIdentifier, wanted:
   const binding =
     `bind(${name}).${isSelf ? 'toSelf()' : 'to(…)'}${whenFor(condition)} in a ContainerModule that is given to ` +
     'bootstrap({ modules })';
-  if (there.length === 0) return `${needed}, but nothing is bound to it. Fix: ${binding}`;
+  if (there.length === 0) {
+    const canBindItself = typeof service === 'function' && words === '' && !isInjectable(service);
+    const fixes = canBindItself
+      ? `Fixes: (1) decorate class ${name} with @injectable(), (2) ${binding}`
+      : `Fix: ${binding}`;
+    return `${needed}, but nothing is bound to it. ${fixes}`;
+  }
   const known = [...new Set(there.map(wordsFor))].filter((one) => one !== '');
   if (known.length === 0) {
     return `${needed}, but its bindings have conditions that are not met here. Fix: ${binding}`;

@@ -1,12 +1,13 @@
 import type { Logger } from '../../core/logger.js';
 import { rules, throwProblems } from '../../core/options.js';
 import type { HostedWorker } from '../../host/hosted-worker.js';
+import { IdempotencyInterceptor, ResultCache } from '../../worker/execution/idempotency.js';
+import type { TaskInterceptor } from '../../worker/execution/task-interceptor.js';
 import { pauseCheck } from '../../worker/polling/pause-check.js';
 import type { TaskWorker } from '../../worker/definition/task-worker.js';
 import { WORKER_OPTION_RULES } from '../../worker/definition/worker-options.js';
 import type { Environment } from '../../core/environment.js';
 import type { BuiltWorker, WorkerContainer } from './container.js';
-import { idempotentSource } from './idempotent-source.js';
 import type { CatalogEntry } from '../discovery/worker-catalog.js';
 import { workerSettings } from '../config/worker-settings.js';
 
@@ -32,44 +33,67 @@ export async function buildWorker(
   const problems: string[] = [];
   const settings = workerSettings(entry.description, env, problems);
   throwProblems(problems);
-  const built = await container.build(entry, settings.options.scope);
-  return hosted(entry, settings, built, resultsFolder, logger);
+  const { scope } = settings.options;
+  const built = await container.build(entry, scope);
+  const interceptors = [
+    ...(await container.interceptors(scope)),
+    // Innermost: what the others do is done for tasks with a kept result as well.
+    ...idempotency(entry, built, resultsFolder, logger),
+  ];
+  return hosted(entry, settings, built, interceptors, logger);
 }
 
 function hosted(
   entry: CatalogEntry,
   { options, sources }: ReturnType<typeof workerSettings>,
   built: BuiltWorker,
-  resultsFolder: string | undefined,
+  interceptors: readonly TaskInterceptor[],
   logger: Logger,
 ): HostedWorker {
-  const { instance } = built;
-  throwProblems(memberProblems(entry.description.name, instance), 'WORKER_INVALID');
+  const { members } = built.instance;
+  throwProblems(memberProblems(entry.description.name, members), 'WORKER_INVALID');
   const isFromEnvironment = (option: 'pollInterval' | 'workerId'): boolean =>
     sources[option].startsWith('env ');
   return {
     key: entry.description.key,
-    taskType: entry.description.taskDefName,
+    taskType: entry.description.taskType,
     domain: options.domain,
     concurrency: options.concurrency,
     pollInterval: isFromEnvironment('pollInterval')
       ? options.pollInterval
-      : (instance?.pollInterval ?? options.pollInterval),
+      : (members.pollInterval ?? options.pollInterval),
     executionTimeout: options.executionTimeout,
-    workerIdPrefix: isFromEnvironment('workerId')
-      ? options.workerId
-      : (instance?.workerId ?? options.workerId),
+    workerIdPrefix: isFromEnvironment('workerId') ? options.workerId : (members.workerId ?? options.workerId),
     isDurable: options.durable,
     startsPaused: options.paused,
-    pausesItself: pauseCheck(instance, logger.child({ worker: entry.description.key })),
-    source: idempotentSource(entry, built, resultsFolder, logger),
+    pausesItself: pauseCheck(members, logger.child({ worker: entry.description.key })),
+    source: built.source,
+    interceptors,
   };
 }
 
-function memberProblems(name: string, instance: Partial<TaskWorker> | undefined): string[] {
+/**
+ * @param folder - where results are kept; `undefined` when nothing can be written: then every task is executed
+ * @returns nothing for a worker that gives its tasks no keys
+ */
+function idempotency(
+  { description }: CatalogEntry,
+  { instance: { idempotencyKey } }: BuiltWorker,
+  folder: string | undefined,
+  logger: Logger,
+): TaskInterceptor[] {
+  if (idempotencyKey === undefined) return [];
+  if (folder === undefined) {
+    logger.warn('results cannot be kept for idempotency keys: no folder can be written');
+    return [];
+  }
+  return [new IdempotencyInterceptor(description.key, idempotencyKey, new ResultCache(folder, logger))];
+}
+
+function memberProblems(name: string, members: Partial<TaskWorker>): string[] {
   const problems: string[] = [];
   for (const member of ['pollInterval', 'workerId'] as const) {
-    const value = instance?.[member];
+    const value = members[member];
     const rule = WORKER_OPTION_RULES[member];
     if (value !== undefined && !rule.test(value)) {
       problems.push(
@@ -77,7 +101,7 @@ function memberProblems(name: string, instance: Partial<TaskWorker> | undefined)
       );
     }
   }
-  if (instance?.isPaused !== undefined && !rules.function.test(instance.isPaused)) {
+  if (members.isPaused !== undefined && !rules.function.test(members.isPaused)) {
     problems.push(`class ${name}: expected its member \`isPaused\` to be a method`);
   }
   return problems;

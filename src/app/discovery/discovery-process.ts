@@ -63,7 +63,7 @@ async function importAll(files: readonly string[]): Promise<void> {
     exports: Object.keys(exports),
     notExported: declared
       .filter((one) => (one.file === undefined ? own.includes(one) : true) && isMissed(one, file))
-      .map(({ name, taskDefName }) => `${name === '' ? '(anonymous class)' : name} (${String(taskDefName)})`),
+      .map(({ name, taskType }) => `${name === '' ? '(anonymous class)' : name} (${String(taskType)})`),
   }));
   await tell({ type: 'done', found });
 }

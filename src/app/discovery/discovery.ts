@@ -66,7 +66,7 @@ export async function discoverWorkers(
 
 /** What a file holds, or why nothing, in one line. */
 function describeFindings({ file, workers, exports, notExported }: FileFindings, root: string): string {
-  const found = workers.map(({ name, taskDefName }) => `${name} (${taskDefName})`);
+  const found = workers.map(({ name, taskType }) => `${name} (${taskType})`);
   const missed =
     notExported.length === 0
       ? []

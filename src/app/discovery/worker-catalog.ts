@@ -1,14 +1,14 @@
 import { ConfigurationError } from '../../core/errors.js';
 import { show } from '../../core/options.js';
-import { isFunctionWorker, type FunctionWorker } from '../../worker/definition/function-worker.js';
 import type { WorkerClass, WorkerOptions } from '../../worker/definition/task-worker.js';
-import { getWorkerMetadata, type WorkerMetadata } from '../../worker/definition/worker-metadata.js';
+import { workerDefinition, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
+import { getWorkerMetadata } from '../../worker/definition/worker-metadata.js';
 
 /** What can be said of a worker without running it; plain data. */
 export interface WorkerDescription {
   /** `<task type>:<name>`: the same in every process. */
   readonly key: string;
-  readonly taskDefName: string;
+  readonly taskType: string;
   /** The option `name`, else the name of the class or function. */
   readonly name: string;
   readonly options: WorkerOptions;
@@ -21,48 +21,31 @@ export interface WorkerDescription {
   readonly hasStandardDecorator?: boolean;
 }
 
-/** A worker as it was given or exported, with its description. */
+/** A worker that was given or exported, with its description. */
 export interface CatalogEntry {
   readonly description: WorkerDescription;
-  readonly worker: WorkerClass | FunctionWorker;
+  readonly definition: WorkerDefinition;
 }
 
 /** The entry of a decorated class or function worker; `undefined` for any other value. */
 export function catalogEntry(value: unknown, discoveredIn?: string): CatalogEntry | undefined {
-  const metadata = getWorkerMetadata(value);
-  if (metadata !== undefined) {
-    const worker = value as WorkerClass;
-    return {
-      worker,
-      description: describe(classWorkerName(worker, metadata.options), metadata, discoveredIn),
-    };
-  }
-  if (isFunctionWorker(value))
-    return { worker: value, description: describe(value.name, value, discoveredIn) };
-  return undefined;
-}
-
-/** Wrong options are reported elsewhere; here they may be anything. */
-function classWorkerName(worker: WorkerClass, options: unknown): string {
-  const { name } = (options ?? {}) as { name?: unknown };
-  if (typeof name === 'string' && name !== '') return name;
-  return worker.name === '' ? '(anonymous class)' : worker.name;
+  const definition = workerDefinition(value);
+  return definition && { definition, description: describe(definition, discoveredIn) };
 }
 
 function describe(
-  name: string,
-  source: Pick<WorkerMetadata, 'taskDefName' | 'options' | 'file' | 'problems' | 'hasStandardDecorator'>,
+  { name, taskType, options, file, problems, hasStandardDecorator }: WorkerDefinition,
   discoveredIn: string | undefined,
 ): WorkerDescription {
   return {
-    key: `${source.taskDefName}:${name}`,
-    taskDefName: source.taskDefName,
+    key: `${taskType}:${name}`,
+    taskType,
     name,
-    options: source.options,
-    file: discoveredIn ?? source.file,
+    options,
+    file: discoveredIn ?? file,
     isDiscovered: discoveredIn !== undefined,
-    problems: source.problems,
-    ...(source.hasStandardDecorator === true ? { hasStandardDecorator: true } : {}),
+    problems,
+    ...(hasStandardDecorator ? { hasStandardDecorator } : {}),
   };
 }
 
@@ -113,7 +96,7 @@ export function duplicates(descriptions: readonly WorkerDescription[]): string[]
       continue;
     }
     problems.push(
-      `two workers for task type '${description.taskDefName}' have the name ${description.name} (${origin(other)}; ` +
+      `two workers for task type '${description.taskType}' have the name ${description.name} (${origin(other)}; ` +
         `${origin(description)}). If it is one worker, list it once, and set \`processes\` for more processes. ` +
         "If there are two, give one of them another name: @Worker('…', { name: '…' })",
     );

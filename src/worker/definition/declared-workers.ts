@@ -3,7 +3,7 @@ export interface DeclaredWorker {
   /** The class, or the value that `functionWorker()` has returned. */
   readonly value: unknown;
   readonly name: string;
-  readonly taskDefName: string;
+  readonly taskType: string;
   /** The file that declares it, where it is known. */
   readonly file: string | undefined;
 }

@@ -43,7 +43,7 @@ declare const TYPES: unique symbol;
 export interface FunctionWorker<I = never, O = unknown> {
   /** For the compiler only: the types of input and output. */
   readonly [TYPES]?: (input: I) => O;
-  readonly taskDefName: string;
+  readonly taskType: string;
   readonly name: string;
   readonly execute: (task: Task, context: TaskContext, ...services: unknown[]) => unknown;
   readonly inject: readonly ServiceIdentifier[];
@@ -57,7 +57,7 @@ export interface FunctionWorker<I = never, O = unknown> {
 /**
  * A worker made of a function from task (and context, and injected services) to output.
  *
- * @param taskDefName - name of the task definition
+ * @param taskType - the type of its tasks: the name of the task definition
  * @param execute - may return whatever `TaskWorker.execute` may return
  *
  * @example
@@ -73,7 +73,7 @@ export function functionWorker<
   O = unknown,
   const S extends readonly ServiceIdentifier[] = readonly [],
 >(
-  taskDefName: string,
+  taskType: string,
   execute: (
     task: Task<I>,
     context: TaskContext,
@@ -90,17 +90,17 @@ export function functionWorker<
   const { name = typeof execute === 'function' && execute.name !== '' ? execute.name : 'function' } =
     workerOptions;
   const worker = {
-    taskDefName,
+    taskType,
     name,
     execute: execute as unknown as FunctionWorker['execute'],
     inject,
     idempotencyKey,
     options: workerOptions,
     file: callerFile(functionWorker),
-    problems: findMistakes(taskDefName, execute, inject, areOptions ? workerOptions : options),
+    problems: findMistakes(taskType, execute, inject, areOptions ? workerOptions : options),
   };
   Object.defineProperty(worker, FUNCTION_WORKER, { value: true });
-  declareWorker({ value: worker, name, taskDefName, file: worker.file });
+  declareWorker({ value: worker, name, taskType, file: worker.file });
   return worker;
 }
 
@@ -113,13 +113,11 @@ export function isFunctionWorker(value: unknown): value is FunctionWorker {
   );
 }
 
-function findMistakes(taskDefName: unknown, execute: unknown, inject: unknown, options: unknown): string[] {
-  const where = `functionWorker(${typeof taskDefName === 'string' ? `'${taskDefName}'` : '…'})`;
+function findMistakes(taskType: unknown, execute: unknown, inject: unknown, options: unknown): string[] {
+  const where = `functionWorker(${typeof taskType === 'string' ? `'${taskType}'` : '…'})`;
   const problems = workerOptionProblems(where, options);
-  if (typeof taskDefName !== 'string' || taskDefName === '') {
-    problems.push(
-      `${where}: expected the task definition name to be a non-empty string, got ${show(taskDefName)}`,
-    );
+  if (typeof taskType !== 'string' || taskType === '') {
+    problems.push(`${where}: expected the task type to be a non-empty string, got ${show(taskType)}`);
   }
   if (typeof execute !== 'function') problems.push(`${where}: expected a function, got ${show(execute)}`);
   if (!Array.isArray(inject)) {

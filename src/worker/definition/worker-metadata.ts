@@ -2,7 +2,7 @@ import type { WorkerOptions } from './task-worker.js';
 
 /** What `@Worker` writes on a class. */
 export interface WorkerMetadata {
-  readonly taskDefName: string;
+  readonly taskType: string;
   readonly options: WorkerOptions;
   /** The file with the decorated class, where it is known. */
   readonly file: string | undefined;

@@ -8,10 +8,10 @@ import { getWorkerMetadata, setWorkerMetadata } from './worker-metadata.js';
 import { workerOptionProblems } from './worker-options.js';
 
 /**
- * Makes a class a worker for tasks of the type `taskDefName`. Implies `@injectable()`: the constructor's
+ * Makes a class a worker for tasks of the type `taskType`. Implies `@injectable()`: the constructor's
  * parameters are injected. Decorating registers nothing; the class runs when it is given to `bootstrap()`.
  *
- * @param taskDefName - name of the task definition, which is also the name of its queue
+ * @param taskType - the type of its tasks: the name of the task definition, which is also that of the queue
  * @param pollInterval - least milliseconds between two polls that bring nothing; or all {@link WorkerOptions}
  * Never throws: mistakes are reported by `bootstrap()`, all together, with the code `WORKER_INVALID`; `DECORATOR_MODE` when
  * the class was compiled without `experimentalDecorators`.
@@ -27,15 +27,9 @@ import { workerOptionProblems } from './worker-options.js';
  * }
  * ```
  */
-export function Worker(
-  taskDefName: string,
-  pollInterval?: number,
-): <C extends WorkerClass>(target: C) => void;
-export function Worker(
-  taskDefName: string,
-  options: WorkerOptions,
-): <C extends WorkerClass>(target: C) => void;
-export function Worker(taskDefName: string, pollIntervalOrOptions: number | WorkerOptions = {}) {
+export function Worker(taskType: string, pollInterval?: number): <C extends WorkerClass>(target: C) => void;
+export function Worker(taskType: string, options: WorkerOptions): <C extends WorkerClass>(target: C) => void;
+export function Worker(taskType: string, pollIntervalOrOptions: number | WorkerOptions = {}) {
   const file = callerFile(Worker);
   // The second argument is there when the compiler used standard (TC39) decorators.
   return (target: WorkerClass, ...standardContext: unknown[]): void => {
@@ -43,28 +37,26 @@ export function Worker(taskDefName: string, pollIntervalOrOptions: number | Work
       typeof pollIntervalOrOptions === 'number'
         ? { pollInterval: pollIntervalOrOptions }
         : pollIntervalOrOptions;
-    declareWorker({ value: target, name: target.name, taskDefName, file });
+    declareWorker({ value: target, name: target.name, taskType, file });
     if (standardContext.length > 0) {
-      const problems = [standardDecoratorProblem(target.name, taskDefName)];
-      return setWorkerMetadata(target, { taskDefName, options, file, problems, hasStandardDecorator: true });
+      const problems = [standardDecoratorProblem(target.name, taskType)];
+      return setWorkerMetadata(target, { taskType, options, file, problems, hasStandardDecorator: true });
     }
     const first = getWorkerMetadata(target);
     if (first !== undefined) {
       const problem = `@Worker is applied twice to class ${target.name}; keep one`;
       return setWorkerMetadata(target, { ...first, problems: [...first.problems, problem] });
     }
-    const problems = [...findMistakes(target, taskDefName, options), ...makeInjectable(target)];
-    setWorkerMetadata(target, { taskDefName, options, file, problems });
+    const problems = [...findMistakes(target, taskType, options), ...makeInjectable(target)];
+    setWorkerMetadata(target, { taskType, options, file, problems });
   };
 }
 
-function findMistakes(target: WorkerClass, taskDefName: unknown, options: unknown): string[] {
-  const where = `@Worker(${typeof taskDefName === 'string' ? `'${taskDefName}'` : '…'}) on class ${target.name}`;
+function findMistakes(target: WorkerClass, taskType: unknown, options: unknown): string[] {
+  const where = `@Worker(${typeof taskType === 'string' ? `'${taskType}'` : '…'}) on class ${target.name}`;
   const problems = workerOptionProblems(where, options);
-  if (typeof taskDefName !== 'string' || taskDefName === '') {
-    problems.push(
-      `${where}: expected the task definition name to be a non-empty string, got ${show(taskDefName)}`,
-    );
+  if (typeof taskType !== 'string' || taskType === '') {
+    problems.push(`${where}: expected the task type to be a non-empty string, got ${show(taskType)}`);
   }
   if (typeof (target.prototype as { execute?: unknown }).execute !== 'function') {
     problems.push(`${where}: the class has no execute(task, context) method`);
@@ -102,9 +94,9 @@ function applies(decorator: ClassDecorator, target: WorkerClass): boolean {
   }
 }
 
-function standardDecoratorProblem(className: string, taskDefName: string): string {
+function standardDecoratorProblem(className: string, taskType: string): string {
   return (
-    `@Worker('${taskDefName}') on class ${className} was compiled as a standard (TC39) decorator, which carries no ` +
+    `@Worker('${taskType}') on class ${className} was compiled as a standard (TC39) decorator, which carries no ` +
     'types for injection. Set "experimentalDecorators": true and "emitDecoratorMetadata": true in tsconfig.json, and ' +
     'compile with tsc, swc or @oxc-node/core (esbuild and tsx emit no decorator metadata)'
   );

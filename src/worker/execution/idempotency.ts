@@ -3,11 +3,13 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { describeThrown } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
+import { show } from '../../core/options.js';
 import { TaskResult } from '../../conductor/wire/task-result.js';
 import type { JsonObject, Task } from '../../conductor/wire/types.js';
 import type { TaskContext } from './task-context.js';
 import { taskOutcome } from './task-outcome.js';
-import type { Executable } from './task-runner.js';
+import { NonRetryableError } from './non-retryable-error.js';
+import { TaskInterceptor, type ExecuteNext } from './task-interceptor.js';
 
 /** How long a result is kept, and how many. */
 const KEPT_MS = 24 * 3_600_000;
@@ -78,32 +80,29 @@ export class ResultCache {
  * Executes each key once: a task whose key has a completed result gets that result without being executed, and one
  * whose key is being executed in this process waits for it. Failures are not kept.
  */
-export class IdempotentExecutable implements Executable {
-  readonly #inner: Executable;
-  readonly #keyOf: (task: Task) => string | undefined;
+export class IdempotencyInterceptor extends TaskInterceptor {
+  readonly #worker: string;
+  readonly #keyOf: IdempotencyKey;
   readonly #cache: ResultCache;
-  readonly #underWay: Map<string, Promise<unknown>>;
+  readonly #underWay = new Map<string, Promise<unknown>>();
 
-  constructor(
-    inner: Executable,
-    keyOf: (task: Task) => string | undefined,
-    cache: ResultCache,
-    underWay: Map<string, Promise<unknown>>,
-  ) {
-    this.#inner = inner;
+  /** @param worker - key of the worker: two workers may use the same keys for different things */
+  constructor(worker: string, keyOf: IdempotencyKey, cache: ResultCache) {
+    super();
+    this.#worker = worker;
     this.#keyOf = keyOf;
     this.#cache = cache;
-    this.#underWay = underWay;
   }
 
-  async execute(task: Task, context: TaskContext): Promise<unknown> {
-    const key = this.#keyOf(task);
-    if (key === undefined) return await this.#inner.execute(task, context);
+  override async execute(task: Task, context: TaskContext, next: ExecuteNext): Promise<unknown> {
+    const own = checkedKey(this.#keyOf(task));
+    if (own === undefined) return await next();
+    const key = `${this.#worker}\n${own}`;
     // Should that one fail, the next is executed after it; however many wait, one at a time.
     for (let before = this.#underWay.get(key); before !== undefined; before = this.#underWay.get(key)) {
       await before.catch(() => undefined);
     }
-    const running = this.#keptOrExecuted(key, task, context);
+    const running = this.#keptOrExecuted(key, task, context, next);
     this.#underWay.set(key, running);
     try {
       return await running;
@@ -112,17 +111,25 @@ export class IdempotentExecutable implements Executable {
     }
   }
 
-  async #keptOrExecuted(key: string, task: Task, context: TaskContext): Promise<unknown> {
+  async #keptOrExecuted(key: string, task: Task, context: TaskContext, next: ExecuteNext): Promise<unknown> {
     const kept = await this.#cache.get(key);
     if (kept !== undefined) {
       context.logger.info('a task is not executed again: its idempotency key has a result');
       // As a result: output may have the shape of one.
       return Object.assign(TaskResult.from(task), { outputData: kept });
     }
-    const value = await this.#inner.execute(task, context);
+    const value = await next();
     const { callbackAfterSeconds } = context;
     const outcome = taskOutcome({ kind: 'returned', value, callbackAfterSeconds });
     if (outcome.status === 'COMPLETED') await this.#cache.put(key, outcome.outputData);
     return value;
   }
+}
+
+/** Inputs of tasks may hold anything, and a key of another kind, an object say, would as text be that of all tasks. */
+function checkedKey(own: unknown): string | undefined {
+  if (own === undefined || own === null) return undefined;
+  if (typeof own === 'string' || Number.isFinite(own)) return String(own);
+  if (own instanceof Promise) own.catch(() => undefined);
+  throw new NonRetryableError(`idempotencyKey of a worker: expected a string or a number, got ${show(own)}`);
 }

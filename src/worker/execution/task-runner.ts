@@ -8,6 +8,7 @@ import { executionLimit } from './execution-limit.js';
 import type { TaskFailure } from './failure-log.js';
 import { taskOutcome, type Execution, type TaskOutcome } from './task-outcome.js';
 import { reasonInProgress } from './poison.js';
+import { intercepted, type TaskHandler, type TaskInterceptor } from './task-interceptor.js';
 
 /** Something whose `execute` can be called: an object of the container, or a function with its services. */
 export interface Executable {
@@ -30,6 +31,8 @@ export interface TaskRunnerOptions {
   /** Milliseconds; `undefined`: what the task's definition says. */
   readonly executionTimeout: number | undefined;
   readonly onProgress: (taskId: string, progress: string | number) => void;
+  /** Around each execution, the first outermost. @defaultValue none */
+  readonly interceptors?: readonly TaskInterceptor[];
 }
 
 /** How long an execution that was told to end may take before its slot is reported as stuck. */
@@ -73,12 +76,15 @@ export class TaskRunner {
     });
     const limit = new ExecutionLimit(context, this.limitOf(task));
     const problem = problemOf(task);
-    const execution = problem === undefined ? this.#execute(context) : refused(problem);
+    // An interceptor may be done before the worker is.
+    const lingering = new Set<Promise<unknown>>();
+    const execution = problem === undefined ? this.#execute(context, lingering) : refused(problem);
     const running = {
       task,
       hasEnded: false,
       failure: undefined as TaskFailure | undefined,
-      ended: execution.then(() => {
+      ended: execution.then(async () => {
+        if (lingering.size > 0) await Promise.allSettled(lingering);
         limit.clear();
         running.hasEnded = true;
       }),
@@ -92,31 +98,35 @@ export class TaskRunner {
     return running;
   }
 
-  async #execute(context: TaskContext): Promise<Execution> {
+  async #execute(context: TaskContext, lingering: Set<Promise<unknown>>): Promise<Execution> {
+    const { interceptors = [] } = this.#options;
+    const handler =
+      interceptors.length === 0
+        ? this.#execution
+        : intercepted(interceptors, noted(this.#execution, lingering));
     try {
-      const { shared } = this.#options.source;
-      const value =
-        shared === undefined
-          ? await this.#executeWithOwnWorker(context)
-          : await withTaskContext(context, () => shared.execute(context.task, context));
+      const value = await withTaskContext(context, () => handler(context.task, context));
       return { kind: 'returned', value, callbackAfterSeconds: context.callbackAfterSeconds };
     } catch (thrown) {
       return { kind: 'threw', thrown };
     }
   }
 
-  async #executeWithOwnWorker(context: TaskContext): Promise<unknown> {
-    const { task } = context;
-    return withTaskContext(context, async () => {
-      const { worker, release } = await this.#options.source.acquire(task);
-      try {
-        return await worker.execute(task, context);
-      } finally {
-        await release().catch((error: unknown) => {
-          context.logger.warn('releasing the services of a task failed', { error });
-        });
-      }
-    });
+  /** With the worker that all tasks share, or with one of its own. */
+  readonly #execution: TaskHandler = (task, context) => {
+    const { shared } = this.#options.source;
+    return shared === undefined ? this.#executeWithOwnWorker(task, context) : shared.execute(task, context);
+  };
+
+  async #executeWithOwnWorker(task: Task, context: TaskContext): Promise<unknown> {
+    const { worker, release } = await this.#options.source.acquire(task);
+    try {
+      return await worker.execute(task, context);
+    } finally {
+      await release().catch((error: unknown) => {
+        context.logger.warn('releasing the services of a task failed', { error });
+      });
+    }
   }
 
   #toBody(task: Task, context: TaskContext, outcome: TaskOutcome): TaskResultBody {
@@ -139,6 +149,17 @@ export class TaskRunner {
       ...(logs.length === 0 ? {} : { logs }),
     };
   }
+}
+
+/** Keeps each execution in `lingering` until it has ended. */
+function noted(handler: TaskHandler, lingering: Set<Promise<unknown>>): TaskHandler {
+  return (task, context) => {
+    const execution = (async () => await handler(task, context))();
+    lingering.add(execution);
+    const end = (): void => void lingering.delete(execution);
+    execution.then(end, end);
+    return execution;
+  };
 }
 
 function failureOf({ status, reasonForIncompletion, stack }: TaskOutcome): TaskFailure | undefined {

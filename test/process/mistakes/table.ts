@@ -5,11 +5,10 @@ import type { Mistake } from '../../support/mistakes.js';
  */
 export const MISTAKES: readonly Mistake[] = [
   {
-    title: 'a service that no module binds, needed by two workers',
+    title: 'a service that no module binds and that is not injectable, needed by two workers',
     files: {
       'main.ts': `import { bootstrap, functionWorker, Worker } from 'tutti';
 import { ContainerModule, inject, injectable, named, tagged } from 'inversify';
-@injectable()
 class Clock {}
 @injectable()
 class Pricing {
@@ -32,7 +31,7 @@ await bootstrap({ workers: [OrderWorker, InvoiceWorker], modules });
     exitCode: 78,
     lines: [
       'ConfigurationError [STARTUP_FAILED]: 2 worker processes did not get ready:',
-      '- order:OrderWorker#1, invoice:InvoiceWorker#1: parameter 0 of Pricing(?) needs Clock, but nothing is bound to it. Fix: bind(Clock).toSelf() in a ContainerModule that is given to bootstrap({ modules })',
+      '- order:OrderWorker#1, invoice:InvoiceWorker#1: parameter 0 of Pricing(?) needs Clock, but nothing is bound to it. Fixes: (1) decorate class Clock with @injectable(), (2) bind(Clock).toSelf() in a ContainerModule that is given to bootstrap({ modules })',
     ],
   },
   {

@@ -234,7 +234,9 @@ describe('runTask()', () => {
     );
     const wrong = functionWorker('wrong', () => 1, { concurrency: 0 });
     await expect(runTask(wrong, {})).rejects.toThrow('concurrency');
-    await expect(runTask(GreetWorker, { name: 'Ada' })).rejects.toMatchObject({ code: 'DI_UNRESOLVED' });
+    await expect(runTask(GreetWorker, { name: 'Ada' }, { autobind: false })).rejects.toMatchObject({
+      code: 'DI_UNRESOLVED',
+    });
     await expect(
       runTask(
         functionWorker('any', () => 1),

@@ -158,6 +158,13 @@ describe('mistakes', () => {
     ['discover: a number', { discover: 5 }, {}, /`discover`/],
     ['discover: an empty string', { discover: '' }, {}, /`discover`/],
     ['discover: a list with a hole', { discover: ['a', undefined] }, {}, /`discover`/],
+    ['autobind', { autobind: 'yes' as never }, {}, /`autobind` to be true or false, got "yes"/],
+    [
+      'interceptors',
+      { interceptors: [class Empty {} as never] },
+      {},
+      /`interceptors` to be an array of objects with an execute\(task, context, next\) method, or of classes/,
+    ],
     ['modules', { modules: [() => undefined] }, {}, /`modules` to be an array of Inversify ContainerModules/],
     [
       'server',

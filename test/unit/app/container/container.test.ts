@@ -1,9 +1,11 @@
 import 'reflect-metadata';
-import { ContainerModule, inject, injectable, postConstruct, preDestroy } from 'inversify';
+import { ContainerModule, inject, injectable, optional, postConstruct, preDestroy } from 'inversify';
 import { beforeEach, describe, expect, it, test, onTestFinished, vi } from 'vitest';
 import { ConfigurationError, TuttiError } from '../../../../src/core/errors.js';
 import { Logger } from '../../../../src/core/logger.js';
-import { WorkerContainer } from '../../../../src/app/container/container.js';
+import { WorkerContainer, type ContainerOptions } from '../../../../src/app/container/container.js';
+import type { Task } from '../../../../src/conductor/wire/types.js';
+import { TaskInterceptor, type ExecuteNext } from '../../../../src/worker/execution/task-interceptor.js';
 import { catalogEntry, type CatalogEntry } from '../../../../src/app/discovery/worker-catalog.js';
 import { functionWorker } from '../../../../src/worker/definition/function-worker.js';
 import { Worker } from '../../../../src/worker/definition/worker.decorator.js';
@@ -59,6 +61,9 @@ class GreetWorker extends Tracked {
   }
 }
 
+@injectable()
+class Clock {}
+
 const context = {} as TaskContext;
 
 function entryOf(worker: unknown): CatalogEntry {
@@ -66,7 +71,7 @@ function entryOf(worker: unknown): CatalogEntry {
 }
 
 function containerWith(...modules: ContainerModule[]): WorkerContainer {
-  return new WorkerContainer(modules, new RecordingLogger());
+  return new WorkerContainer({ modules, logger: new RecordingLogger() });
 }
 
 const unscoped = new ContainerModule(({ bind }) => {
@@ -90,10 +95,12 @@ describe('scope process', () => {
     const container = containerWith(unscoped);
     const { source, instance } = await container.build(entryOf(GreetWorker), 'process');
     expect(events).toEqual(['+Database', '+Session', '+GreetWorker']);
-    expect(source.shared).toBe(instance);
-    expect(instance?.pollInterval).toBe(77);
-    expect(await runTask(source)).toBe(instance);
-    expect(await runTask(source)).toBe(instance);
+    const worker = source.shared;
+    expect(worker).toBeInstanceOf(GreetWorker);
+    expect(instance.executable).toBe(worker);
+    expect(instance.members.pollInterval).toBe(77);
+    expect(await runTask(source)).toBe(worker);
+    expect(await runTask(source)).toBe(worker);
     expect(events).toHaveLength(3);
     await container.close();
     expect(events.slice(3)).toEqual(['-GreetWorker', '-Session', '-Database']);
@@ -202,7 +209,7 @@ describe('scope process', () => {
     const container = containerWith(unscoped);
     const one = await container.build(entryOf(GreetWorker), 'process');
     const two = await container.build(entryOf(OtherWorker), 'process');
-    expect(await runTask(two.source)).toBe((one.instance as GreetWorker).database);
+    expect(await runTask(two.source)).toBe((one.source.shared as GreetWorker).database);
   });
 
   it('leaves a worker that the application binds itself as it is bound', async () => {
@@ -210,7 +217,7 @@ describe('scope process', () => {
     const container = containerWith(
       new ContainerModule(({ bind }) => void bind(GreetWorker).toConstantValue(own)),
     );
-    expect((await container.build(entryOf(GreetWorker), 'process')).instance).toBe(own);
+    expect((await container.build(entryOf(GreetWorker), 'process')).source.shared).toBe(own);
   });
 });
 
@@ -323,12 +330,152 @@ describe('scope task', () => {
       bind(Database).toSelf();
       bind(Stubborn).toSelf();
     });
-    const container = new WorkerContainer([module], logger);
+    const container = new WorkerContainer({ modules: [module], logger });
     const { source } = await container.build(entryOf(StubbornWorker), 'task');
     events = [];
     await runTask(source);
     expect(events).toEqual(['+Database', '-Database']);
     expect(logger.at('warn')).toContain('@preDestroy of a service failed');
+  });
+});
+
+describe('an @injectable() class without a binding', () => {
+  test.each(['process', 'task'] as const)('is bound to itself, scope %s', async (scope) => {
+    const container = containerWith();
+    const { source } = await container.build(entryOf(GreetWorker), scope);
+    events = [];
+    const worker = (await runTask(source)) as GreetWorker;
+    expect(worker.session.database).toBe(worker.database);
+    if (scope === 'process') await container.close();
+    expect(events.filter((event) => event.startsWith('-'))).toEqual([
+      '-GreetWorker',
+      '-Session',
+      '-Database',
+    ]);
+  });
+
+  it('is bound to itself for a function worker', async () => {
+    const worker = functionWorker('x', (_task, _context, session) => session.database, { inject: [Session] });
+    const { source } = await containerWith().build(entryOf(worker), 'process');
+    expect(await runTask(source)).toBeInstanceOf(Database);
+  });
+
+  it('keeps its scope', async () => {
+    @injectable('Transient')
+    class Ticket {}
+    const worker = functionWorker('x', (_task, _context, one, other) => one === other, {
+      inject: [Ticket, Ticket],
+    });
+    const { source } = await containerWith().build(entryOf(worker), 'process');
+    expect(await runTask(source)).toBe(false);
+  });
+
+  it('is left alone where a module binds it, or where it is optional', async () => {
+    const own = new Database();
+    const module = new ContainerModule(({ bind }) => void bind(Database).toConstantValue(own));
+    @Worker('x')
+    class MayHave {
+      constructor(
+        readonly session: Session,
+        @inject(Clock) @optional() readonly clock: Clock | undefined,
+      ) {}
+      execute(): unknown[] {
+        return [this.session.database, this.clock];
+      }
+    }
+    const { source } = await containerWith(module).build(entryOf(MayHave), 'process');
+    expect(await runTask(source)).toEqual([own, undefined]);
+  });
+
+  it('is refused with `autobind: false`; a worker needs no binding there either', async () => {
+    const container = new WorkerContainer({ modules: [], logger: new RecordingLogger(), autobind: false });
+    await expect(container.build(entryOf(GreetWorker), 'process')).rejects.toThrow(
+      'parameter 0 of GreetWorker(?, Database) needs Session, but nothing is bound to it. Fix: bind(Session).toSelf() in',
+    );
+  });
+
+  it('whose parameters are not known is refused', async () => {
+    @injectable()
+    class Unknown {
+      constructor(readonly text: string) {}
+    }
+    const worker = functionWorker('x', () => 1, { inject: [Unknown] });
+    await expect(containerWith().build(entryOf(worker), 'process')).rejects.toThrow(
+      'parameter 0 of Unknown(?) cannot be injected: its type is String at run time',
+    );
+  });
+});
+
+describe('interceptors', () => {
+  class Given extends TaskInterceptor {
+    override execute(_task: Task, _context: TaskContext, next: ExecuteNext): unknown {
+      return next();
+    }
+  }
+  @injectable()
+  class OfContainer extends Given {
+    constructor(readonly database: Database) {
+      super();
+    }
+    @preDestroy()
+    close(): void {
+      events.push('-OfContainer');
+    }
+  }
+  @injectable()
+  class OfModule extends Given {}
+
+  const module = new ContainerModule(({ bind }) => {
+    bind(TaskInterceptor).to(OfModule);
+    bind(TaskInterceptor).toConstantValue(new Given());
+  });
+  const withInterceptors = (
+    interceptors: NonNullable<ContainerOptions['interceptors']>,
+    ...modules: ContainerModule[]
+  ) => new WorkerContainer({ modules, logger: new RecordingLogger(), interceptors });
+
+  test.each(['process', 'task'] as const)(
+    'are those that were given, then those of modules; made once and closed at the end, scope %s',
+    async (scope) => {
+      const given = new Given();
+      const container = withInterceptors([OfContainer, given], module);
+      const made = await container.interceptors(scope);
+      expect(made.map((one) => one.constructor)).toEqual([OfContainer, Given, OfModule, Given]);
+      expect(made[1]).toBe(given);
+      expect((made[0] as OfContainer).database).toBeInstanceOf(Database);
+      expect(await container.interceptors(scope)).toBe(made);
+      events = [];
+      await container.close();
+      expect(events).toEqual(['-OfContainer', '-Database']);
+    },
+  );
+
+  it('bound to the class of another copy of the package are found, too', async () => {
+    vi.resetModules();
+    onTestFinished(() => void vi.resetModules());
+    const copy = await import('../../../../src/worker/execution/task-interceptor.js');
+    const own = new Given();
+    const bound = new ContainerModule(({ bind }) => void bind(copy.TaskInterceptor).toConstantValue(own));
+    expect(await withInterceptors([], bound).interceptors('process')).toEqual([own]);
+  });
+
+  it('that need what is not bound, or are none, are refused', async () => {
+    @injectable()
+    class Needy extends Given {
+      constructor(@inject('limits') readonly limits: unknown) {
+        super();
+      }
+    }
+    await expect(withInterceptors([Needy]).interceptors('process')).rejects.toThrow(
+      "the interceptors cannot be built: parameter 0 of Needy(?) needs 'limits', but nothing is bound to it",
+    );
+    const wrong = new ContainerModule(({ bind }) => {
+      bind(TaskInterceptor).toConstantValue({} as TaskInterceptor);
+    });
+    await expect(withInterceptors([], wrong).interceptors('process')).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('no execute(task, context, next) method'),
+    });
   });
 });
 
@@ -344,7 +491,7 @@ describe('function workers', () => {
         },
       );
       const { source, instance } = await containerWith(singleDatabase).build(entryOf(worker), scope);
-      expect(instance).toBeUndefined();
+      expect(instance.members).toEqual({});
       expect(await runTask(source)).toEqual(['task-1', expect.any(Session), expect.any(Database)]);
     },
   );
@@ -366,7 +513,7 @@ describe('the logger', () => {
   it('can be injected without a binding', async () => {
     const logger = new RecordingLogger();
     const worker = functionWorker('x', (_task, _context, injected) => injected, { inject: [Logger] });
-    const { source } = await new WorkerContainer([], logger).build(entryOf(worker), 'process');
+    const { source } = await new WorkerContainer({ modules: [], logger }).build(entryOf(worker), 'process');
     expect(await runTask(source)).toBe(logger);
   });
 
@@ -385,7 +532,7 @@ describe('the logger', () => {
     expect(copy.Logger).not.toBe(Logger);
     const [logger, own] = [new RecordingLogger(), new RecordingLogger()];
     const worker = functionWorker('x', (_task, _context, injected) => injected, { inject: [copy.Logger] });
-    const given = await new WorkerContainer([], logger).build(entryOf(worker), 'process');
+    const given = await new WorkerContainer({ modules: [], logger }).build(entryOf(worker), 'process');
     expect(await runTask(given.source)).toBe(logger);
     const module = new ContainerModule(({ bind }) => void bind(Logger).toConstantValue(own));
     const bound = await containerWith(module).build(entryOf(worker), 'process');
@@ -407,23 +554,34 @@ describe('what cannot be built', () => {
       );
   }
 
+  class Unmarked {}
+  @Worker('needs-unmarked')
+  class NeedsUnmarked {
+    constructor(readonly unmarked: Unmarked) {}
+    execute(): void {}
+  }
+
   test.each(['process', 'task'] as const)(
     'a missing binding is a configuration error, scope %s',
     async (scope) => {
-      const error = await failure(GreetWorker, scope);
+      const error = await failure(NeedsUnmarked, scope);
       expect(error).toBeInstanceOf(ConfigurationError);
-      expect(error).toMatchObject({ code: 'DI_UNRESOLVED' });
-      expect((error as Error).message).toMatch(
-        /worker GreetWorker cannot be built:\n {2}- parameter 0 of GreetWorker/,
+      expect(error).toMatchObject({
+        code: 'DI_UNRESOLVED',
+        details: { worker: 'needs-unmarked:NeedsUnmarked' },
+      });
+      expect((error as Error).message).toBe(
+        'worker NeedsUnmarked cannot be built: parameter 0 of NeedsUnmarked(?) needs Unmarked, but nothing is bound to it. ' +
+          'Fixes: (1) decorate class Unmarked with @injectable(), (2) bind(Unmarked).toSelf() in a ContainerModule that is given to bootstrap({ modules })',
       );
     },
   );
 
   it('a missing service of a function worker names the function', async () => {
-    const worker = functionWorker('x', function add() {}, { inject: [Session] });
+    const worker = functionWorker('x', function add() {}, { inject: [Unmarked] });
     expect(await failure(worker, 'process')).toMatchObject({
       code: 'DI_UNRESOLVED',
-      message: expect.stringContaining('functionWorker add needs Session'),
+      message: expect.stringContaining('functionWorker add needs Unmarked'),
     });
   });
 

@@ -24,10 +24,10 @@ const add = functionWorker('add', function addNumbers() {});
 describe('catalogEntry', () => {
   it('describes a decorated class', () => {
     expect(catalogEntry(GreetWorker)).toEqual({
-      worker: GreetWorker,
+      definition: expect.objectContaining({ dependencies: [GreetWorker] }),
       description: {
         key: 'greet:GreetWorker',
-        taskDefName: 'greet',
+        taskType: 'greet',
         name: 'GreetWorker',
         options: { pollInterval: 500 },
         file: import.meta.filename,

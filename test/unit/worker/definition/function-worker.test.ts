@@ -17,7 +17,7 @@ describe('functionWorker', () => {
     const add = (): number => 3;
     const worker = functionWorker('add', add, { pollInterval: 250, inject: [Greeter] });
     expect(worker).toMatchObject({
-      taskDefName: 'add',
+      taskType: 'add',
       name: 'add',
       execute: add,
       inject: [Greeter],
@@ -66,7 +66,7 @@ describe('functionWorker', () => {
       Object.defineProperty({}, Symbol.for('tutti:function-worker'), { value: true }),
       true,
     ],
-    ['a look-alike', { taskDefName: 'x', execute: () => 1 }, false],
+    ['a look-alike', { taskType: 'x', execute: () => 1 }, false],
     ['a function', () => 1, false],
     ['null', null, false],
     ['undefined', undefined, false],
@@ -78,7 +78,7 @@ describe('functionWorker', () => {
 describe('mistakes are collected, not thrown', () => {
   const fn = (): void => undefined;
   test.each<[string, unknown[], RegExp[]]>([
-    ['no name', [undefined, fn], [/name to be a non-empty string, got undefined/]],
+    ['no task type', [undefined, fn], [/the task type to be a non-empty string, got undefined/]],
     ['no function', ['x', { execute: fn }], [/functionWorker\('x'\): expected a function, got an object/]],
     ['no list of services', ['x', fn, { inject: Greeter }], [/`inject` to be an array/]],
     ['null for services', ['x', fn, { inject: null }], [/`inject` to be an array.*got null/]],
@@ -97,7 +97,7 @@ describe('mistakes are collected, not thrown', () => {
     ['null as options', ['x', fn, null], [/the options must be an object/]],
     ['an empty name', ['x', fn, { name: '' }], [/`name` to be a non-empty string/]],
     ['a name that is no string', ['x', fn, { name: 5 }], [/`name` to be a non-empty string/]],
-    ['several', [5, 5, { inject: 5, paused: 5 }], [/`paused`/, /name/, /a function/, /`inject`/]],
+    ['several', [5, 5, { inject: 5, paused: 5 }], [/`paused`/, /the task type/, /a function/, /`inject`/]],
   ])('%s', (_title, args, expected) => {
     const { problems } = build(...args);
     expect(problems).toHaveLength(expected.length);

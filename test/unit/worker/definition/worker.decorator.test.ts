@@ -38,7 +38,7 @@ function problemsOf(target: unknown, ...args: unknown[]): readonly string[] {
 describe('@Worker', () => {
   it('records task type, options and the file of the class', () => {
     expect(getWorkerMetadata(GreetWorker)).toEqual({
-      taskDefName: 'greet',
+      taskType: 'greet',
       options: { pollInterval: 500 },
       file: import.meta.filename,
       problems: [],
@@ -81,7 +81,7 @@ describe('@Worker', () => {
     container.bind(Greeter).toSelf();
     container.bind(LoudWorker).toSelf();
     expect(container.get(LoudWorker).execute()).toBe('Hello you!');
-    expect(getWorkerMetadata(GreetWorker)?.taskDefName).toBe('greet');
+    expect(getWorkerMetadata(GreetWorker)?.taskType).toBe('greet');
   });
 
   it('leaves a subclass with a constructor of its own alone', () => {
@@ -137,7 +137,7 @@ describe('@Worker', () => {
       expect.stringContaining('`concurrency`'),
       '@Worker is applied twice to class Sample; keep one',
     ]);
-    expect(getWorkerMetadata(target)!.taskDefName).toBe('one');
+    expect(getWorkerMetadata(target)!.taskType).toBe('one');
   });
 
   it('says what to do when it was compiled as a standard decorator', () => {
@@ -157,9 +157,9 @@ describe('@Worker', () => {
 
 describe('mistakes are collected, not thrown: bootstrap() tells all of them together', () => {
   test.each<[string, unknown[], RegExp[]]>([
-    ['no name', [undefined], [/name to be a non-empty string, got undefined/]],
-    ['an empty name', [''], [/name to be a non-empty string, got "" \(string\)/]],
-    ['a name that is no string', [5], [/name to be a non-empty string, got 5/]],
+    ['no task type', [undefined], [/the task type to be a non-empty string, got undefined/]],
+    ['an empty task type', [''], [/the task type to be a non-empty string, got "" \(string\)/]],
+    ['a task type that is no string', [5], [/the task type to be a non-empty string, got 5/]],
     ['a negative interval', ['x', -1], [/`pollInterval` to be an integer from 1 to 3600000, got -1/]],
     ['no number', ['x', NaN], [/`pollInterval`/]],
     [

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Task } from '../../../../src/conductor/wire/types.js';
-import { IdempotentExecutable, ResultCache } from '../../../../src/worker/execution/idempotency.js';
+import { IdempotencyInterceptor, ResultCache } from '../../../../src/worker/execution/idempotency.js';
 import { TaskContext } from '../../../../src/worker/execution/task-context.js';
 import { taskOutcome } from '../../../../src/worker/execution/task-outcome.js';
 import { makeTask } from '../../../support/make-task.js';
@@ -19,22 +19,18 @@ function open(
 ) {
   const logger = new RecordingLogger();
   const executed: string[] = [];
-  const inner = {
-    execute: (task: Task) => {
-      executed.push(task.taskId);
-      return execute(task);
-    },
-  };
-  const worker = new IdempotentExecutable(
-    inner,
+  const interceptor = new IdempotencyInterceptor(
+    'charge:worker',
     keyOf,
     new ResultCache(join(folder, 'results'), logger),
-    new Map(),
   );
   const run = async (taskId: string, key?: string): Promise<unknown> => {
     const task = makeTask(taskId, { inputData: key === undefined ? {} : { key } });
     const context = new TaskContext({ task, workerId: 'me', logger, onProgress: () => undefined });
-    const value = await worker.execute(task, context);
+    const value = await interceptor.execute(task, context, async () => {
+      executed.push(task.taskId);
+      return await execute(task);
+    });
     return taskOutcome({ kind: 'returned', value }).outputData;
   };
   return { run, executed, logger };

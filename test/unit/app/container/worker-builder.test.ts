@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { idempotentSource } from '../../../../src/app/container/idempotent-source.js';
+import { WorkerContainer } from '../../../../src/app/container/container.js';
+import { buildWorker } from '../../../../src/app/container/worker-builder.js';
 import { catalogEntry } from '../../../../src/app/discovery/worker-catalog.js';
 import { functionWorker } from '../../../../src/worker/definition/function-worker.js';
 import { TaskRunner } from '../../../../src/worker/execution/task-runner.js';
@@ -14,30 +15,52 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'tutti-test-'))));
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs two tasks of a worker that gives this key to all of them. @returns ids of those that were executed, and results */
-async function runTwo(idempotencyKey: () => unknown) {
+async function runTwo(idempotencyKey: () => unknown, hasFolder = true) {
   const logger = new RecordingLogger();
   const executed: string[] = [];
-  const shared = {
-    execute: (task: { taskId: string }) => {
+  const worker = functionWorker(
+    'greet',
+    (task) => {
       executed.push(task.taskId);
       return { by: task.taskId };
     },
-  };
-  const source = { shared, acquire: () => Promise.reject(new Error('not used')) };
-  const worker = functionWorker('greet', shared.execute, {
-    name: 'greet',
-    idempotencyKey: idempotencyKey as () => string | number,
+    { name: 'greet', idempotencyKey: idempotencyKey as () => string | number },
+  );
+  const container = new WorkerContainer({ modules: [], logger });
+  const { source, interceptors } = await buildWorker(catalogEntry(worker)!, {
+    container,
+    env: {},
+    resultsFolder: hasFolder ? folder : undefined,
+    logger,
   });
   const runner = new TaskRunner({
-    source: idempotentSource(catalogEntry(worker)!, { source, instance: undefined }, folder, logger),
+    source,
+    interceptors,
     workerId: 'w-1',
     logger,
     executionTimeout: undefined,
     onProgress: () => undefined,
   });
   const results = [await runner.start(makeTask('t-1')).result, await runner.start(makeTask('t-2')).result];
-  return { executed, results };
+  return { executed, results, logger };
 }
+
+test('without a folder for results every task is executed, and that is logged', async () => {
+  const { executed, logger } = await runTwo(() => 'one', false);
+  expect(executed).toEqual(['t-1', 't-2']);
+  expect(logger.at('warn')).toEqual([
+    'results cannot be kept for idempotency keys: no folder can be written',
+  ]);
+});
+
+test('a worker without keys and interceptors has none around it', async () => {
+  const logger = new RecordingLogger();
+  const container = new WorkerContainer({ modules: [], logger });
+  const entry = catalogEntry(functionWorker('greet', () => 1, { name: 'greet' }))!;
+  expect(
+    (await buildWorker(entry, { container, env: {}, resultsFolder: folder, logger })).interceptors,
+  ).toEqual([]);
+});
 
 test.each<[string, unknown]>([
   ['a string', 'order 5'],
