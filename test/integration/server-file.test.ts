@@ -57,6 +57,8 @@ function inDatabase<T>(action: (connection: SqlConnection) => T, path = file): T
   }
 }
 
+const NOOP = { name: 'n', taskReferenceName: 'n', type: 'NOOP' };
+
 const FLOW = {
   name: 'flow',
   tasks: [
@@ -153,6 +155,32 @@ describe('embeddedServer({ file })', () => {
     expect(message).toContain('damaged');
   });
 
+  it.each([
+    ['a page', 4_096],
+    ['the text of a row', 20],
+  ])('reports %s that is damaged with its path, where it is read', async (_what, bytes) => {
+    const first = await start();
+    await first.client.request('POST', '/metadata/workflow', { name: 'done', tasks: [NOOP] });
+    const ids: string[] = [];
+    for (let index = 0; index < 40; index++) {
+      const input = { text: `marker-${index}-${'x'.repeat(500)}` };
+      ids.push((await first.client.request('POST', '/workflow/done', input)).text);
+    }
+    await first.server.close();
+    const content = readFileSync(file);
+    const at = content.indexOf('marker-20-');
+    const from = bytes === 4_096 ? at - (at % bytes) : at - '{"text":"'.length;
+    content.fill('#', from, from + bytes);
+    writeFileSync(file, content);
+    const { client } = await start();
+    const damaged = await client.request<{ message: string }>('GET', `/workflow/${ids[20]}`);
+    expect(damaged.status).toBe(500);
+    expect(damaged.body.message).toContain(
+      `The file ${file} of the embedded server cannot be read: it is damaged`,
+    );
+    expect((await client.request('GET', '/metadata/workflow/done')).status).toBe(200);
+  });
+
   it('leaves the database of another program alone', async () => {
     inDatabase((connection) => connection.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)'));
     const { message } = await failureOf();
@@ -184,6 +212,48 @@ describe('embeddedServer({ file })', () => {
     const polled = await client.request<{ workflowInstanceId: string }>('GET', '/tasks/poll/work');
     expect(polled.status).toBe(200);
     expect(polled.body.workflowInstanceId).toBe(before);
+  });
+});
+
+describe('the log beside the file', () => {
+  const log = (): string => `${file}-wal`;
+
+  async function refusal(client: ConformanceClient): Promise<string> {
+    const answer = await client.request<{ message: string }>('POST', '/workflow/flow', {});
+    expect(answer.status).toBe(500);
+    return answer.body.message;
+  }
+
+  it('is missed when it is gone: nothing is acknowledged until it is back', async () => {
+    const { client, logger } = await start();
+    await client.request('POST', '/metadata/workflow', FLOW);
+    const before = (await client.request('POST', '/workflow/flow', {})).text;
+    renameSync(log(), `${log()}.moved`);
+    const message = await refusal(client);
+    expect(message).toContain(`The file ${file} of the embedded server cannot be written`);
+    expect(message).toContain(`its log ${log()} is missing`);
+    expect(logger.at('error')).toHaveLength(1);
+    writeFileSync(log(), '');
+    expect(await refusal(client)).toContain(`another file is in the place of its log ${log()}`);
+    renameSync(`${log()}.moved`, log());
+    const after = await client.request('POST', '/workflow/flow', {});
+    expect(after.status).toBe(200);
+    const found = await client.expectOk<string[]>('GET', '/workflow/running/flow');
+    expect(found.body).toEqual(expect.arrayContaining([before, after.text]));
+  });
+
+  it('is not needed for a stop, after which the file has everything', async () => {
+    const first = await start();
+    await first.client.request('POST', '/metadata/workflow', FLOW);
+    const acknowledged = (await first.client.request('POST', '/workflow/flow', { x: 1 })).text;
+    rmSync(log());
+    await refusal(first.client);
+    await first.server.close();
+    const second = await start();
+    expect((await second.client.request('GET', `/workflow/${acknowledged}`)).body).toMatchObject({
+      status: 'RUNNING',
+      input: { x: 1 },
+    });
   });
 });
 

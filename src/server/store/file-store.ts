@@ -22,7 +22,7 @@ import {
 } from '../model/models.js';
 import { DefinitionStore, type Registered } from './definition-store.js';
 import { migrate, SchemaError } from './schema.js';
-import { openSqlite, type SqlConnection, type SqlStatement, type SqlValue } from './sqlite.js';
+import { loadSqlite, type SqlConnection, type SqlStatement, type SqlValue } from './sqlite.js';
 
 /** How long another process may take to let go of the file, as one that is just being stopped. */
 const LOCK_WAIT_MS = 500;
@@ -104,6 +104,7 @@ interface Waiter {
 export class FileStore extends DefinitionStore {
   readonly #file: string;
   readonly #identity: string;
+  readonly #logIdentity: string;
   readonly #connection: SqlConnection;
   readonly #retention: Retention;
   readonly #onFailure: (error: Error) => void;
@@ -127,9 +128,8 @@ export class FileStore extends DefinitionStore {
     this.#file = resolve(file);
     this.#retention = options.retention ?? { finished: Infinity, age: Infinity };
     this.#onFailure = options.onFailure ?? (() => undefined);
-    this.#connection = openFile(this.#file, options.open ?? openSqlite);
+    this.#connection = openFile(this.#file, options.open ?? loadSqlite());
     try {
-      this.#identity = identityOf(this.#file);
       this.#loadRegistered();
       const { count } = this.#get('SELECT count(*) AS count FROM workflow WHERE is_open = 0') as {
         count: number;
@@ -138,6 +138,9 @@ export class FileStore extends DefinitionStore {
       this.#run(
         'DELETE FROM definition WHERE NOT EXISTS (SELECT 1 FROM workflow WHERE definition = definition.n)',
       );
+      this.#identity = identityOf(this.#file);
+      // The first transaction has made it, and only the end of the connection removes it.
+      this.#logIdentity = identityOf(logOf(this.#file));
     } catch (error) {
       closeConnection(this.#connection);
       throw unusable(this.#file, error);
@@ -207,7 +210,7 @@ export class FileStore extends DefinitionStore {
     // A workflow that is in memory has all of its tasks there, and one that is to be removed has none.
     if (row === undefined || this.#entries.has(row.workflow_id)) return undefined;
     const workflow = this.getWorkflow(row.workflow_id);
-    return workflow === undefined ? undefined : readTask(row, () => workflow.definition);
+    return workflow === undefined ? undefined : this.#readTask(row, () => workflow.definition);
   }
 
   override removeExecution(workflowId: string): void {
@@ -313,7 +316,7 @@ export class FileStore extends DefinitionStore {
     const tasks = this.#all('SELECT * FROM task WHERE workflow = ? ORDER BY n', row.n) as TaskRow[];
     return {
       workflow,
-      tasks: new Map(tasks.map((task) => [task.id, readTask(task, () => workflow.definition)])),
+      tasks: new Map(tasks.map((task) => [task.id, this.#readTask(task, () => workflow.definition)])),
       indexed: new Set(tasks.filter((task) => task.is_indexed === 1).map((task) => task.id)),
       row: { n: row.n, isOpen: row.is_open === 1 },
     };
@@ -402,7 +405,7 @@ export class FileStore extends DefinitionStore {
     const pending = this.#pending;
     if (!pending.isEmpty) {
       try {
-        if (identityOf(this.#file) !== this.#identity) throw new Error('another file is in its place');
+        this.#checkFiles();
         const rows = this.#transaction(pending);
         this.#written(pending, rows);
         this.#failure = undefined;
@@ -411,6 +414,23 @@ export class FileStore extends DefinitionStore {
       }
     }
     this.#settle(this.#failure);
+  }
+
+  /**
+   * SQLite would go on with files that nobody finds any more. The log beside the file has what the file lacks: without it
+   * the next start would not know what was answered.
+   */
+  #checkFiles(): void {
+    if (identityOf(this.#file) !== this.#identity) throw new Error('another file is in its place');
+    const log = logOf(this.#file);
+    let found: string;
+    try {
+      found = identityOf(log);
+    } catch (cause) {
+      const way = 'Put it back, or stop the server, which then writes everything into the file';
+      throw new Error(`its log ${log} is missing. ${way}`, { cause });
+    }
+    if (found !== this.#logIdentity) throw new Error(`another file is in the place of its log ${log}`);
   }
 
   #failed(error: unknown): void {
@@ -611,7 +631,7 @@ export class FileStore extends DefinitionStore {
     if (known !== undefined) return known;
     const row = this.#get('SELECT body FROM definition WHERE n = ?', n) as { body: string } | undefined;
     if (row === undefined) throw this.#error('read', `it lacks the definition ${n}`);
-    const definition = JSON.parse(row.body) as FullWorkflowDef;
+    const definition = this.#parse<FullWorkflowDef>(row.body);
     if (this.#definitions.size >= KEPT_DEFINITIONS) this.#definitions.clear();
     this.#definitions.set(n, definition);
     return definition;
@@ -623,9 +643,9 @@ export class FileStore extends DefinitionStore {
       body: string;
     }[];
     for (const { kind, body } of rows) {
-      if (kind === 'task') this.putTaskDef(JSON.parse(body) as FullTaskDef);
-      else if (kind === 'workflow') this.putWorkflowDef(JSON.parse(body) as FullWorkflowDef);
-      else this.putEventHandler(JSON.parse(body) as EventHandler);
+      if (kind === 'task') this.putTaskDef(this.#parse<FullTaskDef>(body));
+      else if (kind === 'workflow') this.putWorkflowDef(this.#parse<FullWorkflowDef>(body));
+      else this.putEventHandler(this.#parse<EventHandler>(body));
     }
     // That is where they came from.
     this.#pending = new Pending();
@@ -639,10 +659,27 @@ export class FileStore extends DefinitionStore {
 
   #readWorkflow(row: WorkflowRow): WorkflowModel {
     return {
-      ...(JSON.parse(row.state) as Omit<WorkflowModel, 'definition' | 'input'>),
+      ...this.#parse<Omit<WorkflowModel, 'definition' | 'input'>>(row.state),
       definition: this.#definition(row.definition),
-      input: JSON.parse(row.input) as WorkflowModel['input'],
+      input: this.#parse(row.input),
     };
+  }
+
+  #readTask({ state }: Pick<TaskRow, 'state'>, definition: () => FullWorkflowDef): TaskModel {
+    const task = this.#parse<TaskModel>(state);
+    if (task.workflowTask !== undefined) return task;
+    const graph = WorkflowGraph.of(definition());
+    const workflowTask = graph.get(graph.baseOf(task.referenceTaskName));
+    if (workflowTask === undefined) throw this.#error('read', `its task ${task.taskId} has no definition`);
+    return { ...task, workflowTask };
+  }
+
+  #parse<T>(text: string): T {
+    try {
+      return JSON.parse(text) as T;
+    } catch (error) {
+      throw this.#error('read', `${REASONS['SQLITE_CORRUPT']} (${describeThrown(error)})`);
+    }
   }
 
   /** Pages, so that neither all rows are in memory nor a statement stays open while something is written. */
@@ -657,7 +694,7 @@ export class FileStore extends DefinitionStore {
         ...values,
         ...last,
       ) as (TaskRow & { workflow: number })[];
-      for (const row of rows) yield readTask(row, () => this.#definitionOfRow(row.workflow));
+      for (const row of rows) yield this.#readTask(row, () => this.#definitionOfRow(row.workflow));
       if (rows.length < PAGE) return;
       const { n, type } = rows.at(-1)!;
       last = order === 'n' ? [n] : [type, n];
@@ -734,15 +771,6 @@ function workflowIndex({ parentId, correlationId, name, status }: WorkflowFilter
   return status === undefined ? undefined : 'workflow_by_status';
 }
 
-function readTask({ state }: Pick<TaskRow, 'state'>, definition: () => FullWorkflowDef): TaskModel {
-  const task = JSON.parse(state) as TaskModel;
-  if (task.workflowTask !== undefined) return task;
-  const graph = WorkflowGraph.of(definition());
-  const workflowTask = graph.get(graph.baseOf(task.referenceTaskName));
-  if (workflowTask === undefined) throw new Error(`its task ${task.taskId} has no definition`);
-  return { ...task, workflowTask };
-}
-
 /** @throws ConfigurationError */
 function openFile(file: string, open: (file: string) => SqlConnection): SqlConnection {
   let connection: SqlConnection | undefined;
@@ -816,6 +844,11 @@ function reasonOf(error: unknown): string {
     REASONS[name] ?? REASONS[Object.values(SQLITE_CODES).find((known) => name.startsWith(known)) ?? ''];
   const text = describeThrown(error);
   return reason === undefined ? text : `${reason} (${text})`;
+}
+
+/** What SQLite writes first, and from time to time into the file. */
+function logOf(file: string): string {
+  return `${file}-wal`;
 }
 
 function identityOf(file: string): string {

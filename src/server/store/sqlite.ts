@@ -31,12 +31,19 @@ export function sqliteDriver(): SqliteDriver {
 }
 
 /**
- * Opens a file; loads SQLite, which nothing else does.
+ * Loads SQLite, which nothing else does. No file is touched.
  *
- * @throws ConfigurationError when this machine has no SQLite; otherwise the error of SQLite
+ * @returns what opens a file, or throws the error of SQLite
+ * @throws ConfigurationError when this machine has no SQLite
  */
-export function openSqlite(file: string, driver = sqliteDriver()): SqlConnection {
-  return driver === 'libsql' ? new (loadLibsql())(file) : new (loadNodeSqlite())(file);
+export function loadSqlite(driver = sqliteDriver()): (file: string) => SqlConnection {
+  const Connection = driver === 'libsql' ? loadLibsql() : loadNodeSqlite();
+  return (file) => new Connection(file);
+}
+
+/** Loads SQLite and opens a file. */
+export function openSqlite(file: string, driver?: SqliteDriver): SqlConnection {
+  return loadSqlite(driver)(file);
 }
 
 type ConnectionClass = new (file: string) => SqlConnection;
