@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { HTTP_LIMITS } from '../../src/http/http-limits.js';
 import { embeddedServer, type EmbeddedServerOptions, type RunningServer } from '../../src/server/index.js';
 import { ConformanceClient } from '../support/conformance-server.js';
 import { rawRequest } from '../support/raw-http.js';
@@ -154,6 +157,33 @@ describe('bodies', () => {
     const flood = Array.from({ length: 400 }, (_, index) => `x-${index}: ${'y'.repeat(60)}`);
     const { status } = await rawRequest(server.port, ['GET /health HTTP/1.1', 'host: localhost', ...flood]);
     expect(status).toBe(431);
+  });
+});
+
+describe('clients that send slowly', () => {
+  it.each([
+    ['half a head', 'POST /api/workflow HTTP/1.1\r\nhost: localhost\r\nx-slow: '],
+    ['half a body', 'POST /api/workflow HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{"a":'],
+  ])('%s each, 200 of them, hold up neither other requests nor the end of the server', async (_, text) => {
+    const other = await embeddedServer().start(new RecordingLogger());
+    const slow = Array.from({ length: 200 }, () => connect(other.port, '127.0.0.1'));
+    for (const socket of slow) socket.on('error', () => undefined);
+    await Promise.all(slow.map((socket) => once(socket, 'connect')));
+    await Promise.all(slow.map((socket) => new Promise((sent) => socket.write(text, sent))));
+    const closed = Promise.all(slow.map((socket) => once(socket, 'close')));
+    const drip = setInterval(() => {
+      for (const socket of slow) socket.write('x');
+    }, 20);
+    onTestFinished(() => clearInterval(drip));
+    const honest = new ConformanceClient(other.url);
+    for (let count = 0; count < 10; count++)
+      expect((await honest.request('GET', '/metadata/taskdefs')).ms).toBeLessThan(SOON_MS);
+    await other.close();
+    await closed;
+  });
+
+  it('have as long as the limits say, which the unit tests try with shorter ones', () => {
+    expect(HTTP_LIMITS).toMatchObject({ headersTimeoutMs: 10_000, requestTimeoutMs: 30_000 });
   });
 });
 
