@@ -293,6 +293,53 @@ describe('POST /tasks/update-v2', () => {
   });
 });
 
+describe('payloads above 10 MB', () => {
+  const LIMIT = 10_240 * 1024;
+  const reasonOf = (taskId: string, workflowId: string, bytes: number): string =>
+    `The payload size: ${bytes} of task: ${taskId} in workflow: ${workflowId}  is greater than the permissible limit: ${LIMIT} bytes`;
+
+  it.each(['COMPLETED', 'IN_PROGRESS'])('fail a task that is %s with such an output', async (status) => {
+    const type = await server.defineTask({ retryCount: 3, retryDelaySeconds: 0 });
+    const workflowId = await server.run([type]);
+    const taken = await server.take(type);
+    const outputData = { v: 'x'.repeat(LIMIT) };
+    expect((await server.report(taken, status, { outputData })).status).toBe(200);
+    const failed = await server.waitForStatus(workflowId, 'FAILED');
+    const reason = reasonOf(taken.taskId, workflowId, LIMIT + '{"v":""}'.length);
+    expect(failed.reasonForIncompletion).toBe(
+      `Task ${taken.taskId} failed with status: FAILED and reason: '${reason}'`,
+    );
+    expect(failed.tasks).toHaveLength(1);
+    expect(failed.tasks[0]).toMatchObject({
+      status: 'FAILED_WITH_TERMINAL_ERROR',
+      outputData: {},
+      reasonForIncompletion: reason,
+    });
+  });
+
+  it('fail a task with such an input', async () => {
+    const type = await server.defineTask();
+    const name = await server.defineWorkflow([
+      {
+        name: type,
+        taskReferenceName: 't',
+        inputParameters: { a: '${workflow.input.v}', b: '${workflow.input.v}' },
+      },
+    ]);
+    const workflowId = await server.start(name, { input: { v: 'x'.repeat(LIMIT / 2) } });
+    await server.expectOk('PUT', `/workflow/decide/${workflowId}`);
+    const failed = await server.waitForStatus(workflowId, 'FAILED');
+    const { taskId } = failed.tasks[0]!;
+    expect(failed.tasks).toHaveLength(1);
+    expect(failed.tasks[0]).toMatchObject({
+      status: 'FAILED_WITH_TERMINAL_ERROR',
+      inputData: {},
+      reasonForIncompletion: reasonOf(taskId, workflowId, LIMIT + '{"a":"","b":""}'.length),
+    });
+    expect((await server.poll(type, 'count=1&timeout=0')).body).toEqual([]);
+  });
+});
+
 describe('extendLease', () => {
   it('changes nothing but the lease', async () => {
     const type = await server.defineTask();
