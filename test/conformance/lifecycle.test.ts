@@ -515,6 +515,47 @@ describe('synchronous execution', () => {
     expect(late.ms).toBeGreaterThan(900);
   });
 
+  const execute = (workflow: string, ref: string): Promise<Answer<JsonObject>> =>
+    server.request(
+      'POST',
+      `/workflow/execute/${workflow}/1?waitForSeconds=20&waitUntilTaskRef=${ref}&returnStrategy=BLOCKING_TASK`,
+      {},
+    );
+
+  it('answers the task that it was asked to wait for, also when the workflow has ended with it', async () => {
+    const workflow = await server.defineWorkflow([task('n', 'NOOP')]);
+    expect((await execute(workflow, 'n')).body).toMatchObject({
+      referenceTaskName: 'n',
+      status: 'COMPLETED',
+      targetWorkflowStatus: 'COMPLETED',
+      signalTimeout: false,
+    });
+    expect((await execute(workflow, 'other')).status).toBe(500);
+  });
+
+  it('answers an attempt that has failed, although another one follows', async () => {
+    const type = await server.defineTask({ retryCount: 1, retryDelaySeconds: 600 });
+    const workflow = await server.defineWorkflow([worker(type, 'a')]);
+    const executing = execute(workflow, 'a');
+    const failed = await end(type, 'FAILED');
+    expect((await executing).body).toMatchObject({
+      taskId: failed.taskId,
+      status: 'FAILED',
+      targetWorkflowStatus: 'RUNNING',
+    });
+  });
+
+  it('answers the task that was scheduled first, of those that block', async () => {
+    const workflow = await server.defineWorkflow([
+      task('f', 'FORK_JOIN', { forkTasks: [[task('w', 'WAIT')], [task('n', 'NOOP')]] }),
+      task('j', 'JOIN', { joinOn: ['w', 'n'] }),
+    ]);
+    expect((await execute(workflow, 'n')).body).toMatchObject({
+      referenceTaskName: 'w',
+      status: 'IN_PROGRESS',
+    });
+  });
+
   it('takes a definition of its own', async () => {
     const workflowDef = { name: 'other', tasks: [task('w', 'WAIT')] };
     const answer = await server.expectOk('POST', `/workflow/execute/${server.name('inline')}/1`, {

@@ -60,22 +60,38 @@ function findStop(engine: Engine, workflowId: string, refs: ReadonlySet<string>)
   const execution = engine.find(workflowId);
   if (execution === undefined) return undefined;
   const { workflow } = execution;
-  if (isTerminalWorkflow(workflow.status)) return { workflow, task: undefined };
-  return findBlocking(engine, execution, refs);
+  const blocking = findBlocking(engine, execution, refs);
+  return blocking ?? (isTerminalWorkflow(workflow.status) ? { workflow, task: undefined } : undefined);
 }
 
+/** Of several, the one whose task was scheduled first. */
 function findBlocking(engine: Engine, execution: Execution, refs: ReadonlySet<string>): Stop | undefined {
   const { workflow } = execution;
+  let first: { readonly seq: number; readonly stop: Stop } | undefined;
+  const take = (seq: number, stop: Stop): void => {
+    if (first === undefined || seq < first.seq) first = { seq, stop };
+  };
   for (const ref of refs) {
-    const task = execution.latest(ref);
-    if (task !== undefined && isTerminalTask(task.status) && !task.retried) return { workflow, task };
+    const task = endedAttempt(execution, ref);
+    if (task !== undefined) take(task.seq, { workflow, task });
   }
   for (const task of execution.openTasks()) {
-    if (task.taskType === 'WAIT' && task.waitUntil === 0) return { workflow, task };
+    if (task.taskType === 'WAIT' && task.waitUntil === 0) take(task.seq, { workflow, task });
     if (task.taskType !== 'SUB_WORKFLOW' || task.subWorkflowId === undefined) continue;
     const child = engine.find(task.subWorkflowId);
-    const found = child === undefined ? undefined : findBlocking(engine, child, refs);
-    if (found !== undefined) return found;
+    const stop = child === undefined ? undefined : findBlocking(engine, child, refs);
+    if (stop !== undefined) take(task.seq, stop);
+  }
+  return first?.stop;
+}
+
+/** The first attempt that has ended, also when another one follows. */
+function endedAttempt(execution: Execution, ref: string): TaskModel | undefined {
+  const latest = execution.latest(ref);
+  if (latest === undefined) return undefined;
+  if (latest.retryCount === 0) return isTerminalTask(latest.status) ? latest : undefined;
+  for (const task of execution.tasks()) {
+    if (task.referenceTaskName === ref && isTerminalTask(task.status)) return task;
   }
   return undefined;
 }
