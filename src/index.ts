@@ -75,7 +75,7 @@ export type { OrchestratorEvents, ProcessExit } from './orchestrator/orchestrato
 export { isWorkerProcess } from './protocol/process-marker.js';
 export type { ReadyOptions } from './orchestrator/readiness.js';
 export type { RestartOptions } from './orchestrator/replicas/restart-policy.js';
-export type { OrchestratorState, ReplicaState } from './protocol/states.js';
+export type { OrchestratorState, ReplicaState, RestartCause } from './protocol/states.js';
 export type { Replacement } from './orchestrator/replicas/replica-listener.js';
 export type {
   OrchestratorStatus,
@@ -85,7 +85,6 @@ export type {
   TaskStatusView,
   WorkerStatusView,
 } from './orchestrator/status/status.js';
-export type { RestartCause } from './orchestrator/processes/watchdog.js';
 export { functionWorker } from './worker/definition/function-worker.js';
 export type { FunctionWorker, FunctionWorkerOptions, Injected } from './worker/definition/function-worker.js';
 export { inProgress } from './worker/execution/in-progress.js';

@@ -34,7 +34,7 @@ export class ChannelReporter {
   #started: StartedEntry[] = [];
   #marks: [number, TaskMark][] = [];
   #finished: FinishedEntry[] = [];
-  #duplicates = 0;
+  #duplicates: number[] = [];
   readonly #progress = new Map<number, string | number>();
   #progressTimer: NodeJS.Timeout | undefined;
   #uncertain: 'told' | 'again' | undefined;
@@ -55,7 +55,7 @@ export class ChannelReporter {
       stored: (taskId, isOnDisk = true) => void this.#addMark(taskId, isOnDisk ? 'stored' : 'kept'),
       finished: (taskId, end) => this.finished(taskId, end),
       duplicate: () => {
-        this.#duplicates++;
+        this.#duplicates.push(worker);
         void this.#flushSoon();
       },
       progress: (taskId, progress) => this.#addProgress(taskId, progress),
@@ -192,7 +192,7 @@ export class ChannelReporter {
       setImmediate(() => {
         const [started, marks, finished] = [this.#started, this.#marks, this.#finished];
         const duplicates = this.#duplicates;
-        this.#duplicates = 0;
+        this.#duplicates = [];
         this.#started = [];
         this.#marks = [];
         this.#finished = [];

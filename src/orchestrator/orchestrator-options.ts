@@ -10,9 +10,8 @@ import type { RunDirectory } from './custody/run-directory.js';
 import type { ProcessInspector } from '../os/process-inspector.js';
 import type { Replacement } from './replicas/replica-listener.js';
 import type { ProcessPlan } from './processes/process-plan.js';
-import type { OrchestratorState } from '../protocol/states.js';
+import type { OrchestratorState, RestartCause } from '../protocol/states.js';
 import type { OrchestratorStatus, ReplicaStatusView } from './status/status.js';
-import type { RestartCause } from './processes/watchdog.js';
 
 /** The server that the workers poll, and how the orchestrator talks to it. */
 export interface ServerConnection {

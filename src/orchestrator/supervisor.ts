@@ -2,15 +2,14 @@ import { describeThrown, programFrames } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
 import type { StateMachine } from '../core/state-machine.js';
-import type { KnownTask } from './custody/duplicate-guard.js';
 import { EXIT_CODES } from '../protocol/exit-codes.js';
 import { LongTaskWatch } from './replicas/long-task-watch.js';
 import { MemoryKiller } from '../os/memory-killer.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
-import { lastWordsOf } from './processes/process-death.js';
 import { ProcInspector } from '../os/process-inspector.js';
 import type { ReplicaListener } from './replicas/replica-listener.js';
-import type { ProcessDeath } from './processes/process-death.js';
+import { Ledger } from './ledger/ledger.js';
+import type { ProcessDeath } from './ledger/process-death.js';
 import type { ReplicaOptions } from './replicas/replica-options.js';
 import { Replica } from './replicas/replica.js';
 import { StopReport } from './stop-report.js';
@@ -42,6 +41,7 @@ export class Supervisor {
   readonly #logger: Logger;
   readonly #state: StateMachine<OrchestratorState>;
   readonly #events: SupervisorEvents;
+  readonly #ledger = new Ledger();
   readonly #inspector;
   readonly #memoryKiller = new MemoryKiller();
   readonly #longTasks: LongTaskWatch;
@@ -69,7 +69,13 @@ export class Supervisor {
     this.#state = state;
     this.#events = events;
     this.#inspector = options.inspector ?? new ProcInspector();
-    this.custodian = this.#makeCustodian(server);
+    this.custodian = new TaskCustodian({
+      client: server.client,
+      logger,
+      directory: server.directory,
+      ledger: this.#ledger,
+      redact: (text) => server.redact?.(text) ?? text,
+    });
     this.replicas = options.replicas.map(
       (plan) => new Replica(plan, this.#replicaOptions(options, server), this.#listener),
     );
@@ -176,19 +182,6 @@ export class Supervisor {
     }
   }
 
-  #makeCustodian(server: ServerConnection): TaskCustodian {
-    const { client, directory } = server;
-    const inFlight = (): Set<string> =>
-      new Set(this.replicas.flatMap((replica) => replica.tasks().map((task) => task.taskId)));
-    return new TaskCustodian({
-      client,
-      logger: this.#logger,
-      directory,
-      inFlight,
-      redact: (text) => server.redact?.(text) ?? text,
-    });
-  }
-
   #replicaOptions(options: OrchestratorOptions, { url, directory }: ServerConnection): ReplicaOptions {
     return {
       ...options,
@@ -199,26 +192,20 @@ export class Supervisor {
       restartsUnready: options.onStartupFailure === 'continue',
       inspector: this.#inspector,
       memoryKiller: this.#memoryKiller,
+      ledger: this.#ledger,
     };
-  }
-
-  #knownTasks(): KnownTask[] {
-    return this.replicas.flatMap((replica) =>
-      replica.tasks().map((task) => ({ task, cancel: (reason: string) => replica.cancel(task, reason) })),
-    );
   }
 
   readonly #listener: ReplicaListener = {
     ready: (replica) => {
       this.#logger.debug('worker process ready', { replica: replica.plan.name, pid: replica.pid });
-      this.custodian.workersReady(replica.workers, replica.pid ?? 0);
       this.#events.emit(
         'ready',
         replica.status(() => undefined),
       );
       this.#events.replicaChanged();
     },
-    died: (replica, death) => this.#died(replica, death),
+    died: (replica, death, failedTasks) => this.#died(replica, death, failedTasks),
     restarting: (replica, delayMs, deaths) => {
       this.#logger.warn('starting the worker process again', { replica: replica.plan.name, delayMs, deaths });
       this.#events.emit('restart', { replica: replica.plan.name, delayMs, deaths });
@@ -252,31 +239,10 @@ export class Supervisor {
       });
       this.#events.emit('replaceFailed', { replica: replica.plan.name, cause, error });
     },
-    taskAdded: (replica, task) =>
-      this.custodian.taskAdded(
-        task,
-        () => replica.leaseGate(task),
-        (reason) => replica.cancel(task, reason),
-        () => replica.leaseLapsed(),
-      ),
-    taskRemoved: (_replica, task) => this.custodian.taskRemoved(task),
-    claim: (_replica, claimed) => this.custodian.mayRun(claimed, () => this.#knownTasks()),
-    uncertain: (_replica, workers) => this.custodian.uncertain(workers),
   };
 
-  #died(replica: Replica, death: ProcessDeath): void {
-    const { reason, tasks, incarnation, workers, killedFor, pid, isClean } = death;
-    const { code, signal } = death.end;
-    const cutOff = this.custodian.processDied({
-      tasks,
-      incarnation,
-      workers,
-      mayHaveMore: death.mayHaveMore,
-      reason,
-      stderrTail: lastWordsOf(death),
-      isByTask: killedFor?.isByTask ?? true,
-    });
-    const failedTasks = cutOff.map((result) => result.taskId);
+  #died(replica: Replica, death: ProcessDeath, failedTasks: readonly string[]): void {
+    const { reason, workers, pid, isClean, code, signal } = death;
     const isExpected =
       (isClean || this.#state.is('stopping')) && code === EXIT_CODES.clean && failedTasks.length === 0;
     // The error of a start that fails tells of every process that did not get ready.

@@ -174,7 +174,7 @@ const WORKER_MESSAGES: Checks<WorkerMessage> = {
     started: list(entry(whole, name, name, whole, amount, amount, whole, flag, text, amount, flag)),
     marks: list(entry(whole, oneOf(MARKS))),
     finished: list(entry(whole, oneOf(ENDS))),
-    duplicates: whole,
+    duplicates: list(whole),
   },
   claim: { claim: whole, taskId: name, workflowInstanceId: name, reference: text, retryCount: amount },
   uncertain: {},

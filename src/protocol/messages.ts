@@ -126,8 +126,8 @@ export type WorkerMessage =
       readonly started: readonly StartedEntry[];
       readonly marks: readonly (readonly [ref: number, mark: TaskMark])[];
       readonly finished: readonly FinishedEntry[];
-      /** Copies of tasks that run already, which were not run. */
-      readonly duplicates: number;
+      /** For each copy of a task that runs already, and was not run, the index of its worker. */
+      readonly duplicates: readonly number[];
     }
   /** Asks whether a task that was delivered before may be run; answered by `claimed`. */
   | ({ readonly type: 'claim'; readonly claim: number } & ClaimedTask)

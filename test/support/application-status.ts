@@ -1,4 +1,4 @@
-import { newEndCounts } from '../../src/orchestrator/ledger/ledger.js';
+import { newEndCounts } from '../../src/orchestrator/ledger/tally.js';
 import type {
   OrchestratorStatus,
   ProcessStatusView,

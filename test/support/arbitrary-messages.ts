@@ -28,7 +28,7 @@ export const workerMessages: fc.Arbitrary<WorkerMessage> = fc.oneof(
       started: fc.array(started, { maxLength: 4 }),
       marks: fc.array(fc.tuple(ref, fc.constantFrom(...marks)), { maxLength: 4 }),
       finished: fc.array(fc.tuple(ref, fc.constantFrom(...ends)), { maxLength: 4 }),
-      duplicates: fc.integer({ min: 0, max: 3 }),
+      duplicates: fc.array(fc.nat(3), { maxLength: 3 }),
     }),
   },
   fc.record({

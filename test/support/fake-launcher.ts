@@ -1,11 +1,8 @@
 import type { OrchestratorMessage, WorkerMessage } from '../../src/protocol/messages.js';
 import { OrchestratorChannel } from '../../src/host/orchestrator-channel.js';
 import { ChannelReporter } from '../../src/host/channel-reporter.js';
-import {
-  ProcessLauncher,
-  type LaunchedProcess,
-  type ProcessEnd,
-} from '../../src/orchestrator/processes/process-launcher.js';
+import type { ProcessEnd } from '../../src/orchestrator/ledger/process-death.js';
+import { ProcessLauncher, type LaunchedProcess } from '../../src/orchestrator/processes/process-launcher.js';
 import type { ProcessMarker } from '../../src/protocol/process-marker.js';
 
 /** Above every id that a system gives. */

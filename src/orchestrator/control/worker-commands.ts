@@ -26,7 +26,7 @@ export class WorkerCommands {
     check('concurrency', tuning);
     check('pollInterval', tuning);
     const targets = this.#find(name);
-    for (const { replica, worker } of targets) replica.tune(worker, tuning);
+    for (const { replica, worker } of targets) replica.tune(replica.plan.workers[worker]!.key, tuning);
     return keysOf(targets);
   }
 

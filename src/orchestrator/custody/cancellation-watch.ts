@@ -1,7 +1,7 @@
 import type { Logger } from '../../core/logger.js';
 import type { TaskClient } from '../../conductor/clients/task-client.js';
 import type { TaskStatus } from '../../conductor/wire/types.js';
-import type { LedgerTask } from '../ledger/ledger.js';
+import type { LedgerTask } from '../ledger/ledger-task.js';
 
 /** A task is looked at when it has run for so long, and again after so long. */
 const LOOK_EVERY_MS = 5_000;
@@ -19,10 +19,9 @@ const OVER: readonly TaskStatus[] = [
   'COMPLETED_WITH_ERRORS',
 ];
 
-/** A running task, and how to end it. */
-export interface WatchedTask {
+interface WatchedTask {
   readonly task: LedgerTask;
-  cancel(reason: string): void;
+  nextLookAt: number;
 }
 
 /**
@@ -32,7 +31,7 @@ export interface WatchedTask {
 export class CancellationWatch {
   readonly #client: TaskClient;
   readonly #logger: Logger;
-  readonly #watched = new Map<string, WatchedTask & { nextLookAt: number }>();
+  readonly #watched = new Map<string, WatchedTask>();
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
@@ -41,9 +40,8 @@ export class CancellationWatch {
     this.#logger = logger;
   }
 
-  add(watched: WatchedTask): void {
-    const nextLookAt = watched.task.startedAt + LOOK_EVERY_MS;
-    this.#watched.set(watched.task.taskId, { ...watched, nextLookAt });
+  add(task: LedgerTask): void {
+    this.#watched.set(task.taskId, { task, nextLookAt: task.startedAt + LOOK_EVERY_MS });
     this.#timer ??= setInterval(() => void this.#look(), ROUND_MS).unref();
   }
 
@@ -70,7 +68,7 @@ export class CancellationWatch {
     this.#isLooking = false;
   }
 
-  async #lookAt(one: WatchedTask & { nextLookAt: number }): Promise<void> {
+  async #lookAt(one: WatchedTask): Promise<void> {
     const { taskId } = one.task;
     try {
       const { status } = await this.#client.getTask(taskId);
@@ -78,7 +76,7 @@ export class CancellationWatch {
       if (!OVER.includes(status) || !this.#watched.has(taskId)) return;
       this.#watched.delete(taskId);
       this.#logger.warn('a running task is over on the server; it is told to end', { taskId, status });
-      one.cancel(`the task is ${status} on the server`);
+      one.task.process.cancel(one.task, `the task is ${status} on the server`);
     } catch {
       // The server is away: the next round asks again, everybody else tells of it already.
       one.nextLookAt = performance.now() + LOOK_EVERY_MS;

@@ -5,21 +5,13 @@ import {
   poisonVerdict,
   type PoisonRecord,
 } from '../../worker/execution/poison.js';
-import type { LedgerTask } from '../ledger/ledger.js';
-import type { WorkerIdentity } from '../../protocol/messages.js';
+import type { LedgerTask } from '../ledger/ledger-task.js';
+import type { ProcessDeath } from '../ledger/process-death.js';
 
-/** What is known when a process has died with tasks in it. */
-export interface Crash {
-  /** What happened, in one sentence. */
-  readonly reason: string;
-  /** Its last words. */
-  readonly stderrTail: string;
-  /** Whether the death may be the doing of a task; not so when the orchestrator ended the process for a stop. */
-  readonly isByTask: boolean;
+/** What custody knows beside a death. */
+export interface CrashKnowledge {
   /** Whether the result of a task is in the outbox. */
   readonly isStored: (taskId: string) => boolean;
-  /** The process's workers, by index. */
-  readonly workers: readonly WorkerIdentity[];
   /** Tasks that are known to kill by earlier deaths. */
   readonly killers: KnownKillers;
 }
@@ -30,13 +22,13 @@ export interface Crash {
  * outbox, and nothing for one that had not begun or was about to be given back: the server has its output and the count
  * of its deaths, so that it is given back as the server has it.
  */
-export function crashResults(tasks: readonly LedgerTask[], crash: Crash): TaskResultBody[] {
-  const open = tasks.filter((task) => task.state !== 'stored' && !crash.isStored(task.taskId));
+export function crashResults(death: ProcessDeath, knowledge: CrashKnowledge): TaskResultBody[] {
+  const open = death.tasks.filter((task) => task.state !== 'stored' && !knowledge.isStored(task.taskId));
   const running = open.filter((task) => task.state === 'running');
   const kept = open.filter((task) => task.state === 'kept');
   return [
-    ...running.map((task) => reportOfRunning(task, crash, running.length === 1)),
-    ...kept.map((task) => failure(task, crash, `${KEPT}: ${crash.reason}`)),
+    ...running.map((task) => reportOfRunning(task, running.length === 1, death, knowledge)),
+    ...kept.map((task) => failure(task, death, `${KEPT}: ${death.reason}`)),
   ];
 }
 
@@ -53,8 +45,13 @@ const KEPT = 'the task had ended, but its result was in memory only when its pro
 /** The server keeps 500 characters of it. */
 const MAX_REASON_LENGTH = 1_000;
 
-function reportOfRunning(task: LedgerTask, crash: Crash, wasAlone: boolean): TaskResultBody {
-  const { isByTask, killers, workers } = crash;
+function reportOfRunning(
+  task: LedgerTask,
+  wasAlone: boolean,
+  death: ProcessDeath,
+  { killers }: CrashKnowledge,
+): TaskResultBody {
+  const { isByTask, workers } = death;
   const taskType = workers[task.worker]?.taskType ?? '';
   const before: PoisonRecord = { deaths: task.deaths };
   const verdict = isByTask
@@ -63,13 +60,13 @@ function reportOfRunning(task: LedgerTask, crash: Crash, wasAlone: boolean): Tas
   // A death that is nobody's doing changes nothing about what is known of the task.
   const record = verdict ?? before;
   return {
-    ...failure(task, crash, crash.reason, record.deaths > 0 ? record : undefined),
+    ...failure(task, death, death.reason, record.deaths > 0 ? record : undefined),
     ...(verdict?.isTerminal === true ? { status: TaskResultStatus.FAILED_WITH_TERMINAL_ERROR } : {}),
   };
 }
 
-function failure(task: LedgerTask, crash: Crash, what: string, record?: PoisonRecord): TaskResultBody {
-  const { stderrTail, workers } = crash;
+function failure(task: LedgerTask, death: ProcessDeath, what: string, record?: PoisonRecord): TaskResultBody {
+  const { lastWords, workers } = death;
   const reason = what.slice(0, MAX_REASON_LENGTH);
   const workerId = workers[task.worker]?.workerId;
   return {
@@ -79,8 +76,6 @@ function failure(task: LedgerTask, crash: Crash, what: string, record?: PoisonRe
     status: TaskResultStatus.FAILED,
     reasonForIncompletion: record === undefined ? reason : markedReason(reason, record),
     outputData: {},
-    logs: [
-      { log: stderrTail === '' ? reason : `${reason}\nlast lines of its standard error:\n${stderrTail}` },
-    ],
+    logs: [{ log: lastWords === '' ? reason : `${reason}\nlast lines of its standard error:\n${lastWords}` }],
   };
 }

@@ -25,13 +25,17 @@ export interface LeasedTask {
   readonly responseTimeoutSeconds: number;
 }
 
-/** Whether the lease may be extended; otherwise why not. */
-export type LeaseGate = () => true | string;
+/** Who has a task whose lease is kept. */
+export interface LeaseHolder<T extends LeasedTask = LeasedTask> {
+  /** `true` when the lease may be extended; otherwise why not. */
+  leaseGate(task: T): true | string;
+  /** The lease has ended before the task. */
+  leaseLapsed(task: T): void;
+}
 
 interface Lease {
   readonly task: LeasedTask;
-  readonly gate: LeaseGate;
-  readonly onLapsed: () => void;
+  readonly holder: LeaseHolder;
   /** Last moment of which the server is known to have heard. */
   extendedAt: number;
   dueAt: number;
@@ -67,15 +71,15 @@ export class LeaseKeeper {
     this.#logger = logger;
   }
 
-  /** Keeps the lease of `task` until {@link remove}, as long as `gate` allows it. */
-  add(task: LeasedTask, gate: LeaseGate, onLapsed: () => void = () => undefined): void {
+  /** Keeps the lease of `task` until {@link remove}, as long as its holder allows it. */
+  add<T extends LeasedTask>(task: T, holder: LeaseHolder<T>): void {
     if (task.responseTimeoutSeconds <= 0 || this.#isClosed) return;
     this.#drop(this.#leases.get(task.taskId));
     const now = performance.now();
     const lease: Lease = {
       task,
-      gate,
-      onLapsed,
+      // Each lease is asked for with its own task.
+      holder: holder as LeaseHolder,
       hasLapsed: false,
       extendedAt: now,
       dueAt: now + leaseMs(task) * EXTEND_AFTER,
@@ -150,7 +154,7 @@ export class LeaseKeeper {
   }
 
   #consider(lease: Lease, now: number): void {
-    const allowed = lease.gate();
+    const allowed = lease.holder.leaseGate(lease.task);
     if (allowed !== true) {
       if (!lease.isRefused) {
         this.#logger.warn('the lease of a task is not extended any more', {
@@ -219,7 +223,7 @@ export class LeaseKeeper {
 
   #lapse(lease: Lease): void {
     this.lapsed++;
-    lease.onLapsed();
+    lease.holder.leaseLapsed(lease.task);
   }
 
   #later(lease: Lease, ms: number): void {

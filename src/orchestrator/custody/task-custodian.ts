@@ -9,18 +9,17 @@ import { Outbox } from '../../worker/delivery/outbox.js';
 import { OutboxStore } from '../../worker/delivery/outbox-store.js';
 import { KnownKillers } from '../../worker/execution/poison.js';
 import { CancellationWatch } from './cancellation-watch.js';
-import { crashResults, knownSuspect, type Crash } from './crash-report.js';
-import { mayRunClaimed, type KnownTask } from './duplicate-guard.js';
-import type { LedgerTask } from '../ledger/ledger.js';
-import { LeaseKeeper, type LeaseGate, type LeasedTask } from './lease-keeper.js';
-import type { ClaimedTask, WorkerIdentity } from '../../protocol/messages.js';
+import { crashResults, knownSuspect } from './crash-report.js';
+import type { Ledger, LedgerSubscriber } from '../ledger/ledger.js';
+import type { LedgerTask, TaskProcess } from '../ledger/ledger-task.js';
+import type { ProcessDeath } from '../ledger/process-death.js';
+import { LeaseKeeper, type LeasedTask, type LeaseHolder } from './lease-keeper.js';
 import type { RunDirectory } from './run-directory.js';
 import { DEAD_AFTER_MS } from './run-liveness.js';
-import { Sweeper, type KnownTasks } from './sweep.js';
+import { Sweeper } from './sweep.js';
 
 /** File names of the orchestrator's own results in the outbox. */
 const OWNER = 'orchestrator';
-const CLAIM_LINGER_MS = 5_000;
 
 /** Figures for `status()`. */
 export interface CustodyStatus {
@@ -33,13 +32,8 @@ export interface CustodyStatus {
   readonly swept: number;
 }
 
-/** A process that is gone, with what was in it. */
-export interface DeadProcess extends Omit<Crash, 'isStored' | 'killers'> {
-  readonly tasks: readonly LedgerTask[];
-  readonly incarnation: string;
-  /** The server may have given it tasks that it has not reported. */
-  readonly mayHaveMore: boolean;
-}
+/** Holds what the orchestrator has adopted: nothing keeps these leases from being extended. */
+const THIS_PROCESS: LeaseHolder = { leaseGate: () => true, leaseLapsed: () => undefined };
 
 /** How long a report waits for the output that its task has on the server already. */
 const OUTPUT_WAIT_MS = 2_000;
@@ -52,11 +46,11 @@ const LEFT_RUNS_WAIT_MS = DEAD_AFTER_MS + 5_000;
  * Sees to it that no task is lost while processes come and go: keeps the leases of running tasks, reports those of
  * dead processes, gives back what nobody knows of, and brings what lies in the outbox to the server.
  */
-export class TaskCustodian {
+export class TaskCustodian implements LedgerSubscriber {
   readonly #client: TaskClient;
   readonly #logger: Logger;
   readonly #directory: RunDirectory | undefined;
-  readonly #inFlight: KnownTasks;
+  readonly #ledger: Ledger;
   readonly #redact: (text: string) => string;
   readonly #outbox: Outbox;
   readonly #store: OutboxStore;
@@ -66,8 +60,6 @@ export class TaskCustodian {
   readonly #cancellations: CancellationWatch;
   readonly #sweeper: Sweeper;
   readonly #reports = new Set<Promise<void>>();
-  /** Tasks whose process waits to hear whether it may run them. */
-  readonly #claimed = new Map<string, number>();
   readonly #killers = new KnownKillers();
   readonly #closing = new AbortController();
   #takingOver: Promise<void> | undefined;
@@ -78,8 +70,8 @@ export class TaskCustodian {
     client: TaskClient;
     logger: Logger;
     directory: RunDirectory | undefined;
-    /** Ids of the tasks in the hands of live processes. */
-    inFlight: KnownTasks;
+    /** It subscribes to this one. */
+    ledger: Ledger;
     /** Takes credentials out of a text. */
     redact: (text: string) => string;
   }) {
@@ -87,7 +79,7 @@ export class TaskCustodian {
     this.#client = client;
     this.#logger = logger;
     this.#directory = directory;
-    this.#inFlight = options.inFlight;
+    this.#ledger = options.ledger;
     this.#redact = options.redact;
     directory?.keepAlive();
     this.#store = new OutboxStore(directory?.outboxFolder ?? '', OWNER, logger);
@@ -103,6 +95,7 @@ export class TaskCustodian {
     this.#delivery = new Delivery({ client, logger, outbox: this.#outbox, durableStore });
     this.#cancellations = new CancellationWatch(client, logger);
     this.#sweeper = new Sweeper(client, this.#delivery, logger);
+    this.#ledger.subscribe(this);
   }
 
   /** Takes up what dead runs of this application have left: their results, and tasks that were in their polls. */
@@ -143,19 +136,13 @@ export class TaskCustodian {
     return isComplete;
   }
 
-  /** A process has told the ids of its workers. */
-  workersReady(workers: readonly WorkerIdentity[], pid: number): void {
-    this.#directory?.noteWorkers(workers, pid);
+  processReady({ identities, pid }: TaskProcess): void {
+    this.#directory?.noteWorkers(identities, pid);
   }
 
-  taskAdded(
-    task: LedgerTask,
-    gate: LeaseGate,
-    cancel: (reason: string) => void,
-    onLeaseLapsed: () => void,
-  ): void {
-    this.#leases.add(task, gate, onLeaseLapsed);
-    this.#cancellations.add({ task, cancel });
+  taskAdded(task: LedgerTask): void {
+    this.#leases.add(task, task.process);
+    this.#cancellations.add(task);
   }
 
   taskRemoved(task: LedgerTask): void {
@@ -163,58 +150,48 @@ export class TaskCustodian {
     this.#cancellations.remove(task);
   }
 
-  /** Milliseconds that are left of a task's lease; `undefined` when it has none. */
-  leaseLeftMs(taskId: string): number | undefined {
-    return this.#leases.leaseLeftMs(taskId);
-  }
-
-  async mayRun(claimed: ClaimedTask, known: () => readonly KnownTask[]): Promise<boolean> {
-    const { taskId } = claimed;
-    this.#claimed.set(taskId, (this.#claimed.get(taskId) ?? 0) + 1);
-    const mayRun = await mayRunClaimed(claimed, known);
-    // Its process tells that it has begun a moment after the answer.
-    setTimeout(() => this.#unclaim(taskId), CLAIM_LINGER_MS).unref();
-    return mayRun;
-  }
-
-  /** A request of a live process broke off. */
-  uncertain(workers: readonly WorkerIdentity[]): void {
-    this.#sweeper.sweepLive(workers, () => new Set([...this.#inFlight(), ...this.#claimed.keys()]));
+  processUncertain({ identities }: TaskProcess): void {
+    this.#sweeper.sweepLive(identities, () => this.#ledger.knownIds());
   }
 
   /**
    * Reports the tasks of a dead process, takes over its outbox and sweeps for what it was given last.
    *
-   * @returns the tasks that were cut off, without those whose results are in the outbox
+   * @returns ids of the tasks that are reported as failed: those in flight whose results are not in the outbox
    */
-  processDied(dead: DeadProcess): TaskResultBody[] {
-    const stored = this.#storedBy(dead.incarnation);
-    const results = crashResults(dead.tasks, {
-      ...dead,
-      reason: this.#redact(dead.reason),
-      stderrTail: this.#redact(dead.stderrTail),
-      isStored: (taskId) => stored.has(taskId),
-      killers: this.#killers,
-    });
-    const suspect = dead.isByTask ? knownSuspect(dead.tasks) : undefined;
-    if (suspect !== undefined) this.#killers.add(dead.workers[suspect.worker]?.taskType ?? '', suspect);
-    const withOutput = new Set(dead.tasks.filter((task) => task.hasOutput).map((task) => task.taskId));
+  processDied(given: ProcessDeath): string[] {
+    const { tasks, workers, incarnation } = given;
+    const death: ProcessDeath = {
+      ...given,
+      reason: this.#redact(given.reason),
+      lastWords: this.#redact(given.lastWords),
+    };
+    const stored = this.#storedBy(incarnation);
+    const isStored = (taskId: string): boolean => stored.has(taskId);
+    const results = crashResults(death, { isStored, killers: this.#killers });
+    const suspect = death.isByTask ? knownSuspect(tasks) : undefined;
+    if (suspect !== undefined) this.#killers.add(workers[suspect.worker]?.taskType ?? '', suspect);
+    const withOutput = new Set(tasks.filter((task) => task.hasOutput).map((task) => task.taskId));
     for (const result of results) this.#track(this.#report(result, withOutput.has(result.taskId)));
-    if (stored.size > 0)
-      this.#track(this.#store.read(dead.incarnation).then((entries) => this.#adopt(entries)));
-    const unbegun = dead.tasks
+    if (stored.size > 0) this.#track(this.#store.read(incarnation).then((entries) => this.#adopt(entries)));
+    const unbegun = tasks
       .filter((task) => task.state === 'waiting' && !stored.has(task.taskId))
       .map((task) => task.taskId);
-    if (dead.mayHaveMore && dead.workers.length > 0) {
+    if (death.mayHaveMore && workers.length > 0) {
       // Where a task is that was to be given back, only the server knows.
       const isOpen = ({ state }: LedgerTask): boolean => state === 'releasing' || state === 'waiting';
-      const reported = dead.tasks.filter((task) => !isOpen(task)).map((task) => task.taskId);
+      const reported = tasks.filter((task) => !isOpen(task)).map((task) => task.taskId);
       const known = new Set([...stored, ...reported]);
-      this.#sweeper.sweepDead(dead.workers, () => known, unbegun);
+      this.#sweeper.sweepDead(workers, () => known, unbegun);
     } else if (unbegun.length > 0) {
-      this.#sweeper.giveBack(unbegun, dead.workers);
+      this.#sweeper.giveBack(unbegun, workers);
     }
-    return results;
+    return results.map((result) => result.taskId);
+  }
+
+  /** Milliseconds that are left of a task's lease; `undefined` when it has none. */
+  leaseLeftMs(taskId: string): number | undefined {
+    return this.#leases.leaseLeftMs(taskId);
   }
 
   status(): CustodyStatus {
@@ -292,7 +269,7 @@ export class TaskCustodian {
       const { taskId, workflowInstanceId } = body;
       const leased = { taskId, workflowInstanceId, responseTimeoutSeconds };
       this.#adopted.set(taskId, leased);
-      this.#leases.add(leased, () => true);
+      this.#leases.add(leased, THIS_PROCESS);
     }
   }
 
@@ -300,12 +277,6 @@ export class TaskCustodian {
     const leased = this.#adopted.get(taskId);
     if (leased !== undefined) this.#leases.remove(leased);
     this.#adopted.delete(taskId);
-  }
-
-  #unclaim(taskId: string): void {
-    const count = this.#claimed.get(taskId) ?? 0;
-    if (count > 1) this.#claimed.set(taskId, count - 1);
-    else this.#claimed.delete(taskId);
   }
 
   #track(work: Promise<void>): void {

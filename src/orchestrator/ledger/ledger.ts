@@ -1,106 +1,94 @@
-import type { TaskEnd } from '../../worker/execution/task-reporter.js';
-import type { FinishedEntry, StartedEntry, TaskMark } from '../../protocol/messages.js';
+import type { ClaimedTask, FinishedEntry, StartedEntry, TaskMark } from '../../protocol/messages.js';
+import { Claims } from './claims.js';
+import type { LedgerTask, LedgerTaskState, TaskProcess } from './ledger-task.js';
+import type { ProcessDeath } from './process-death.js';
+import type { OpenTally } from './tally.js';
 
-/**
- * `waiting` for its turn to begin · `running` · `releasing` back to the server · `stored`: ended, result in the outbox ·
- * `kept`: ended, result in the memory of its process only
- */
-export type LedgerTaskState = 'waiting' | 'running' | 'releasing' | 'stored' | 'kept';
-
-/** A task that a worker process has, as far as the orchestrator knows. */
-export interface LedgerTask {
-  readonly ref: number;
-  readonly taskId: string;
-  readonly workflowInstanceId: string;
-  /** Index of the worker in its process. */
-  readonly worker: number;
-  readonly responseTimeoutSeconds: number;
-  /** Longest time that it may run, in milliseconds; 0 = no limit. */
-  readonly limitMs: number;
-  /** Processes that have died with earlier attempts. */
-  readonly deaths: number;
-  readonly reference: string;
-  readonly retryCount: number;
-  /** It came with output of an earlier IN_PROGRESS, which a report must not wipe. */
-  readonly hasOutput: boolean;
-  /** On the clock of `performance.now()`, which nobody can set. */
-  readonly startedAt: number;
-  /** The same, of the beginning of its code; `undefined` while it waits for its turn. */
+/** A task as the ledger itself writes it. */
+interface OpenTask extends LedgerTask {
   runningSince: number | undefined;
   state: LedgerTaskState;
   progress: string | number | undefined;
 }
 
-export type EndCounts = Record<TaskEnd, number>;
-
-export function newEndCounts(): EndCounts {
-  return {
-    COMPLETED: 0,
-    FAILED: 0,
-    FAILED_WITH_TERMINAL_ERROR: 0,
-    IN_PROGRESS: 0,
-    HANDED_BACK: 0,
-    REFUSED: 0,
-    LATE: 0,
-    CANCELLED: 0,
-    DUPLICATE: 0,
-  };
+/** Called with everything that the ledger learns of processes and their tasks. */
+export interface LedgerSubscriber {
+  /** A process has reported the ids of its workers. */
+  processReady(process: TaskProcess): void;
+  taskAdded(task: LedgerTask): void;
+  /** It has ended, or its process has died. */
+  taskRemoved(task: LedgerTask): void;
+  /** A request of a process broke off: the server may have given it tasks that it does not know of. */
+  processUncertain(process: TaskProcess): void;
+  /**
+   * Its tasks have been removed before.
+   *
+   * @returns ids of the tasks that are reported as failed
+   */
+  processDied(death: ProcessDeath): readonly string[];
 }
 
-/** Told of each task that comes and goes. */
-export interface LedgerListener {
-  added(task: LedgerTask): void;
-  removed(task: LedgerTask): void;
-}
-
-const NO_LISTENER: LedgerListener = { added: () => undefined, removed: () => undefined };
-
-/** The tasks in flight in one worker process, and how the others ended. */
+/** The tasks in flight in all worker processes of an application. */
 export class Ledger {
-  readonly #tasks = new Map<number, LedgerTask>();
-  readonly #listener: LedgerListener;
-  readonly counts: EndCounts;
+  readonly #accounts = new Set<ProcessAccount>();
+  readonly #subscribers: LedgerSubscriber[] = [];
+  readonly #claims = new Claims(() => this.tasks());
+
+  subscribe(subscriber: LedgerSubscriber): void {
+    this.#subscribers.push(subscriber);
+  }
+
+  /**
+   * Opens the account of a process, through which it reports its tasks.
+   *
+   * @param tallies - what the replica counts for each of its workers, over all its processes
+   */
+  open(process: TaskProcess, tallies: readonly OpenTally[]): ProcessAccount {
+    const account: ProcessAccount = new ProcessAccount(process, tallies, this.#subscribers, {
+      mayRun: (claimed) => this.#claims.mayRun(claimed),
+      closed: () => this.#accounts.delete(account),
+    });
+    this.#accounts.add(account);
+    return account;
+  }
+
+  tasks(): LedgerTask[] {
+    return [...this.#accounts].flatMap((account) => account.tasks());
+  }
+
+  /** Ids of all tasks in flight, and of those that are about to be. */
+  knownIds(): Set<string> {
+    const ids = new Set(this.#claims.taskIds());
+    for (const account of this.#accounts) for (const { taskId } of account.tasks()) ids.add(taskId);
+    return ids;
+  }
+}
+
+/** The part of the ledger that one process writes: its tasks in flight, and how the others ended. */
+export class ProcessAccount {
+  readonly #tasks = new Map<number, OpenTask>();
+  readonly #process: TaskProcess;
+  readonly #tallies: readonly OpenTally[];
+  readonly #subscribers: readonly LedgerSubscriber[];
+  readonly #ledger: { mayRun(claimed: ClaimedTask): Promise<boolean>; closed(): void };
+  #ended = 0;
+  #isClosed = false;
+
+  constructor(
+    process: TaskProcess,
+    tallies: readonly OpenTally[],
+    subscribers: readonly LedgerSubscriber[],
+    ledger: { mayRun(claimed: ClaimedTask): Promise<boolean>; closed(): void },
+  ) {
+    this.#process = process;
+    this.#tallies = tallies;
+    this.#subscribers = subscribers;
+    this.#ledger = ledger;
+  }
+
   /** Tasks that have ended so far, or were given back. */
-  ended = 0;
-
-  /** @param counts - raised for each end; several ledgers may share them */
-  constructor(listener: LedgerListener = NO_LISTENER, counts: EndCounts = newEndCounts()) {
-    this.#listener = listener;
-    this.counts = counts;
-  }
-
-  /** In this order: what began and ended within one turn is in all lists of one message. */
-  record(
-    started: readonly StartedEntry[],
-    marks: readonly (readonly [ref: number, mark: TaskMark])[],
-    finished: readonly FinishedEntry[],
-    now: number,
-  ): void {
-    for (const entry of started) this.#add(entry, now);
-    for (const [ref, mark] of marks) {
-      const task = this.#tasks.get(ref);
-      if (task === undefined) continue;
-      task.state = mark === 'begun' ? 'running' : mark;
-      if (mark === 'begun') task.runningSince = now;
-    }
-    for (const [ref, end] of finished) {
-      const task = this.#tasks.get(ref);
-      if (task === undefined) continue;
-      this.#tasks.delete(ref);
-      this.counts[end]++;
-      this.ended++;
-      this.#listener.removed(task);
-    }
-  }
-
-  /** Copies of tasks that run already, which were not run. */
-  recordDuplicates(count: number): void {
-    this.counts.DUPLICATE += count;
-  }
-
-  recordProgress(ref: number, progress: string | number): void {
-    const task = this.#tasks.get(ref);
-    if (task !== undefined) task.progress = progress;
+  get ended(): number {
+    return this.#ended;
   }
 
   get size(): number {
@@ -116,16 +104,79 @@ export class Ledger {
     return this.#tasks.has(ref);
   }
 
-  has(task: LedgerTask): boolean {
-    return this.#tasks.get(task.ref) === task;
+  /** The process has reported the ids of its workers. */
+  ready(): void {
+    for (const subscriber of this.#subscribers) subscriber.processReady(this.#process);
   }
 
-  /** Empties the ledger of a process that is gone and returns what was in flight. */
-  settle(): LedgerTask[] {
-    const tasks = this.tasks();
+  /** In this order: what began and ended within one turn is in all lists of one message. */
+  record(
+    started: readonly StartedEntry[],
+    marks: readonly (readonly [ref: number, mark: TaskMark])[],
+    finished: readonly FinishedEntry[],
+    now: number,
+  ): void {
+    // What a process wrote before its death may be read after it.
+    if (this.#isClosed) return;
+    for (const entry of started) this.#add(entry, now);
+    for (const [ref, mark] of marks) {
+      const task = this.#tasks.get(ref);
+      if (task === undefined) continue;
+      task.state = mark === 'begun' ? 'running' : mark;
+      if (mark === 'begun') task.runningSince = now;
+    }
+    for (const [ref, end] of finished) {
+      const task = this.#tasks.get(ref);
+      if (task === undefined) continue;
+      this.#tasks.delete(ref);
+      this.#tallies[task.worker]!.counts[end]++;
+      this.#ended++;
+      this.#removed(task);
+    }
+  }
+
+  /** @param workers - for each copy of a task that runs already, and was not run, the index of its worker */
+  recordDuplicates(workers: readonly number[]): void {
+    for (const worker of workers) this.#tallies[worker]!.counts.DUPLICATE++;
+  }
+
+  recordProgress(ref: number, progress: string | number): void {
+    const task = this.#tasks.get(ref);
+    if (task !== undefined) task.progress = progress;
+  }
+
+  leaseLapsed(task: LedgerTask): void {
+    this.#tallies[task.worker]!.leasesLost++;
+  }
+
+  /** Whether a task that was delivered before may be run by this process. */
+  mayRun(claimed: ClaimedTask): Promise<boolean> {
+    return this.#ledger.mayRun(claimed);
+  }
+
+  uncertain(): void {
+    for (const subscriber of this.#subscribers) subscriber.processUncertain(this.#process);
+  }
+
+  /**
+   * Ends the account of a process that is gone.
+   *
+   * @param death - with the tasks that were in flight
+   * @returns ids of the tasks that are reported as failed
+   */
+  close(death: ProcessDeath): readonly string[] {
+    this.#isClosed = true;
     this.#tasks.clear();
-    for (const task of tasks) this.#listener.removed(task);
-    return tasks;
+    this.#ledger.closed();
+    for (const task of death.tasks) {
+      if (task.state !== 'stored') this.#tallies[task.worker]!.lostToCrashes++;
+      this.#removed(task);
+    }
+    return this.#subscribers.flatMap((subscriber) => subscriber.processDied(death));
+  }
+
+  #removed(task: LedgerTask): void {
+    for (const subscriber of this.#subscribers) subscriber.taskRemoved(task);
   }
 
   #add(entry: StartedEntry, now: number): void {
@@ -142,7 +193,8 @@ export class Ledger {
       retryCount,
       hasOutput,
     ] = entry;
-    const task: LedgerTask = {
+    const task: OpenTask = {
+      process: this.#process,
       ref,
       taskId,
       workflowInstanceId,
@@ -159,6 +211,7 @@ export class Ledger {
       progress: undefined,
     };
     this.#tasks.set(ref, task);
-    this.#listener.added(task);
+    this.#tallies[worker]!.received++;
+    for (const subscriber of this.#subscribers) subscriber.taskAdded(task);
   }
 }

@@ -1,14 +1,7 @@
 import type { OrchestratorMessage } from '../../protocol/messages.js';
 import type { ProcessMarker } from '../../protocol/process-marker.js';
+import type { ProcessEnd } from '../ledger/process-death.js';
 import type { ProcessLimits } from './process-plan.js';
-
-/** How a process ended, after all that it wrote has been read. */
-export interface ProcessEnd {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The last lines of its standard error. */
-  readonly stderrTail: string;
-}
 
 /** A process that was started; every callback is set once, right after the launch. */
 export interface LaunchedProcess {

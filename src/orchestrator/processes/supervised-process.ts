@@ -1,4 +1,8 @@
-import { Ledger, type EndCounts, type LedgerTask } from '../ledger/ledger.js';
+import type { Ledger, ProcessAccount } from '../ledger/ledger.js';
+import type { LedgerTask, TaskProcess } from '../ledger/ledger-task.js';
+import type { KillReason, ProcessDeath, ProcessEnd } from '../ledger/process-death.js';
+import type { OpenTally } from '../ledger/tally.js';
+import type { MemoryKiller } from '../../os/memory-killer.js';
 import { readWorkerMessage } from '../../protocol/message-check.js';
 import type {
   Beat,
@@ -11,49 +15,46 @@ import type {
 } from '../../protocol/messages.js';
 import { ProcessFigures } from './process-figures.js';
 import type { ProcessInspector } from '../../os/process-inspector.js';
-import type { LaunchedProcess, ProcessEnd } from './process-launcher.js';
+import { deathOf } from './cause-of-death.js';
+import type { LaunchedProcess } from './process-launcher.js';
+import { takeNativeCalls } from '../../protocol/native-call-record.js';
 import type { ProcessMarker } from '../../protocol/process-marker.js';
 import { ProcessProgress } from './process-progress.js';
 import { blockedTimeoutOf, type ProcessPlan } from './process-plan.js';
-import { judge, type RestartCause, type Verdict, type WatchFacts } from './watchdog.js';
+import { judge, type Verdict, type WatchFacts } from './watchdog.js';
 
 /** A process that was told to leave and has no task any more may take so long: a poll under way is awaited. */
 const LEAVE_WAIT_MS = 30_000;
 
-/** Why the orchestrator has killed a process. */
-export interface KillReason {
-  readonly text: string;
-  readonly cause?: RestartCause;
-  /** A task may be to blame (it hung); not so when the application stops. */
-  readonly isByTask: boolean;
-}
-
-/** What a process tells its replica. */
+/** What a process reports to its replica. Of its tasks the ledger learns directly. */
 export interface ProcessListener {
   ready(process: SupervisedProcess): void;
-  /** Asks whether a task may be run. */
-  claim(message: Extract<WorkerMessage, { type: 'claim' }>): Promise<boolean>;
-  uncertain(process: SupervisedProcess): void;
-  taskAdded(task: LedgerTask): void;
-  taskRemoved(task: LedgerTask): void;
-  /** It is gone, and everything that it wrote is read. */
-  ended(process: SupervisedProcess, end: ProcessEnd): void;
+  /**
+   * It is gone, and everything that it wrote is read.
+   *
+   * @param failedTasks - ids of the tasks that are reported as failed
+   */
+  died(process: SupervisedProcess, death: ProcessDeath, failedTasks: readonly string[]): void;
 }
 
 export interface SupervisedProcessOptions {
   readonly plan: ProcessPlan;
   readonly marker: ProcessMarker;
-  /** Those of the replica, over all its processes. */
-  readonly counts: EndCounts;
+  readonly ledger: Ledger;
+  /** What the replica counts for each worker of the plan, over all its processes. */
+  readonly tallies: readonly OpenTally[];
+  readonly memoryKiller: MemoryKiller;
   readonly readyTimeoutMs: number;
 }
 
-/** One process of a replica, from its start to its end, with the tasks that are in it. */
-export class SupervisedProcess {
-  readonly marker: ProcessMarker;
-  readonly ledger: Ledger;
+/** One process of a replica, from its start to its end. */
+export class SupervisedProcess implements TaskProcess {
+  /** Its part of the ledger: the tasks that are in it. */
+  readonly account: ProcessAccount;
+  readonly plan: ProcessPlan;
   readonly figures = new ProcessFigures();
-  readonly #plan: ProcessPlan;
+  readonly #marker: ProcessMarker;
+  readonly #memoryKiller: MemoryKiller;
   readonly #launched: LaunchedProcess;
   readonly #listener: ProcessListener;
   readonly #readyTimer: NodeJS.Timeout;
@@ -63,29 +64,25 @@ export class SupervisedProcess {
   #isHeld = false;
   #readyTick = 0;
   #leavingSince: number | undefined;
-  workers: readonly ReadyWorker[] = [];
-  /** What it has last told of itself. */
-  beat: Beat | undefined;
-  /** Epoch milliseconds; `undefined` until it is ready. */
-  readyAt: number | undefined;
+  #workers: readonly ReadyWorker[] = [];
+  #beat: Beat | undefined;
+  #readyAt: number | undefined;
   /** What it reported before it ended. */
-  error: ErrorReport | undefined;
-  hasSaidStopped = false;
+  #error: ErrorReport | undefined;
+  #hasSaidStopped = false;
   /** Its main file has called `bootstrap()`. */
-  hasBegunBuilding = false;
-  hasDroppedPoll = false;
-  killedFor: KillReason | undefined;
+  #hasBegunBuilding = false;
+  #hasDroppedPoll = false;
+  #killedFor: KillReason | undefined;
 
   constructor(launched: LaunchedProcess, options: SupervisedProcessOptions, listener: ProcessListener) {
-    this.marker = options.marker;
-    this.#plan = options.plan;
+    this.#marker = options.marker;
+    this.plan = options.plan;
+    this.#memoryKiller = options.memoryKiller;
     this.#launched = launched;
     this.#listener = listener;
     this.#blockedTimeoutMs = blockedTimeoutOf(options.plan);
-    this.ledger = new Ledger(
-      { added: (task) => listener.taskAdded(task), removed: (task) => listener.taskRemoved(task) },
-      options.counts,
-    );
+    this.account = options.ledger.open(this, options.tallies);
     this.#readyTimer = setTimeout(() => {
       const text = `it was not ready within ${options.readyTimeoutMs} ms (readyTimeout)`;
       this.kill({ text, cause: 'not-ready', isByTask: false });
@@ -93,10 +90,7 @@ export class SupervisedProcess {
     this.#readyTimer.unref();
     launched.onMessage((received) => this.#read(received));
     launched.onUnreadable((text) => this.kill({ text, isByTask: true }));
-    launched.onEnd((end) => {
-      clearTimeout(this.#readyTimer);
-      listener.ended(this, end);
-    });
+    launched.onEnd((end) => this.#died(end));
   }
 
   get pid(): number {
@@ -105,12 +99,32 @@ export class SupervisedProcess {
 
   /** The ids under which the server knows its workers. */
   get identities(): WorkerIdentity[] {
-    return this.workers.map(({ taskType, workerId }) => ({ taskType, workerId }));
+    return this.#workers.map(({ taskType, workerId }) => ({ taskType, workerId }));
+  }
+
+  /** What it has reported of its workers when it got ready. */
+  get workers(): readonly ReadyWorker[] {
+    return this.#workers;
+  }
+
+  /** What it has last reported of itself. */
+  get beat(): Beat | undefined {
+    return this.#beat;
+  }
+
+  /** Epoch milliseconds; `undefined` until it is ready. */
+  get readyAt(): number | undefined {
+    return this.#readyAt;
+  }
+
+  /** Why the orchestrator has killed it, when it did. */
+  get killedFor(): KillReason | undefined {
+    return this.#killedFor;
   }
 
   /** Milliseconds since it got ready; 0 before. */
   get livedMs(): number {
-    return this.readyAt === undefined ? 0 : performance.now() - this.#readyTick;
+    return this.#readyAt === undefined ? 0 : performance.now() - this.#readyTick;
   }
 
   send(message: OrchestratorMessage): void {
@@ -123,13 +137,9 @@ export class SupervisedProcess {
     this.send({ type: 'stop' });
   }
 
-  get isLeaving(): boolean {
-    return this.#leavingSince !== undefined;
-  }
-
   /** Ends the process and everything that it started, at once. */
   kill(reason: KillReason): void {
-    this.killedFor ??= reason;
+    this.#killedFor ??= reason;
     this.#launched.kill();
   }
 
@@ -168,11 +178,15 @@ export class SupervisedProcess {
     return this.#beyondLimitMs(task, performance.now()) > 0 ? `it runs longer than ${task.limitMs} ms` : true;
   }
 
+  leaseLapsed(task: LedgerTask): void {
+    this.account.leaseLapsed(task);
+  }
+
   /** Looks at the process; to be called about every second. @returns what is to be done about it */
   watch(now: number, inspector: ProcessInspector): Verdict | undefined {
     const sample = inspector.sample(this.pid);
     this.figures.look(now, sample);
-    if (this.#progress === undefined || this.killedFor !== undefined) return undefined;
+    if (this.#progress === undefined || this.#killedFor !== undefined) return undefined;
     this.#progress.look(now, sample, () => inspector.descendants(this.pid));
     const verdict = judge({
       idleMs: this.idleMs,
@@ -181,14 +195,14 @@ export class SupervisedProcess {
       blockedTimeoutMs: this.#blockedTimeoutMs,
       longest: this.#longest(now),
       loop: this.#latestLoop(),
-      lingeringMs: this.beat?.lingeringMs ?? 0,
+      lingeringMs: this.#beat?.lingeringMs ?? 0,
       residentMb: this.figures.residentMb,
       ageMs: now - this.#readyTick,
-      tasks: this.ledger.ended,
-      limits: this.#plan.limits ?? {},
+      tasks: this.account.ended,
+      limits: this.plan.limits ?? {},
     });
-    if (!this.isLeaving || verdict?.action === 'kill') return verdict;
-    const hasTime = this.ledger.size > 0 || now - this.#leavingSince! < LEAVE_WAIT_MS;
+    if (this.#leavingSince === undefined || verdict?.action === 'kill') return verdict;
+    const hasTime = this.account.size > 0 || now - this.#leavingSince < LEAVE_WAIT_MS;
     if (hasTime) return undefined;
     const text = `it has no tasks and did not leave within ${LEAVE_WAIT_MS} ms`;
     return { action: 'kill', cause: 'blocked', text };
@@ -205,7 +219,7 @@ export class SupervisedProcess {
 
   #longest(now: number): WatchFacts['longest'] {
     let longest: WatchFacts['longest'];
-    for (const task of this.ledger.tasks()) {
+    for (const task of this.account.tasks()) {
       const beyondMs = this.#beyondLimitMs(task, now);
       if (beyondMs > (longest?.beyondMs ?? 0))
         longest = { taskId: task.taskId, limitMs: task.limitMs, beyondMs };
@@ -214,7 +228,7 @@ export class SupervisedProcess {
   }
 
   #latestLoop(): { worker: string; overdueMs: number } | undefined {
-    const loops = this.beat?.loops ?? [];
+    const loops = this.#beat?.loops ?? [];
     const latest = loops.reduce(
       (worst, loop, index) => (loop.overdueMs > (loops[worst]?.overdueMs ?? 0) ? index : worst),
       0,
@@ -222,7 +236,7 @@ export class SupervisedProcess {
     const overdueMs = loops[latest]?.overdueMs ?? 0;
     return overdueMs === 0
       ? undefined
-      : { worker: this.#plan.workers[latest]?.key ?? this.#plan.name, overdueMs };
+      : { worker: this.plan.workers[latest]?.key ?? this.plan.name, overdueMs };
   }
 
   /** What is not a valid message ends the process: what it has, and what it does, cannot be known any more. */
@@ -236,8 +250,8 @@ export class SupervisedProcess {
 
   /** What cannot be, for all that is known of the process. */
   #contradictionIn(message: WorkerMessage): string | undefined {
-    const isReady = this.readyAt !== undefined;
-    const { length } = this.#plan.workers;
+    const isReady = this.#readyAt !== undefined;
+    const { length } = this.plan.workers;
     switch (message.type) {
       case 'ready':
         if (isReady) return 'ready was sent before';
@@ -250,6 +264,8 @@ export class SupervisedProcess {
           : `beat.loops must have ${length} entries, got ${message.loops.length}`;
       case 'tasks':
         if (!isReady) return 'tasks was sent before ready';
+        if (message.duplicates.some((worker) => worker >= length))
+          return `tasks.duplicates: there are ${length} workers`;
         return this.#contradictionInStarted(message.started);
       case 'building':
       case 'failed':
@@ -265,9 +281,9 @@ export class SupervisedProcess {
     const refs = new Set<number>();
     for (const [index, [ref, , , worker]] of started.entries()) {
       const path = `tasks.started[${index}]`;
-      if (refs.has(ref) || this.ledger.hasRef(ref))
+      if (refs.has(ref) || this.account.hasRef(ref))
         return `${path}[0]: a task in flight has the number ${ref}`;
-      if (worker >= this.#plan.workers.length) return `${path}[3]: there is no worker ${worker}`;
+      if (worker >= this.plan.workers.length) return `${path}[3]: there is no worker ${worker}`;
       refs.add(ref);
     }
     return undefined;
@@ -277,27 +293,28 @@ export class SupervisedProcess {
     switch (message.type) {
       case 'ready':
         clearTimeout(this.#readyTimer);
-        this.hasBegunBuilding = true;
-        this.workers = message.workers;
-        this.readyAt = Date.now();
+        this.#hasBegunBuilding = true;
+        this.#workers = message.workers;
+        this.#readyAt = Date.now();
         this.#isDebugged = message.isDebugged;
         this.#readyTick = performance.now();
         this.#progress = new ProcessProgress(this.#readyTick);
+        this.account.ready();
         return this.#listener.ready(this);
       case 'building':
-        this.hasBegunBuilding = true;
+        this.#hasBegunBuilding = true;
         return;
       case 'failed':
-        this.error = message.error;
+        this.#error = message.error;
         return;
       case 'tasks':
-        this.ledger.recordDuplicates(message.duplicates);
-        return this.ledger.record(message.started, message.marks, message.finished, performance.now());
+        this.account.recordDuplicates(message.duplicates);
+        return this.account.record(message.started, message.marks, message.finished, performance.now());
       case 'progress':
-        for (const [ref, progress] of message.progress) this.ledger.recordProgress(ref, progress);
+        for (const [ref, progress] of message.progress) this.account.recordProgress(ref, progress);
         return;
       case 'beat':
-        this.beat = message;
+        this.#beat = message;
         this.#isDebugged = message.isDebugged;
         this.#isHeld = false;
         this.figures.told(message.residentBytes);
@@ -305,17 +322,43 @@ export class SupervisedProcess {
       case 'claim':
         return this.#answer(message);
       case 'uncertain':
-        return this.#listener.uncertain(this);
+        return this.account.uncertain();
       case 'stopped':
-        this.hasSaidStopped = true;
-        this.hasDroppedPoll = message.hasDroppedPoll;
+        this.#hasSaidStopped = true;
+        this.#hasDroppedPoll = message.hasDroppedPoll;
         return;
     }
   }
 
+  #died(end: ProcessEnd): void {
+    clearTimeout(this.#readyTimer);
+    const { name: replica, limits } = this.plan;
+    const { nativeCallsFile, incarnation } = this.#marker;
+    const killedFor = this.#killedFor;
+    const mayBeKilledForMemory = killedFor === undefined && end.signal === 'SIGKILL';
+    const death = deathOf({
+      ...end,
+      replica,
+      pid: this.pid,
+      incarnation,
+      workers: this.identities,
+      livedMs: this.livedMs,
+      error: this.#error,
+      killedFor,
+      nativeCall: nativeCallsFile === undefined ? undefined : takeNativeCalls(nativeCallsFile),
+      isByMemoryKiller: mayBeKilledForMemory && this.#memoryKiller.explains(performance.now()),
+      hasBegunBuilding: this.#hasBegunBuilding,
+      heapMb: limits?.heapMb,
+      tasks: this.account.tasks(),
+      mayHaveMore: !this.#hasSaidStopped || this.#hasDroppedPoll,
+      hasLeft: this.#leavingSince !== undefined && this.#hasSaidStopped,
+    });
+    this.#listener.died(this, death, this.account.close(death));
+  }
+
   #answer(message: Extract<WorkerMessage, { type: 'claim' }>): void {
-    void this.#listener
-      .claim(message)
+    void this.account
+      .mayRun(message)
       .then((mayRun) => this.send({ type: 'claimed', claim: message.claim, mayRun }));
   }
 }

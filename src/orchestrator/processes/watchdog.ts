@@ -1,25 +1,4 @@
-/** Why a process was started again, or replaced by a fresh one. */
-export type RestartCause =
-  /** It died. */
-  | 'crash'
-  /** Its heap, its resident memory or the memory of the container was used up. */
-  | 'memory'
-  /** A task did not end after its execution time-out. */
-  | 'execution-timeout'
-  /** It neither answered nor computed. */
-  | 'blocked'
-  /** A signal had stopped it. */
-  | 'stopped'
-  /** It did not poll although it had room. */
-  | 'not-polling'
-  /** It did not get ready in time. */
-  | 'not-ready'
-  /** `recycleAfterTasks` */
-  | 'tasks'
-  /** `recycleAfter` */
-  | 'age'
-  /** Somebody asked for it. */
-  | 'command';
+import type { RestartCause } from '../../protocol/states.js';
 
 /** What is to be done about a process: end it at once, or let a fresh one take over while its tasks finish. */
 export interface Verdict {

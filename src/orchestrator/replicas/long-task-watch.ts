@@ -1,5 +1,5 @@
 import type { Logger } from '../../core/logger.js';
-import type { LedgerTask } from '../ledger/ledger.js';
+import type { LedgerTask } from '../ledger/ledger-task.js';
 import type { Replica } from './replica.js';
 
 export const LONG_TASK_WARNING_MS = 600_000;

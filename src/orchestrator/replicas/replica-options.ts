@@ -1,5 +1,4 @@
 import type { Logger } from '../../core/logger.js';
-import type { MemoryKiller } from '../../os/memory-killer.js';
 import type { ProcessInspector } from '../../os/process-inspector.js';
 import type { RestartOptions } from './restart-policy.js';
 import type { LaunchOptions } from './replica-processes.js';
@@ -12,8 +11,5 @@ export interface ReplicaOptions extends LaunchOptions {
   readonly logger: Logger;
   /** `false`: waiting for the next start does not keep the process alive. @defaultValue true */
   readonly keepsProcessAlive?: boolean;
-  /** @defaultValue /proc */
-  readonly inspector?: ProcessInspector;
-  /** Tells deaths by the system's memory killer; one for all replicas. */
-  readonly memoryKiller?: MemoryKiller;
+  readonly inspector: ProcessInspector;
 }

@@ -1,18 +1,25 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import type { EndCounts, LedgerTask } from '../ledger/ledger.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { LedgerTask } from '../ledger/ledger-task.js';
+import type { OpenTally } from '../ledger/tally.js';
 import type { WorkerTuning } from '../../protocol/messages.js';
+import type { MemoryKiller } from '../../os/memory-killer.js';
 import type { ProcessInspector } from '../../os/process-inspector.js';
 import type { ProcessLauncher } from '../processes/process-launcher.js';
 import type { ProcessMarker } from '../../protocol/process-marker.js';
 import type { ProcessPlan } from '../processes/process-plan.js';
 import { SupervisedProcess, type ProcessListener } from '../processes/supervised-process.js';
-import { Succession } from './succession.js';
+import type { ProcessRole } from '../status/status.js';
 import type { Verdict } from '../processes/watchdog.js';
 
 /** What every process of a replica is started with. */
 export interface LaunchOptions {
   readonly launcher: ProcessLauncher;
+  /** Of the application. */
+  readonly ledger: Ledger;
+  /** Notices deaths by the system's memory killer; one for the application. */
+  readonly memoryKiller: MemoryKiller;
   readonly serverUrl: string;
   /** Where the process puts results that the server refuses. */
   readonly outboxFolder: string | undefined;
@@ -23,98 +30,129 @@ export interface LaunchOptions {
   readonly orphanGraceMs: number;
 }
 
-/** The processes of a replica: the present one, the one that is to take over from it, and those that leave. */
+/**
+ * The processes of a replica: the current one, the one that is to take over from it, and those that leave. Who is what
+ * changes here only.
+ */
 export class ReplicaProcesses {
-  readonly succession = new Succession();
-  readonly leaving = new Set<SupervisedProcess>();
-  /** What was changed of each worker. */
-  readonly tunings: WorkerTuning[];
-  current: SupervisedProcess | undefined;
-  readonly #plan: ProcessPlan;
   readonly #options: LaunchOptions;
-  readonly #counts: EndCounts;
+  readonly #talliesOf: (plan: ProcessPlan) => readonly OpenTally[];
   readonly #listener: ProcessListener;
+  /** What was changed of each worker, by its key. */
+  readonly #tunings = new Map<string, WorkerTuning>();
+  readonly #leaving = new Set<SupervisedProcess>();
+  #current: SupervisedProcess | undefined;
+  #successor: SupervisedProcess | undefined;
 
-  constructor(plan: ProcessPlan, options: LaunchOptions, counts: EndCounts, listener: ProcessListener) {
-    this.#plan = plan;
-    this.tunings = plan.workers.map(() => ({}));
+  constructor(
+    options: LaunchOptions,
+    talliesOf: (plan: ProcessPlan) => readonly OpenTally[],
+    listener: ProcessListener,
+  ) {
     this.#options = options;
-    this.#counts = counts;
+    this.#talliesOf = talliesOf;
     this.#listener = listener;
   }
 
+  get current(): SupervisedProcess | undefined {
+    return this.#current;
+  }
+
+  /** The one that is on its way to take over. */
+  get successor(): SupervisedProcess | undefined {
+    return this.#successor;
+  }
+
+  get areLeaving(): boolean {
+    return this.#leaving.size > 0;
+  }
+
   all(): SupervisedProcess[] {
-    const processes = [this.current, this.succession.process, ...this.leaving];
+    const processes = [this.#current, this.#successor, ...this.#leaving];
     return processes.filter((process) => process !== undefined);
   }
 
-  /** The process that has this task. */
-  ownerOf(task: LedgerTask): SupervisedProcess | undefined {
-    return this.all().find((process) => process.ledger.has(task));
+  roleOf(process: SupervisedProcess): ProcessRole {
+    if (process === this.#current) return 'current';
+    return process === this.#successor ? 'successor' : 'leaving';
+  }
+
+  tasks(): LedgerTask[] {
+    return this.all().flatMap((process) => process.account.tasks());
   }
 
   /** @throws when the process cannot be started at all */
-  launch(): SupervisedProcess {
-    const marker = this.#marker();
-    const launched = this.#options.launcher.launch(marker, this.#plan.limits);
-    const { readyTimeoutMs } = this.#options;
-    const options = { plan: this.#plan, marker, counts: this.#counts, readyTimeoutMs };
-    return new SupervisedProcess(launched, options, this.#listener);
+  launchCurrent(plan: ProcessPlan): void {
+    this.#current = this.#launch(plan);
   }
 
-  /** Changes a worker by its index, in the present process and all to come. */
-  tune(worker: number, tuning: WorkerTuning): void {
-    this.tunings[worker] = { ...this.tunings[worker], ...tuning };
-    if (this.current?.readyAt !== undefined) this.current.send({ type: 'tune', worker, ...tuning });
+  /** @throws when the process cannot be started at all */
+  launchSuccessor(plan: ProcessPlan): void {
+    this.#successor = this.#launch(plan);
   }
 
-  /** Tells a process that is ready what was changed before. */
+  /** Changes a worker in the current process and all to come. */
+  tune(key: string, tuning: WorkerTuning): void {
+    this.#tunings.set(key, { ...this.#tunings.get(key), ...tuning });
+    if (this.#current?.readyAt !== undefined) sendTuning(this.#current, key, tuning);
+  }
+
+  /** What was changed of a worker. */
+  tuningOf(key: string): WorkerTuning {
+    return this.#tunings.get(key) ?? {};
+  }
+
+  /** Sends a process that is ready what was changed before. */
   sendTunings(process: SupervisedProcess): void {
-    this.tunings.forEach((tuning, worker) => {
-      if (Object.keys(tuning).length > 0) process.send({ type: 'tune', worker, ...tuning });
-    });
+    for (const [key, tuning] of this.#tunings) sendTuning(process, key, tuning);
   }
 
-  /** Looks at all of them, and ends those that hang. @returns why the present one is to be replaced */
+  /** Looks at all of them, and ends those that hang. @returns why the current one is to be replaced */
   watch(now: number, inspector: ProcessInspector): Verdict | undefined {
     let replacement: Verdict | undefined;
     for (const process of this.all()) {
       if (process.isHeld) void lookForDebugger(process, inspector);
       const verdict = process.watch(now, inspector);
       if (verdict?.action === 'kill') void end(process, verdict, inspector);
-      else if (process === this.current) replacement = verdict;
+      else if (process === this.#current) replacement = verdict;
     }
     return replacement;
   }
 
-  /** The successor becomes the present process. @returns the one that has to leave */
+  /** The successor becomes the current process. @returns the one that has to leave */
   takeOver(): SupervisedProcess | undefined {
-    const old = this.current;
-    this.current = this.succession.process;
-    this.succession.process = undefined;
-    if (old !== undefined) this.leaving.add(old);
+    const old = this.#current;
+    this.#current = this.#successor;
+    this.#successor = undefined;
+    if (old !== undefined) this.#leaving.add(old);
     return old;
   }
 
   /** A process is gone. @returns what it was */
-  remove(process: SupervisedProcess): 'current' | 'successor' | 'leaving' {
-    this.leaving.delete(process);
-    if (process === this.succession.process) {
-      this.succession.process = undefined;
-      return 'successor';
-    }
-    if (process !== this.current) return 'leaving';
-    this.current = undefined;
-    return 'current';
+  remove(process: SupervisedProcess): ProcessRole {
+    const role = this.roleOf(process);
+    if (role === 'current') this.#current = undefined;
+    else if (role === 'successor') this.#successor = undefined;
+    else this.#leaving.delete(process);
+    return role;
   }
 
-  #marker(): ProcessMarker {
+  #launch(plan: ProcessPlan): SupervisedProcess {
+    const { launcher, ledger, memoryKiller, readyTimeoutMs } = this.#options;
+    const marker = this.#marker(plan);
+    const launched = launcher.launch(marker, plan.limits);
+    const tallies = this.#talliesOf(plan);
+    const options = { plan, marker, ledger, tallies, memoryKiller, readyTimeoutMs };
+    return new SupervisedProcess(launched, options, this.#listener);
+  }
+
+  #marker(plan: ProcessPlan): ProcessMarker {
     const { serverUrl, outboxFolder, resultsFolder, nativeCallsFolder, orphanGraceMs } = this.#options;
     const incarnation = randomBytes(4).toString('hex');
     return {
-      replica: this.#plan.name,
-      workers: this.#plan.workers.map((worker) => worker.key),
-      files: [...new Set(this.#plan.workers.flatMap((worker) => worker.file ?? []))],
+      replica: plan.name,
+      workers: plan.workers.map((worker) => worker.key),
+      files: [...new Set(plan.workers.flatMap((worker) => worker.file ?? []))],
       serverUrl,
       outboxFolder,
       resultsFolder,
@@ -123,6 +161,11 @@ export class ReplicaProcesses {
       orphanGraceMs,
     };
   }
+}
+
+function sendTuning(process: SupervisedProcess, key: string, tuning: WorkerTuning): void {
+  const worker = process.plan.workers.findIndex((one) => one.key === key);
+  if (worker >= 0 && Object.keys(tuning).length > 0) process.send({ type: 'tune', worker, ...tuning });
 }
 
 /** A debugger that was attached after the process has last answered is looked for before it is taken for stuck. */

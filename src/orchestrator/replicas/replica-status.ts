@@ -1,9 +1,10 @@
-import { newEndCounts, type EndCounts, type LedgerTask } from '../ledger/ledger.js';
+import type { LedgerTask } from '../ledger/ledger-task.js';
+import { sumOf, type Tally } from '../ledger/tally.js';
 import type { WorkerTuning } from '../../protocol/messages.js';
 import { blockedTimeoutOf, type PlannedWorker, type ProcessPlan } from '../processes/process-plan.js';
 import type { SupervisedProcess } from '../processes/supervised-process.js';
 import type { ReplicaProcesses } from './replica-processes.js';
-import type { ReplicaState } from '../../protocol/states.js';
+import type { ReplicaState, RestartCause } from '../../protocol/states.js';
 import type {
   ProcessRole,
   ProcessStatusView,
@@ -11,14 +12,9 @@ import type {
   TaskStatusView,
   WorkerStatusView,
 } from '../status/status.js';
-import type { RestartCause } from '../processes/watchdog.js';
 
-/** What a replica counts over all its processes. */
+/** What a replica remembers of its processes. */
 export interface ReplicaRecord {
-  readonly counts: EndCounts;
-  received: number;
-  leasesLost: number;
-  lostToCrashes: number;
   readonly restartsBy: Partial<Record<RestartCause, number>>;
   /** In a row. */
   deaths: number;
@@ -29,10 +25,6 @@ export interface ReplicaRecord {
 
 export function newReplicaRecord(): ReplicaRecord {
   return {
-    counts: newEndCounts(),
-    received: 0,
-    leasesLost: 0,
-    lostToCrashes: 0,
     restartsBy: {},
     deaths: 0,
     lastError: undefined,
@@ -42,38 +34,39 @@ export function newReplicaRecord(): ReplicaRecord {
 
 type LeaseLeft = (taskId: string) => number | undefined;
 
+/** A replica, as far as it is shown. */
+export interface ShownReplica {
+  readonly plan: ProcessPlan;
+  readonly state: ReplicaState;
+  readonly record: Readonly<ReplicaRecord>;
+  readonly processes: ReplicaProcesses;
+  /** What the ledger has counted for each worker of the plan. */
+  readonly tallies: readonly Tally[];
+}
+
 /** What a replica holds, as the plain data of `status()`. */
-export function replicaStatus(
-  plan: ProcessPlan,
-  state: ReplicaState,
-  record: ReplicaRecord,
-  processes: ReplicaProcesses,
-  leaseLeftMs: LeaseLeft,
-): ReplicaStatusView {
-  const { current, succession, leaving, tunings } = processes;
+export function replicaStatus(replica: ShownReplica, leaseLeftMs: LeaseLeft): ReplicaStatusView {
+  const { plan, state, record, processes, tallies } = replica;
+  const { current } = processes;
+  const { received, leasesLost, counts, lostToCrashes } = sumOf(tallies);
   const now = performance.now();
-  const roles: [SupervisedProcess | undefined, ProcessRole][] = [
-    [current, 'current'],
-    [succession.process, 'successor'],
-    ...[...leaving].map((process): [SupervisedProcess, ProcessRole] => [process, 'leaving']),
-  ];
   return {
     replica: plan.name,
     state,
     pid: current?.pid,
     readySince: current?.readyAt,
     blockedTimeout: blockedTimeoutOf(plan),
-    workers: plan.workers.map((worker, index) => workerView(worker, index, current, tunings[index] ?? {})),
-    processes: roles.flatMap(([process, role]) =>
-      process === undefined ? [] : processView(process, role, now),
-    ),
+    workers: plan.workers.map((worker) => workerView(worker, current, processes.tuningOf(worker.key))),
+    processes: processes.all().map((process) => processView(process, processes.roleOf(process), now)),
     tasks: processes
       .all()
-      .flatMap((process) => process.ledger.tasks().map((task) => taskView(task, plan, now, leaseLeftMs))),
-    received: record.received,
-    leasesLost: record.leasesLost,
-    counts: { ...record.counts },
-    lostToCrashes: record.lostToCrashes,
+      .flatMap((process) =>
+        process.account.tasks().map((task) => taskView(task, process.plan, now, leaseLeftMs)),
+      ),
+    received,
+    leasesLost,
+    counts,
+    lostToCrashes,
     restarts: Object.values(record.restartsBy).reduce((sum, count) => sum + count, 0),
     restartsBy: { ...record.restartsBy },
     deathsInARow: record.deaths,
@@ -84,10 +77,11 @@ export function replicaStatus(
 
 function workerView(
   worker: PlannedWorker,
-  index: number,
   process: SupervisedProcess | undefined,
   tuning: WorkerTuning,
 ): WorkerStatusView {
+  // A process that was started before the plan was changed has other workers.
+  const index = process?.plan.workers.findIndex((one) => one.key === worker.key) ?? -1;
   const ready = process?.workers[index];
   const loop = process?.beat?.loops[index];
   return {
@@ -106,12 +100,12 @@ function workerView(
 }
 
 function processView(process: SupervisedProcess, role: ProcessRole, now: number): ProcessStatusView {
-  const { pid, readyAt, beat, figures, ledger } = process;
+  const { pid, readyAt, beat, figures, account } = process;
   return {
     pid,
     role,
     readySince: readyAt,
-    tasks: ledger.size,
+    tasks: account.size,
     silentMs: Math.round(process.silentMs(now)),
     idleMs: Math.round(process.idleMs),
     isStopped: process.isStopped,

@@ -1,7 +1,7 @@
 import { ConfigurationError, TuttiError } from '../../core/errors.js';
 import { countedInARow } from '../../core/words.js';
 import { EXIT_CODES } from '../../protocol/exit-codes.js';
-import type { StartMistakes } from '../processes/process-death.js';
+import type { StartMistakes } from '../processes/cause-of-death.js';
 
 /** A replica whose process did not get ready. */
 export interface StartFailure {

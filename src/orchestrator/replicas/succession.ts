@@ -1,24 +1,30 @@
 import type { TuttiError } from '../../core/errors.js';
-import type { SupervisedProcess } from '../processes/supervised-process.js';
-import type { RestartCause } from '../processes/watchdog.js';
+import type { RestartCause } from '../../protocol/states.js';
 
 /** After a successor that did not get ready, so long no other is tried; then twice as long, and so on. */
 const RETRY_MS = 60_000;
 const MAX_RETRY_MS = 900_000;
 
-/** One process taking over from another: the one that is on its way, why, and who waits for it. */
+/** One process taking over from another: why, who waits for it, and when it may be tried again. */
 export class Succession {
-  /** The process that is to take over; `undefined`: none is on its way. */
-  process: SupervisedProcess | undefined;
-  cause: RestartCause = 'command';
-  reason = '';
+  #cause: RestartCause = 'command';
+  #reason = '';
   #waiting: { resolve: () => void; reject: (error: TuttiError) => void }[] = [];
   #failures = 0;
   #notBefore = -Infinity;
 
-  /** Resolves with {@link succeed}, rejects with {@link fail}. */
+  /** Why the one under way, or the last one, was begun. */
+  get cause(): RestartCause {
+    return this.#cause;
+  }
+
+  get reason(): string {
+    return this.#reason;
+  }
+
+  /** Resolves with {@link succeed}, rejects with {@link fail}. One that is under way keeps its cause. */
   begin(cause: RestartCause, reason: string): Promise<void> {
-    if (this.process === undefined) [this.cause, this.reason] = [cause, reason];
+    if (this.#waiting.length === 0) [this.#cause, this.#reason] = [cause, reason];
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 
@@ -34,6 +40,6 @@ export class Succession {
 
   /** Whether it is time for a try that nobody has asked for. */
   mayBegin(now: number): boolean {
-    return this.process === undefined && now >= this.#notBefore;
+    return now >= this.#notBefore;
   }
 }

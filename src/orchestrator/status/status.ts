@@ -1,7 +1,7 @@
-import type { OrchestratorState, ReplicaState } from '../../protocol/states.js';
+import type { OrchestratorState, ReplicaState, RestartCause } from '../../protocol/states.js';
 import type { CustodyStatus } from '../custody/task-custodian.js';
-import type { EndCounts, LedgerTaskState } from '../ledger/ledger.js';
-import type { RestartCause } from '../processes/watchdog.js';
+import type { LedgerTaskState } from '../ledger/ledger-task.js';
+import type { EndCounts } from '../ledger/tally.js';
 
 /** A task in flight. Times in milliseconds. */
 export interface TaskStatusView {

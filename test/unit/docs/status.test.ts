@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { newEndCounts } from '../../../src/orchestrator/ledger/ledger.js';
+import { newEndCounts } from '../../../src/orchestrator/ledger/tally.js';
 
 const read = (file: string): string => readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
 const page = read('docs/reference/status.md');
@@ -44,8 +44,7 @@ describe('docs/reference/status.md', () => {
   });
 
   test('has the causes of restarts', () => {
-    const type =
-      /type RestartCause =([^;]*);/.exec(read('src/orchestrator/processes/watchdog.ts'))?.[1] ?? '';
+    const type = /type RestartCause =([^;]*);/.exec(read('src/protocol/states.ts'))?.[1] ?? '';
     const inCode = [...type.matchAll(/\| '([\w-]+)'/g)].map((match) => match[1]!).sort();
     expect(named('`restartsBy` has')).toEqual(inCode);
   });

@@ -118,5 +118,5 @@ it('copies that were not run are counted, in the message that goes next', async 
   all.forWorker(1).duplicate();
   all.forWorker(0).finished('unknown', 'COMPLETED');
   await all.flushed();
-  expect(channel.messages).toMatchObject([{ type: 'tasks', finished: [], duplicates: 2 }]);
+  expect(channel.messages).toMatchObject([{ type: 'tasks', finished: [], duplicates: [0, 1] }]);
 });

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crashResults, knownSuspect } from '../../../src/orchestrator/custody/crash-report.js';
-import type { LedgerTask } from '../../../src/orchestrator/ledger/ledger.js';
+import type { LedgerTask } from '../../../src/orchestrator/ledger/ledger-task.js';
 import { RESTART_DEFAULTS, restartDecision } from '../../../src/orchestrator/replicas/restart-policy.js';
 import { KnownKillers, poisonRecord } from '../../../src/worker/execution/poison.js';
+import { makeDeath } from '../../support/make-death.js';
 import { makeLedgerTask } from '../../support/make-ledger-task.js';
 
 /** An attempt as it waits at the server. */
@@ -64,15 +65,7 @@ function play({ kills, concurrency, processes, dice }: Scenario): Outcome {
       ...running.map((task) => toLedger(task, 'running')),
       ...waiting.map((task) => toLedger(task, 'waiting')),
     ];
-    const crash = {
-      reason: 'it died',
-      stderrTail: '',
-      isByTask: true,
-      isStored: () => false,
-      workers,
-      killers,
-    };
-    const results = crashResults(tasks, crash);
+    const results = crashResults(makeDeath({ workers, tasks }), { isStored: () => false, killers });
     const suspect = knownSuspect(tasks);
     if (suspect !== undefined) killers.add('greet', suspect);
     const death = { before: 0, livedMs: 0, isBySuspect: suspect !== undefined };

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { ChannelReporter } from '../../../src/host/channel-reporter.js';
-import type { LedgerTask } from '../../../src/orchestrator/ledger/ledger.js';
+import { Ledger, type LedgerSubscriber } from '../../../src/orchestrator/ledger/ledger.js';
+import type { LedgerTask } from '../../../src/orchestrator/ledger/ledger-task.js';
 import { readOrchestratorMessage, readWorkerMessage } from '../../../src/protocol/message-check.js';
 import { openEnvelope, type WorkerMessage } from '../../../src/protocol/messages.js';
 import { errorReport, OrchestratorChannel } from '../../../src/host/orchestrator-channel.js';
@@ -9,7 +10,8 @@ import {
   SupervisedProcess,
   type ProcessListener,
 } from '../../../src/orchestrator/processes/supervised-process.js';
-import { newEndCounts } from '../../../src/orchestrator/ledger/ledger.js';
+import { newEndCounts, newTally, sumOf } from '../../../src/orchestrator/ledger/tally.js';
+import { MemoryKiller } from '../../../src/os/memory-killer.js';
 import type { ProcessPlan } from '../../../src/orchestrator/processes/process-plan.js';
 import {
   orchestratorMessages,
@@ -31,17 +33,17 @@ describe('a message of a worker process', () => {
     ['without its fields', { type: 'tasks' }, 'tasks.started must be a list, got undefined'],
     [
       'with an entry that is too short',
-      { type: 'tasks', started: [[1]], marks: [], finished: [], duplicates: 0 },
+      { type: 'tasks', started: [[1]], marks: [], finished: [], duplicates: [] },
       'tasks.started[0] must be a list of 11 values, got 1',
     ],
     [
       'with an end that is none',
-      { type: 'tasks', started: [], marks: [], finished: [[1, '__proto__']], duplicates: 0 },
+      { type: 'tasks', started: [], marks: [], finished: [[1, '__proto__']], duplicates: [] },
       'tasks.finished[0][1] must be one of "COMPLETED"',
     ],
     [
       'with a mark that is none',
-      { type: 'tasks', started: [], marks: [[1, 'done']], finished: [], duplicates: 0 },
+      { type: 'tasks', started: [], marks: [[1, 'done']], finished: [], duplicates: [] },
       'tasks.marks[0][1] must be one of "begun", "releasing", "stored", "kept", got "done" (string)',
     ],
     [
@@ -143,13 +145,15 @@ describe('the orchestrator’s end of a process that sends anything', () => {
     orphanGraceMs: 1_000,
   };
 
-  /** A process that is ready, with what its replica hears of its tasks. */
+  const memoryKiller = new MemoryKiller(() => undefined);
+
+  /** A process that is ready, with what a subscriber of the ledger hears of its tasks. */
   function open() {
     const present = new Map<number, LedgerTask>();
-    const listener: ProcessListener = {
-      ready: () => undefined,
-      claim: () => Promise.resolve(true),
-      uncertain: () => undefined,
+    const subscriber: LedgerSubscriber = {
+      processReady: () => undefined,
+      processUncertain: () => undefined,
+      processDied: () => [],
       taskAdded: (task) => {
         expect(present.has(task.ref)).toBe(false);
         present.set(task.ref, task);
@@ -158,17 +162,18 @@ describe('the orchestrator’s end of a process that sends anything', () => {
         expect(present.get(task.ref)).toBe(task);
         present.delete(task.ref);
       },
-      ended: () => undefined,
     };
     const launched = new FakeProcess(1, marker, { getsReady: false, obeysStop: true });
-    const counts = newEndCounts();
+    const tallies = plan.workers.map(newTally);
+    const ledger = new Ledger();
+    ledger.subscribe(subscriber);
     const process = new SupervisedProcess(
       launched,
-      { plan, marker, counts, readyTimeoutMs: 5_000 },
-      listener,
+      { plan, marker, ledger, tallies, memoryKiller, readyTimeoutMs: 5_000 },
+      { ready: () => undefined, died: () => undefined },
     );
     launched.sayReady();
-    return { launched, process, counts, present };
+    return { launched, process, tallies, present };
   }
 
   const isRight = ({ ref, taskId, worker, state, deaths, progress }: LedgerTask): boolean =>
@@ -182,7 +187,7 @@ describe('the orchestrator’s end of a process that sends anything', () => {
   it('never throws, has no wrong task, and ends the process at the first message that is not valid', () => {
     fc.assert(
       fc.property(fc.array(receivedLike(workerMessages), { maxLength: 12 }), (messages) => {
-        const { launched, process, counts, present } = open();
+        const { launched, process, tallies, present } = open();
         for (const message of messages) {
           const isValid = 'message' in readWorkerMessage(JSON.parse(JSON.stringify(message)));
           const wasKilled = launched.wasKilled;
@@ -194,11 +199,12 @@ describe('the orchestrator’s end of a process that sends anything', () => {
               text: expect.stringMatching(/^it sent a message that is not valid: /) as string,
             });
           }
-          const inFlight = process.ledger.tasks();
+          const inFlight = process.account.tasks();
           expect(inFlight.filter((task) => !isRight(task))).toEqual([]);
           // The listener has heard of each that came and went.
           expect([...present.values()]).toEqual(inFlight);
         }
+        const { counts } = sumOf(tallies);
         expect(Object.keys(counts)).toEqual(Object.keys(newEndCounts()));
         expect(Object.values(counts).every((count) => Number.isSafeInteger(count) && count >= 0)).toBe(true);
       }),
@@ -220,23 +226,28 @@ describe('the orchestrator’s end of a process that sends anything', () => {
       'tasks.started[1][0]: a task in flight has the number 1',
     ],
     ['a worker that is none', tasks([1, 'a', 2]), 'tasks.started[0][3]: there is no worker 2'],
+    [
+      'a copy for a worker that is none',
+      { ...tasks(), duplicates: [2] },
+      'tasks.duplicates: there are 2 workers',
+    ],
   ])('what cannot be is not valid either: %s', (_title, message, problem) => {
     const { launched, process } = open();
     launched.sayAnything(message);
     expect(process.killedFor?.text).toBe(`it sent a message that is not valid: ${problem}`);
-    expect(process.ledger.size).toBe(0);
+    expect(process.account.size).toBe(0);
   });
 
   it('tasks before it is ready', () => {
     const launched = new FakeProcess(1, marker, { getsReady: false, obeysStop: true });
-    const listener = {
-      taskAdded: () => expect.unreachable(),
-      ended: () => undefined,
-    } as unknown as ProcessListener;
-    const options = { plan, marker, counts: newEndCounts(), readyTimeoutMs: 5_000 };
+    const listener: ProcessListener = { ready: () => undefined, died: () => undefined };
+    const tallies = plan.workers.map(newTally);
+    const options = { plan, marker, ledger: new Ledger(), tallies, memoryKiller, readyTimeoutMs: 5_000 };
     const process = new SupervisedProcess(launched, options, listener);
     launched.sayAnything(tasks([1, 'a', 0]));
     expect(process.killedFor?.text).toContain('tasks was sent before ready');
+    expect(process.account.size).toBe(0);
+    expect(sumOf(tallies).received).toBe(0);
   });
 
   it('a channel that cannot be read any more ends the process with that reason', () => {
@@ -268,7 +279,7 @@ function tasks(...started: [ref: number, taskId: string, worker: number][]): obj
     ]),
     marks: [],
     finished: [],
-    duplicates: 0,
+    duplicates: [],
   };
 }
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { TaskStatus } from '../../../../src/conductor/wire/types.js';
 import { CancellationWatch } from '../../../../src/orchestrator/custody/cancellation-watch.js';
-import type { LedgerTask } from '../../../../src/orchestrator/ledger/ledger.js';
+import type { LedgerTask } from '../../../../src/orchestrator/ledger/ledger-task.js';
 import { FakeTaskClient } from '../../../support/fake-task-client.js';
-import { makeLedgerTask } from '../../../support/make-ledger-task.js';
+import { makeLedgerTask, makeTaskProcess } from '../../../support/make-ledger-task.js';
 import { makeTask } from '../../../support/make-task.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
 
@@ -20,8 +20,12 @@ function open(statusOf: (taskId: string) => TaskStatus | Error = () => 'IN_PROGR
   const watch = new CancellationWatch(client, logger);
   const add = (taskId: string): LedgerTask => {
     const now = performance.now();
-    const task = makeLedgerTask(taskId, { responseTimeoutSeconds: 0, startedAt: now, runningSince: now });
-    watch.add({ task, cancel: (reason) => void cancelled.push(`${taskId}: ${reason}`) });
+    const process = makeTaskProcess({
+      cancel: (one, reason) => void cancelled.push(`${one.taskId}: ${reason}`),
+    });
+    const times = { responseTimeoutSeconds: 0, startedAt: now, runningSince: now };
+    const task = makeLedgerTask(taskId, { process, ...times });
+    watch.add(task);
     return task;
   };
   return { watch, logger, reads, cancelled, add };

@@ -1,36 +1,50 @@
 import { describe, expect, it } from 'vitest';
 import { KnownKillers } from '../../../../src/worker/execution/poison.js';
-import { crashResults, knownSuspect, type Crash } from '../../../../src/orchestrator/custody/crash-report.js';
-import type { LedgerTask, LedgerTaskState } from '../../../../src/orchestrator/ledger/ledger.js';
+import {
+  crashResults,
+  knownSuspect,
+  type CrashKnowledge,
+} from '../../../../src/orchestrator/custody/crash-report.js';
+import type { LedgerTask, LedgerTaskState } from '../../../../src/orchestrator/ledger/ledger-task.js';
+import type { ProcessDeath } from '../../../../src/orchestrator/ledger/process-death.js';
+import { makeDeath } from '../../../support/make-death.js';
 import { makeLedgerTask } from '../../../support/make-ledger-task.js';
 
 function task(taskId: string, state: LedgerTaskState = 'running', deaths = 0, worker = 0): LedgerTask {
   return makeLedgerTask(taskId, { workflowInstanceId: `w-${taskId}`, state, deaths, worker });
 }
 
-const crash: Crash = {
+const death: ProcessDeath = {
+  ...makeDeath({
+    workers: [
+      { taskType: 'a', workerId: 'host-7-a' },
+      { taskType: 'b', workerId: 'host-7-b' },
+    ],
+  }),
   reason: 'worker process a#1 (pid 7) died of signal SIGSEGV',
-  stderrTail: 'last words',
-  isByTask: true,
-  isStored: () => false,
-  workers: [
-    { taskType: 'a', workerId: 'host-7-a' },
-    { taskType: 'b', workerId: 'host-7-b' },
-  ],
-  killers: new KnownKillers(),
+  lastWords: 'last words',
 };
+
+/** What is reported of the tasks, with nothing in the outbox and no killer known, but for this. */
+function resultsOf(
+  tasks: readonly LedgerTask[],
+  changes: Partial<ProcessDeath & CrashKnowledge> = {},
+): ReturnType<typeof crashResults> {
+  const { isStored = () => false, killers = new KnownKillers(), ...fields } = changes;
+  return crashResults({ ...death, ...fields, tasks }, { isStored, killers });
+}
 
 describe('crashResults', () => {
   it('FAILED with reason and last words for a task whose code was running', () => {
-    expect(crashResults([task('a', 'running', 0, 1)], crash)).toEqual([
+    expect(resultsOf([task('a', 'running', 0, 1)])).toEqual([
       {
         taskId: 'a',
         workflowInstanceId: 'w-a',
         workerId: 'host-7-b',
         status: 'FAILED',
-        reasonForIncompletion: `[process died 1 time with this task] ${crash.reason}`,
+        reasonForIncompletion: `[process died 1 time with this task] ${death.reason}`,
         outputData: {},
-        logs: [{ log: `${crash.reason}\nlast lines of its standard error:\nlast words` }],
+        logs: [{ log: `${death.reason}\nlast lines of its standard error:\nlast words` }],
       },
     ]);
   });
@@ -42,11 +56,11 @@ describe('crashResults', () => {
       task('releasing', 'releasing'),
       task('on-disk'),
     ];
-    expect(crashResults(tasks, { ...crash, isStored: (taskId) => taskId === 'on-disk' })).toEqual([]);
+    expect(resultsOf(tasks, { isStored: (taskId) => taskId === 'on-disk' })).toEqual([]);
   });
 
   it('the third death of a task that was alone is the last', () => {
-    expect(crashResults([task('a', 'running', 2)], crash)).toMatchObject([
+    expect(resultsOf([task('a', 'running', 2)])).toMatchObject([
       {
         status: 'FAILED_WITH_TERMINAL_ERROR',
         reasonForIncompletion: expect.stringContaining('3 times') as string,
@@ -58,39 +72,39 @@ describe('crashResults', () => {
     const killers = new KnownKillers();
     killers.add('a', task('other'));
     const statuses = (results: { status: string }[]): string[] => results.map(({ status }) => status);
-    expect(statuses(crashResults([task('a', 'running', 1)], { ...crash, killers }))).toEqual([
+    expect(statuses(resultsOf([task('a', 'running', 1)], { killers }))).toEqual([
       'FAILED_WITH_TERMINAL_ERROR',
     ]);
-    expect(statuses(crashResults([task('b', 'running', 1, 1)], { ...crash, killers }))).toEqual(['FAILED']);
-    expect(statuses(crashResults([task('other', 'running', 1)], { ...crash, killers }))).toEqual(['FAILED']);
+    expect(statuses(resultsOf([task('b', 'running', 1, 1)], { killers }))).toEqual(['FAILED']);
+    expect(statuses(resultsOf([task('other', 'running', 1)], { killers }))).toEqual(['FAILED']);
   });
 
   it('beside others nobody is blamed for good; those that wait do not count as company', () => {
-    const beside = crashResults([task('a', 'running', 5), task('b')], crash);
+    const beside = resultsOf([task('a', 'running', 5), task('b')]);
     expect(beside.map(({ status }) => status)).toEqual(['FAILED', 'FAILED']);
-    const alone = crashResults([task('a', 'running', 2), task('b', 'waiting', 1)], crash);
+    const alone = resultsOf([task('a', 'running', 2), task('b', 'waiting', 1)]);
     expect(alone[0]?.status).toBe('FAILED_WITH_TERMINAL_ERROR');
   });
 
   it('a death that the orchestrator caused neither adds to the count nor erases it', () => {
-    const results = crashResults([task('a'), task('b', 'running', 2)], { ...crash, isByTask: false });
+    const results = resultsOf([task('a'), task('b', 'running', 2)], { isByTask: false });
     expect(results).toMatchObject([
-      { status: 'FAILED', reasonForIncompletion: crash.reason },
+      { status: 'FAILED', reasonForIncompletion: death.reason },
       {
         status: 'FAILED',
-        reasonForIncompletion: `[process died 2 times with this task] ${crash.reason}`,
+        reasonForIncompletion: `[process died 2 times with this task] ${death.reason}`,
       },
     ]);
   });
 
   it('a result that was in memory only is told as lost, and is nobody’s fault', () => {
-    const [result] = crashResults([task('a', 'kept', 2)], crash);
+    const [result] = resultsOf([task('a', 'kept', 2)]);
     expect(result?.status).toBe('FAILED');
     expect(result?.reasonForIncompletion).toMatch(/^the task had ended, but its result was in memory only/);
   });
 
   it('a reason of any length is bounded', () => {
-    const [result] = crashResults([task('a')], { ...crash, reason: 'x'.repeat(1_000_000), stderrTail: '' });
+    const [result] = resultsOf([task('a')], { reason: 'x'.repeat(1_000_000), lastWords: '' });
     expect(JSON.stringify(result).length).toBeLessThan(3_000);
   });
 });

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { HttpError } from '../../../../src/core/errors.js';
-import { LeaseKeeper, type LeaseGate } from '../../../../src/orchestrator/custody/lease-keeper.js';
+import { LeaseKeeper, type LeaseHolder } from '../../../../src/orchestrator/custody/lease-keeper.js';
 import { FakeTaskClient } from '../../../support/fake-task-client.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
 
@@ -25,7 +25,7 @@ const task = (taskId: string, responseTimeoutSeconds: number) => ({
   workflowInstanceId: 'w',
   responseTimeoutSeconds,
 });
-const always: LeaseGate = () => true;
+const always: LeaseHolder = { leaseGate: () => true, leaseLapsed: () => undefined };
 
 /** What is left after a collection: garbage of this and of other tests does not count. */
 function usedHeap(): number {
@@ -123,7 +123,7 @@ describe('LeaseKeeper', () => {
     const { keeper, server } = open();
     server.answer = () => Promise.reject(http(503, 'away'));
     const lapsed: string[] = [];
-    keeper.add(task('a', 2), always, () => lapsed.push('a'));
+    keeper.add(task('a', 2), { ...always, leaseLapsed: ({ taskId }) => lapsed.push(taskId) });
     await vi.advanceTimersByTimeAsync(3_000);
     expect(keeper.lapsed).toBe(1);
     expect(lapsed).toEqual(['a']);
@@ -150,7 +150,7 @@ describe('LeaseKeeper', () => {
   it('extends nothing while the gate is closed, says why once, and goes on when it opens', async () => {
     const { keeper, server, logger } = open();
     let gate: true | string = 'its process gives no sign of progress';
-    keeper.add(task('a', 3), () => gate);
+    keeper.add(task('a', 3), { ...always, leaseGate: () => gate });
     await vi.advanceTimersByTimeAsync(6_000);
     expect(server.beats).toEqual([]);
     expect(logger.at('warn')).toEqual(['the lease of a task is not extended any more']);

@@ -5,8 +5,11 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Task } from '../../../../src/conductor/wire/types.js';
 import { chosenFolder, RunDirectory } from '../../../../src/orchestrator/custody/run-directory.js';
-import { TaskCustodian, type DeadProcess } from '../../../../src/orchestrator/custody/task-custodian.js';
+import { TaskCustodian } from '../../../../src/orchestrator/custody/task-custodian.js';
+import { Ledger } from '../../../../src/orchestrator/ledger/ledger.js';
+import type { ProcessDeath } from '../../../../src/orchestrator/ledger/process-death.js';
 import { FakeTaskClient } from '../../../support/fake-task-client.js';
+import { makeDeath } from '../../../support/make-death.js';
 import { makeLedgerTask } from '../../../support/make-ledger-task.js';
 import { makeTask } from '../../../support/make-task.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
@@ -34,7 +37,7 @@ it('closes after it has taken over a dead run, whose tasks are given back before
     client,
     logger,
     directory,
-    inFlight: () => new Set(),
+    ledger: new Ledger(),
     redact: (text) => text,
   });
 
@@ -50,15 +53,7 @@ it('closes after it has taken over a dead run, whose tasks are given back before
 
 describe('the tasks of a dead process', () => {
   const workers = [{ taskType: 'a', workerId: 'dead-1' }];
-  const dead = (tasks: DeadProcess['tasks']): DeadProcess => ({
-    tasks,
-    workers,
-    incarnation: 'cafe',
-    mayHaveMore: false,
-    reason: 'it died',
-    stderrTail: '',
-    isByTask: true,
-  });
+  const dead = (tasks: ProcessDeath['tasks']): ProcessDeath => makeDeath({ tasks, workers });
   const open = (...onServer: Task[]) => {
     const client = new FakeTaskClient();
     client.answers.getTask = (taskId) => {
@@ -66,12 +61,11 @@ describe('the tasks of a dead process', () => {
       return task === undefined ? Promise.reject(new Error('gone')) : Promise.resolve(task);
     };
     const logger = new RecordingLogger();
-    const inFlight = (): Set<string> => new Set();
     const custodian = new TaskCustodian({
       client,
       logger,
       directory: undefined,
-      inFlight,
+      ledger: new Ledger(),
       redact: (text) => text,
     });
     return { client, logger, custodian };
@@ -137,11 +131,7 @@ describe('the tasks of a dead process', () => {
       makeLedgerTask('half', { ref: 2, hasOutput: true }),
       makeLedgerTask('lost', { ref: 3, hasOutput: true }),
     ];
-    expect(custodian.processDied(dead(tasks)).map((result) => result.taskId)).toEqual([
-      'fresh',
-      'half',
-      'lost',
-    ]);
+    expect(custodian.processDied(dead(tasks))).toEqual(['fresh', 'half', 'lost']);
     await custodian.close(1_000, false);
     const outputs = client.updates.map(({ taskId, status, outputData }) => [taskId, status, outputData]);
     expect(outputs).toHaveLength(3);
@@ -172,7 +162,7 @@ describe('what an earlier run has left', () => {
       client: new FakeTaskClient(),
       logger,
       directory,
-      inFlight: () => new Set(),
+      ledger: new Ledger(),
       redact: (text) => text,
     });
     return { root, custodian, logger, wasEmpty };

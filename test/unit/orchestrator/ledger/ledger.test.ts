@@ -1,9 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { ChannelReporter } from '../../../../src/host/channel-reporter.js';
-import { Ledger, type LedgerTask } from '../../../../src/orchestrator/ledger/ledger.js';
+import {
+  Ledger,
+  type LedgerSubscriber,
+  type ProcessAccount,
+} from '../../../../src/orchestrator/ledger/ledger.js';
+import { newTally, sumOf, type OpenTally } from '../../../../src/orchestrator/ledger/tally.js';
 import type { WorkerMessage } from '../../../../src/protocol/messages.js';
 import { OrchestratorChannel } from '../../../../src/host/orchestrator-channel.js';
 import type { TaskReporter } from '../../../../src/worker/execution/task-reporter.js';
+import { makeDeath } from '../../../support/make-death.js';
+import { makeTaskProcess } from '../../../support/make-ledger-task.js';
 import { makeTask } from '../../../support/make-task.js';
 
 /** A channel whose messages are written when the test says so. */
@@ -30,22 +37,44 @@ class HeldChannel extends OrchestratorChannel {
   }
 }
 
+/** An account of a process with four workers, and what is counted. */
+class Account {
+  readonly tallies: OpenTally[] = [0, 1, 2, 3].map(newTally);
+  readonly account: ProcessAccount;
+  constructor(ledger = new Ledger(), process = makeTaskProcess()) {
+    this.account = ledger.open(process, this.tallies);
+  }
+  hear(messages: readonly WorkerMessage[]): void {
+    for (const message of messages) {
+      if (message.type === 'tasks')
+        this.account.record(message.started, message.marks, message.finished, 1_000);
+      if (message.type === 'progress')
+        for (const [ref, progress] of message.progress) this.account.recordProgress(ref, progress);
+    }
+  }
+  tasks(): ReturnType<ProcessAccount['tasks']> {
+    return this.account.tasks();
+  }
+  get size(): number {
+    return this.account.size;
+  }
+  get counts(): OpenTally['counts'] {
+    return sumOf(this.tallies).counts;
+  }
+}
+
 /** Both ends: what a worker process tells, and the ledger that hears it. */
 function bothEnds(): {
   channel: HeldChannel;
   all: ChannelReporter;
   reporter: TaskReporter;
-  ledger: () => Ledger;
+  ledger: () => Account;
 } {
   const channel = new HeldChannel();
   const all = new ChannelReporter(channel);
-  const ledger = (): Ledger => {
-    const made = new Ledger();
-    for (const message of channel.messages) {
-      if (message.type === 'tasks') made.record(message.started, message.marks, message.finished, 1_000);
-      if (message.type === 'progress')
-        for (const [ref, progress] of message.progress) made.recordProgress(ref, progress);
-    }
+  const ledger = (): Account => {
+    const made = new Account();
+    made.hear(channel.messages);
     return made;
   };
   return { channel, all, reporter: all.forWorker(0), ledger };
@@ -188,35 +217,96 @@ describe('Ledger', () => {
     expect(states()).toEqual(['stored']);
   });
 
-  it('is empty once it is settled, and tells its listener of all that comes and goes', async () => {
+  it('tells its subscribers of each task that comes and goes, and of the death of its process', async () => {
     const { channel, reporter } = bothEnds();
     await reporter.started([report('a'), report('b')]);
     reporter.finished('a', 'COMPLETED');
     await turn();
     const seen: string[] = [];
-    const ledger = new Ledger({
-      added: (task) => seen.push(`+${task.taskId}`),
-      removed: (task: LedgerTask) => seen.push(`-${task.taskId}`),
+    const subscriber: LedgerSubscriber = {
+      processReady: ({ pid }) => seen.push(`ready ${pid}`),
+      processUncertain: ({ pid }) => seen.push(`uncertain ${pid}`),
+      taskAdded: ({ taskId, process }) => seen.push(`+${taskId} ${process.pid}`),
+      taskRemoved: ({ taskId }) => seen.push(`-${taskId}`),
+      processDied: ({ tasks }) => {
+        seen.push('died');
+        return tasks.map((task) => task.taskId);
+      },
+    };
+    const ledger = new Ledger();
+    ledger.subscribe(subscriber);
+    const opened = new Account(ledger, makeTaskProcess({ pid: 7 }));
+    const { account } = opened;
+    account.ready();
+    opened.hear(channel.taskMessages);
+    account.uncertain();
+    expect([...ledger.knownIds()]).toEqual(['b']);
+    expect(account.close(makeDeath({ tasks: account.tasks() }))).toEqual(['b']);
+    expect(seen).toEqual(['ready 7', '+a 7', '+b 7', '-a', 'uncertain 7', '-b', 'died']);
+    expect(opened).toMatchObject({ size: 0, counts: { COMPLETED: 1 } });
+    expect(ledger.tasks()).toEqual([]);
+    // What was written before the death and read after it.
+    opened.hear(channel.taskMessages);
+    expect(seen).toHaveLength(7);
+  });
+
+  it('counts for each worker what comes, how it ends, and what is lost', async () => {
+    const { channel, reporter, all } = bothEnds();
+    await Promise.all([
+      reporter.started([report('a')]),
+      all.forWorker(2).started([report('b'), report('c')]),
+    ]);
+    reporter.finished('a', 'FAILED');
+    reporter.stored('b', true);
+    all.forWorker(2).stored('c', false);
+    await turn();
+    const opened = new Account();
+    const { account, tallies } = opened;
+    opened.hear(channel.taskMessages);
+    const [, kept] = account.tasks();
+    account.leaseLapsed(kept!);
+    account.close(makeDeath({ tasks: account.tasks() }));
+    expect(tallies.map(({ received, lostToCrashes }) => [received, lostToCrashes])).toEqual([
+      [1, 0],
+      [0, 0],
+      [2, 1],
+      [0, 0],
+    ]);
+    expect(tallies.map(({ counts }) => counts.FAILED)).toEqual([1, 0, 0, 0]);
+    expect(tallies.map(({ leasesLost }) => leasesLost)).toEqual([0, 0, 1, 0]);
+    expect(sumOf(tallies)).toMatchObject({
+      received: 3,
+      lostToCrashes: 1,
+      leasesLost: 1,
+      counts: { FAILED: 1 },
     });
-    for (const { started, marks, finished } of channel.taskMessages)
-      ledger.record(started, marks, finished, 0);
-    expect(ledger.settle().map((task) => task.taskId)).toEqual(['b']);
-    expect(ledger).toMatchObject({ size: 0, counts: { COMPLETED: 1 } });
-    expect(ledger.settle()).toEqual([]);
-    expect(seen).toEqual(['+a', '+b', '-a', '-b']);
   });
 
   it('counts copies that were not run', () => {
-    const ledger = new Ledger();
-    ledger.recordDuplicates(2);
-    ledger.recordDuplicates(0);
-    expect(ledger).toMatchObject({ size: 0, ended: 0, counts: { DUPLICATE: 2, COMPLETED: 0 } });
+    const opened = new Account();
+    opened.account.recordDuplicates([0, 3]);
+    opened.account.recordDuplicates([]);
+    expect(opened).toMatchObject({ size: 0, counts: { DUPLICATE: 2, COMPLETED: 0 } });
+    expect(opened.account.ended).toBe(0);
+    expect(opened.tallies[3]!.counts.DUPLICATE).toBe(1);
   });
 
   it('takes no notice of ends and progress of tasks that it does not know', () => {
+    const opened = new Account();
+    opened.account.record([], [[7, 'begun']], [[7, 'COMPLETED']], 0);
+    opened.account.recordProgress(7, 1);
+    expect(opened).toMatchObject({ size: 0, counts: { COMPLETED: 0 } });
+  });
+
+  it('a task of one process is not claimed by another while it runs', async () => {
+    const { channel, reporter } = bothEnds();
+    await reporter.started([report('a')]);
     const ledger = new Ledger();
-    ledger.record([], [[7, 'begun']], [[7, 'COMPLETED']], 0);
-    ledger.recordProgress(7, 1);
-    expect(ledger).toMatchObject({ size: 0, counts: { COMPLETED: 0 } });
+    new Account(ledger).hear(channel.taskMessages);
+    const other = new Account(ledger).account;
+    const claim = (taskId: string) =>
+      other.mayRun({ taskId, workflowInstanceId: 'w', reference: 'r', retryCount: 2 });
+    expect(await Promise.all([claim('a'), claim('b')])).toEqual([false, true]);
+    expect([...ledger.knownIds()].sort()).toEqual(['a', 'b']);
   });
 });

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { TuttiError } from '../../../../src/core/errors.js';
 import type { ReplicaListener } from '../../../../src/orchestrator/replicas/replica-listener.js';
-import type { ProcessDeath } from '../../../../src/orchestrator/processes/process-death.js';
+import { Ledger } from '../../../../src/orchestrator/ledger/ledger.js';
+import type { ProcessDeath } from '../../../../src/orchestrator/ledger/process-death.js';
+import { MemoryKiller } from '../../../../src/os/memory-killer.js';
+import { ProcInspector } from '../../../../src/os/process-inspector.js';
 import type { ProcessPlan } from '../../../../src/orchestrator/processes/process-plan.js';
 import type { ReplicaOptions } from '../../../../src/orchestrator/replicas/replica-options.js';
 import { Replica } from '../../../../src/orchestrator/replicas/replica.js';
@@ -44,15 +47,14 @@ function makeReplica(options: Partial<ReplicaOptions> = {}) {
       told.push('givenUp');
       failures.push(error);
     },
-    taskAdded: () => undefined,
-    taskRemoved: () => undefined,
-    claim: (_replica, { taskId }) => Promise.resolve(taskId !== 'twin'),
-    uncertain: () => told.push('uncertain'),
   };
   const replica = new Replica(
     PLAN,
     {
       launcher,
+      ledger: new Ledger(),
+      memoryKiller: new MemoryKiller(() => undefined),
+      inspector: new ProcInspector(),
       serverUrl: 'http://localhost/api',
       outboxFolder: undefined,
       resultsFolder: undefined,
@@ -333,10 +335,13 @@ describe('the tasks of a process that dies', () => {
 
   it('questions are answered', async () => {
     const { launcher } = await runningReplica();
-    void launcher.last.reporter.forWorker(0).mayRun(makeTask('twin'));
-    void launcher.last.reporter.forWorker(0).mayRun(makeTask('other'));
-    await vi.advanceTimersByTimeAsync(0);
-    const answers = launcher.last.received.filter((message) => message.type === 'claimed');
+    const { reporter } = launcher.last;
+    await Promise.all([reporter.forWorker(0).started([task('twin')]), vi.advanceTimersByTimeAsync(1)]);
+    void reporter.forWorker(0).mayRun(makeTask('twin'));
+    void reporter.forWorker(0).mayRun(makeTask('other'));
+    const claimed = () => launcher.last.received.filter((message) => message.type === 'claimed');
+    await vi.waitFor(() => expect(claimed()).toHaveLength(2));
+    const answers = claimed();
     expect(answers.map((answer) => answer.mayRun)).toEqual([false, true]);
   });
 });

@@ -1,15 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
-import { mayRunClaimed, type KnownTask } from '../../../../src/orchestrator/custody/duplicate-guard.js';
-import type { LedgerTaskState } from '../../../../src/orchestrator/ledger/ledger.js';
+import { Claims } from '../../../../src/orchestrator/ledger/claims.js';
+import type { LedgerTask, LedgerTaskState } from '../../../../src/orchestrator/ledger/ledger-task.js';
 import type { ClaimedTask } from '../../../../src/protocol/messages.js';
-import { makeLedgerTask } from '../../../support/make-ledger-task.js';
+import { makeLedgerTask, makeTaskProcess } from '../../../support/make-ledger-task.js';
 
 const claimed: ClaimedTask = { taskId: 'new', workflowInstanceId: 'w', reference: 'r', retryCount: 1 };
 const cancelled: string[] = [];
 
-function known(taskId: string, state: LedgerTaskState, fields: Partial<KnownTask['task']> = {}): KnownTask {
-  const task = makeLedgerTask(taskId, { state, ...fields });
-  return { task, cancel: () => void cancelled.push(taskId) };
+function known(taskId: string, state: LedgerTaskState, fields: Partial<LedgerTask> = {}): LedgerTask {
+  const process = makeTaskProcess({ cancel: (task) => void cancelled.push(task.taskId) });
+  return makeLedgerTask(taskId, { process, state, ...fields });
+}
+
+function mayRunClaimed(claim: ClaimedTask, inFlight: () => readonly LedgerTask[]): Promise<boolean> {
+  return new Claims(inFlight).mayRun(claim);
 }
 
 beforeEach(() => {
@@ -65,4 +69,15 @@ describe('a new attempt while the old one runs', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     expect(answer).toBe(true);
   });
+});
+
+it('a claimed task is known from the question to a while after the answer', async () => {
+  const claims = new Claims(() => []);
+  const answers = [claims.mayRun(claimed), claims.mayRun(claimed)];
+  expect([...claims.taskIds()]).toEqual(['new']);
+  await Promise.all(answers);
+  await vi.advanceTimersByTimeAsync(4_900);
+  expect([...claims.taskIds()]).toEqual(['new']);
+  await vi.advanceTimersByTimeAsync(200);
+  expect([...claims.taskIds()]).toEqual([]);
 });
