@@ -246,7 +246,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       this.#server = server;
       await this.#health?.makeToken(server.directory);
       if (!this.#state.is('starting')) return;
-      this.#supervisor = new Supervisor(this.#options, server, this.#state, {
+      this.#supervisor = new Supervisor(this.#options, server, {
         emit: (event, ...data) => tellListeners(this, event, data, logger),
         replicaChanged: () => {
           this.#decideStart();
@@ -279,8 +279,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
     const hasReady = replicas.some((replica) => replica.state === 'ready');
     if (failures.length > 0 && (onStartupFailure === 'stop' || !hasReady)) throw startupError(failures);
     this.#state.to('running');
-    for (const replica of replicas) replica.run();
-    void supervisor.custodian.takeOver();
+    supervisor.run();
     onStarted?.(this.status());
   }
 

@@ -1,7 +1,6 @@
 import { describeThrown, programFrames } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
-import type { StateMachine } from '../core/state-machine.js';
 import { EXIT_CODES } from '../protocol/exit-codes.js';
 import { LongTaskWatch } from './replicas/long-task-watch.js';
 import { MemoryKiller } from '../os/memory-killer.js';
@@ -13,7 +12,6 @@ import type { ProcessDeath } from './ledger/process-death.js';
 import type { ReplicaOptions } from './replicas/replica-options.js';
 import { Replica } from './replicas/replica.js';
 import { StopReport } from './stop-report.js';
-import type { OrchestratorState } from '../protocol/states.js';
 import type { ReplicaStatusView } from './status/status.js';
 import { TaskCustodian, type CustodyStatus } from './custody/task-custodian.js';
 
@@ -37,9 +35,8 @@ export interface SupervisorEvents {
 /** The replicas of an application and what watches over them: watchdog, custody of their tasks, events. */
 export class Supervisor {
   readonly replicas: readonly Replica[];
-  readonly custodian: TaskCustodian;
+  readonly #custodian: TaskCustodian;
   readonly #logger: Logger;
-  readonly #state: StateMachine<OrchestratorState>;
   readonly #events: SupervisorEvents;
   readonly #ledger = new Ledger();
   readonly #inspector;
@@ -51,25 +48,17 @@ export class Supervisor {
   #stopReport: StopReport | undefined;
   #resultsLeft = 0;
   #lookedAt = 0;
-  /** By how much the last look at the processes was late. */
-  loopDelayMs = 0;
-  /** Work was lost by the stop. */
-  wasCutOff = false;
+  #phase: 'starting' | 'running' | 'stopping' = 'starting';
+  #loopDelayMs = 0;
+  #wasCutOff = false;
 
-  constructor(
-    options: OrchestratorOptions,
-    server: ServerConnection,
-    /** That of the orchestrator. */
-    state: StateMachine<OrchestratorState>,
-    events: SupervisorEvents,
-  ) {
+  constructor(options: OrchestratorOptions, server: ServerConnection, events: SupervisorEvents) {
     const { logger, longTaskWarningMs } = options;
     this.#logger = logger;
     this.#stopsOnFailure = options.onStartupFailure === 'stop';
-    this.#state = state;
     this.#events = events;
     this.#inspector = options.inspector ?? new ProcInspector();
-    this.custodian = new TaskCustodian({
+    this.#custodian = new TaskCustodian({
       client: server.client,
       logger,
       directory: server.directory,
@@ -80,6 +69,16 @@ export class Supervisor {
       (plan) => new Replica(plan, this.#replicaOptions(options, server), this.#listener),
     );
     this.#longTasks = new LongTaskWatch(logger, longTaskWarningMs, (task) => events.emit('longTask', task));
+  }
+
+  /** By how much the last look at the processes was late, in milliseconds. */
+  get loopDelayMs(): number {
+    return this.#loopDelayMs;
+  }
+
+  /** Work was lost by the stop. */
+  get wasCutOff(): boolean {
+    return this.#wasCutOff;
   }
 
   /** Starts all processes, and looks at them from now on. */
@@ -93,12 +92,20 @@ export class Supervisor {
     for (const replica of this.replicas) replica.start();
   }
 
+  /** The start is over: processes that are ready poll, and what earlier runs have left is taken over. */
+  run(): void {
+    this.#phase = 'running';
+    for (const replica of this.replicas) replica.run();
+    void this.#custodian.takeOver();
+  }
+
   /**
    * Lets all processes finish and leave; `armGrace` begins the time after which they are told and killed.
    *
    * @param level - of the line at the end
    */
   stop(graceMs: number, level: 'info' | 'debug'): { stopped: Promise<void>; armGrace: () => void } {
+    this.#phase = 'stopping';
     const report = new StopReport(this.replicas, this.#logger, level);
     this.#stopReport = report;
     const timers: NodeJS.Timeout[] = [];
@@ -129,14 +136,14 @@ export class Supervisor {
     clearInterval(this.#timer);
     let left: number;
     try {
-      left = await this.custodian.close(REPORT_WAIT_MS, this.wasCutOff);
+      left = await this.#custodian.close(REPORT_WAIT_MS, this.#wasCutOff);
     } catch (error) {
       // Whatever it is, whoever waits for the end must not wait for ever.
       this.#logger.error('what is left to report could not be put in order; the next start looks for it', {
         folder: outboxFolder,
         error: describeThrown(error),
       });
-      this.wasCutOff = true;
+      this.#wasCutOff = true;
       return;
     }
     this.#resultsLeft = left;
@@ -146,7 +153,7 @@ export class Supervisor {
       folder: outboxFolder,
     });
     // In memory only, they are lost with this process.
-    if (outboxFolder === undefined) this.wasCutOff = true;
+    if (outboxFolder === undefined) this.#wasCutOff = true;
   }
 
   /** Everything has stopped: says what became of the tasks meanwhile. */
@@ -155,22 +162,22 @@ export class Supervisor {
   }
 
   status(): { replicas: ReplicaStatusView[]; custody: CustodyStatus } {
-    const leaseLeftMs = (taskId: string): number | undefined => this.custodian.leaseLeftMs(taskId);
+    const leaseLeftMs = (taskId: string): number | undefined => this.#custodian.leaseLeftMs(taskId);
     return {
       replicas: this.replicas.map((replica) => replica.status(leaseLeftMs)),
-      custody: this.custodian.status(),
+      custody: this.#custodian.status(),
     };
   }
 
   #watch(): void {
     const now = performance.now();
-    this.loopDelayMs = Math.max(0, Math.round(now - this.#lookedAt - WATCH_MS));
+    this.#loopDelayMs = Math.max(0, Math.round(now - this.#lookedAt - WATCH_MS));
     this.#lookedAt = now;
-    if (this.loopDelayMs > LATE_MS && this.#lateWarnings.pass(now) !== undefined) {
+    if (this.#loopDelayMs > LATE_MS && this.#lateWarnings.pass(now) !== undefined) {
       this.#logger.warn(
         'the event loop of the orchestrator was blocked: what follows bootstrap() must not compute',
         {
-          lateMs: this.loopDelayMs,
+          lateMs: this.#loopDelayMs,
         },
       );
     }
@@ -213,7 +220,7 @@ export class Supervisor {
     },
     givenUp: (replica, error) => {
       // While starting, the error of start() tells it.
-      const level = this.#state.is('starting') ? 'debug' : 'error';
+      const level = this.#phase === 'starting' ? 'debug' : 'error';
       // The last lines of its standard error follow on the first.
       const [sentence = '', ...lastLines] = error.message.split('\n');
       const stderr = lastLines.length === 0 ? undefined : lastLines.join('\n');
@@ -244,15 +251,15 @@ export class Supervisor {
   #died(replica: Replica, death: ProcessDeath, failedTasks: readonly string[]): void {
     const { reason, workers, pid, isClean, code, signal } = death;
     const isExpected =
-      (isClean || this.#state.is('stopping')) && code === EXIT_CODES.clean && failedTasks.length === 0;
+      (isClean || this.#phase === 'stopping') && code === EXIT_CODES.clean && failedTasks.length === 0;
     // The error of a start that fails tells of every process that did not get ready.
-    const isToldByStart = this.#state.is('starting') && this.#stopsOnFailure && workers.length === 0;
+    const isToldByStart = this.#phase === 'starting' && this.#stopsOnFailure && workers.length === 0;
     const frames = death.error === undefined || workers.length > 0 ? '' : programFrames(death.error.stack);
     this.#logger.log(isExpected || isToldByStart ? 'debug' : 'error', reason, {
       failedTasks: failedTasks.length === 0 ? undefined : failedTasks,
       ...(frames === '' ? {} : { stack: frames }),
     });
-    if (this.#state.is('stopping') && !isExpected) this.wasCutOff = true;
+    if (this.#phase === 'stopping' && !isExpected) this.#wasCutOff = true;
     this.#events.emit('exit', {
       replica: replica.plan.name,
       pid,

@@ -78,8 +78,7 @@ export class LeaseKeeper {
     const now = performance.now();
     const lease: Lease = {
       task,
-      // Each lease is asked for with its own task.
-      holder: holder as LeaseHolder,
+      holder,
       hasLapsed: false,
       extendedAt: now,
       dueAt: now + leaseMs(task) * EXTEND_AFTER,

@@ -71,7 +71,7 @@ export class PollLoop {
   readonly #slots: TaskSlots;
   readonly #stop = new AbortController();
   readonly #pollAbort = new AbortController();
-  readonly stats: PollStats = { polls: 0, lastPollAt: 0, lastPollError: undefined, failuresInARow: 0 };
+  readonly #stats: PollStats = { polls: 0, lastPollAt: 0, lastPollError: undefined, failuresInARow: 0 };
   /** Tasks on their way back that were never asked for. */
   readonly #surplus = new Set<Promise<unknown>>();
   readonly #turns = new TurnWatch();
@@ -95,11 +95,16 @@ export class PollLoop {
     });
   }
 
+  get stats(): Readonly<PollStats> {
+    return this.#stats;
+  }
+
   /** Polls until {@link stop}, then resolves when every task has ended and its result is delivered or stored. */
   async run(): Promise<void> {
     await this.#sleep(Math.random() * Math.min(START_SPREAD_MS, this.#pollIntervalMs));
     while (!this.#stop.signal.aborted) {
-      if (this.#slots.hasRefusedCopies) await this.#pauseAfterCopies();
+      // Asking again at once would bring the same copies.
+      if (this.#slots.takeRefusedCopies()) await this.#waitIdle();
       else if (this.#slots.free === 0) await this.#slotFreed();
       else if (this.#options.gate.isClosed) await this.#sleep(GATE_CHECK_MS);
       else if (this.#options.isPaused()) await this.#sleep(this.#pollIntervalMs);
@@ -121,7 +126,7 @@ export class PollLoop {
 
   /** Takes effect at once, but for a poll that is under way. */
   tune({ concurrency, pollIntervalMs }: LoopTuning): void {
-    if (concurrency !== undefined) this.#slots.concurrency = concurrency;
+    if (concurrency !== undefined) this.#slots.resize(concurrency);
     if (pollIntervalMs !== undefined) this.#pollIntervalMs = pollIntervalMs;
     this.#wakeUp();
     this.#nap?.abort();
@@ -194,7 +199,7 @@ export class PollLoop {
     // Nothing but copies of what is here, or what is not for this worker, is no reason to ask again at once.
     else if (isLong || answer.tasks.length > 0) await this.#waitIdle();
     else {
-      this.#slots.isBusy = false;
+      this.#slots.queueSeen(false);
       this.#mode = 'long';
     }
   }
@@ -217,10 +222,10 @@ export class PollLoop {
         unsentSignal: this.#stop.signal,
       });
       this.#isAbortable = isAbortable;
-      if (this.stats.failuresInARow > 0)
-        logger.info('polls succeed again', { failures: this.stats.failuresInARow });
-      Object.assign(this.stats, { lastPollAt: startedAt, failuresInARow: 0, lastPollError: undefined });
-      if (this.stats.polls++ === 0) this.#options.onFirstPoll?.();
+      if (this.#stats.failuresInARow > 0)
+        logger.info('polls succeed again', { failures: this.#stats.failuresInARow });
+      Object.assign(this.#stats, { lastPollAt: startedAt, failuresInARow: 0, lastPollError: undefined });
+      if (this.#stats.polls++ === 0) this.#options.onFirstPoll?.();
       return { tasks };
     } catch (error) {
       return { tasks: [], error };
@@ -228,7 +233,7 @@ export class PollLoop {
   }
 
   async #hit(tasks: readonly Task[], count: number, isLong: boolean): Promise<void> {
-    this.#slots.isBusy = !isLong && tasks.length >= count;
+    this.#slots.queueSeen(!isLong && tasks.length >= count);
     this.#mode = 'short';
     // Whether the others are copies of what runs is not known yet.
     if (tasks.some(isNew)) this.#earlyEmpty = 0;
@@ -271,26 +276,20 @@ export class PollLoop {
     await this.#sleep(this.#startedTick + gapMs - performance.now());
   }
 
-  /** Asking again at once would bring the same copies. */
-  async #pauseAfterCopies(): Promise<void> {
-    this.#slots.hasRefusedCopies = false;
-    await this.#waitIdle();
-  }
-
   async #failed(error: unknown): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.#options.reporter.uncertain();
-    const failures = ++this.stats.failuresInARow;
+    const failures = ++this.#stats.failuresInARow;
     const message = describeThrown(error);
     const delayMs = delayAfterPollError(error, failures);
     // The first of a kind is news; afterwards once in a while is enough.
-    const isNews = message !== this.stats.lastPollError || failures % 20 === 0;
+    const isNews = message !== this.#stats.lastPollError || failures % 20 === 0;
     this.#options.logger.log(isNews ? 'warn' : 'debug', 'a poll failed; trying again', {
       error: message,
       failures,
       delayMs,
     });
-    this.stats.lastPollError = message;
+    this.#stats.lastPollError = message;
     await this.#sleep(delayMs);
   }
 }

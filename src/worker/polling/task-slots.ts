@@ -60,20 +60,18 @@ export class TaskSlots {
   #taken = 0;
   #isStopping = false;
   /** The queue is probably not empty: then it pays to ask for the next task with each update. */
-  isBusy = false;
-  /** Tasks came that run already, here or elsewhere, and may come again at once. */
-  hasRefusedCopies = false;
-  /** When it is lowered, what runs may end, and nothing begins in its place. */
-  concurrency: number;
+  #isBusy = false;
+  #hasRefusedCopies = false;
+  #concurrency: number;
 
   constructor(options: TaskSlotsOptions) {
     this.#options = options;
-    this.concurrency = options.concurrency;
+    this.#concurrency = options.concurrency;
     this.#failures = new FailureLog(options.logger);
   }
 
   get free(): number {
-    return Math.max(0, this.concurrency - this.#taken);
+    return Math.max(0, this.#concurrency - this.#taken);
   }
 
   /** Milliseconds since the first task whose code goes on was told to end and reported; 0: there is none. */
@@ -83,6 +81,23 @@ export class TaskSlots {
 
   get inFlight(): number {
     return this.#running.size;
+  }
+
+  /** When it is lowered, what runs may end, and nothing begins in its place. */
+  resize(concurrency: number): void {
+    this.#concurrency = concurrency;
+  }
+
+  /** What a poll has shown of the queue. @param isBusy - it is probably not empty */
+  queueSeen(isBusy: boolean): void {
+    this.#isBusy = isBusy;
+  }
+
+  /** Whether tasks came, since this was last asked, that run already here or elsewhere, and may come again at once. */
+  takeRefusedCopies(): boolean {
+    const hasRefused = this.#hasRefusedCopies;
+    this.#hasRefusedCopies = false;
+    return hasRefused;
   }
 
   /** Keeps places for what a poll may bring. */
@@ -119,7 +134,7 @@ export class TaskSlots {
 
   async #beginClaimed(task: Task, receivedAt: number): Promise<void> {
     if (await this.#mayRun(task)) return await this.#beginAll([task], receivedAt);
-    this.hasRefusedCopies = true;
+    this.#hasRefusedCopies = true;
     this.#freeOne();
   }
 
@@ -284,7 +299,7 @@ export class TaskSlots {
     if (isInOutbox) this.#options.reporter.stored(taskId, end === 'STORED');
     else this.#options.reporter.finished(taskId, end);
     // A refusal says nothing about the queue.
-    if (wasChaining && !isInOutbox) this.isBusy = next !== undefined;
+    if (wasChaining && !isInOutbox) this.#isBusy = next !== undefined;
     return next;
   }
 
@@ -298,8 +313,8 @@ export class TaskSlots {
     const { client, isPaused, gate } = this.#options;
     const mayHaveLapsed =
       responseTimeoutSeconds > 0 && Date.now() - receivedAt >= responseTimeoutSeconds * 1_000;
-    const hasRoom = this.#taken <= this.concurrency && !this.#isStopping && !gate.isClosed;
-    return this.isBusy && client.canChain && hasRoom && !mayHaveLapsed && !isPaused();
+    const hasRoom = this.#taken <= this.#concurrency && !this.#isStopping && !gate.isClosed;
+    return this.#isBusy && client.canChain && hasRoom && !mayHaveLapsed && !isPaused();
   }
 }
 
