@@ -217,13 +217,14 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   }
 
   #commands(member: string): WorkerCommands {
-    if (this.#supervisor !== undefined) return new WorkerCommands(this.#supervisor.replicas);
-    throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member}() is there after start()`);
+    const supervisor = this.#supervisor;
+    if (supervisor !== undefined) return new WorkerCommands(supervisor);
+    throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member}() is available after start()`);
   }
 
   #connection(member: string): ServerConnection {
     if (this.#server !== undefined) return this.#server;
-    throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member} is there after start()`);
+    throw new TuttiError('ILLEGAL_STATE', `orchestrator.${member} is available after start()`);
   }
 
   async #start(): Promise<void> {
@@ -264,15 +265,15 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
 
   async #startReplicas(supervisor: Supervisor): Promise<void> {
     const { onStartupFailure, onStarted } = this.#options;
-    const { replicas } = supervisor;
     this.#startedAt = Date.now();
-    supervisor.start();
+    supervisor.start({ replicas: this.#options.replicas });
     await new Promise<void>((resolve) => {
       this.#onDecided = resolve;
       this.#decideStart();
     });
     // Stopped while starting: nothing has failed, and nothing runs.
     if (!this.#state.is('starting')) return;
+    const { replicas } = supervisor;
     const failures = replicas.flatMap(({ plan, failure }) =>
       failure === undefined ? [] : [{ replica: plan.name, error: failure }],
     );

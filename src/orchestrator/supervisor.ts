@@ -11,7 +11,9 @@ import { Ledger } from './ledger/ledger.js';
 import type { ProcessDeath } from './ledger/process-death.js';
 import type { ReplicaOptions } from './replicas/replica-options.js';
 import { Replica } from './replicas/replica.js';
+import { changesTo, type Plan, type Renewal } from './replicas/reconciliation.js';
 import { StopReport } from './stop-report.js';
+import type { ProcessPlan } from './processes/process-plan.js';
 import type { ReplicaStatusView } from './status/status.js';
 import { TaskCustodian, type CustodyStatus } from './custody/task-custodian.js';
 
@@ -34,10 +36,11 @@ export interface SupervisorEvents {
 
 /** The replicas of an application and what watches over them: watchdog, custody of their tasks, events. */
 export class Supervisor {
-  readonly replicas: readonly Replica[];
+  readonly #replicas = new Map<string, Replica>();
   readonly #custodian: TaskCustodian;
   readonly #logger: Logger;
   readonly #events: SupervisorEvents;
+  readonly #options: ReplicaOptions;
   readonly #ledger = new Ledger();
   readonly #inspector;
   readonly #memoryKiller = new MemoryKiller();
@@ -65,9 +68,7 @@ export class Supervisor {
       ledger: this.#ledger,
       redact: (text) => server.redact?.(text) ?? text,
     });
-    this.replicas = options.replicas.map(
-      (plan) => new Replica(plan, this.#replicaOptions(options, server), this.#listener),
-    );
+    this.#options = this.#replicaOptions(options, server);
     this.#longTasks = new LongTaskWatch(logger, longTaskWarningMs, (task) => events.emit('longTask', task));
   }
 
@@ -81,15 +82,49 @@ export class Supervisor {
     return this.#wasCutOff;
   }
 
-  /** Starts all processes, and looks at them from now on. */
-  start(): void {
+  get replicas(): Replica[] {
+    return [...this.#replicas.values()];
+  }
+
+  /** Starts the processes of the plan, and looks at them from now on. */
+  start(plan: Plan): void {
     if (!this.#inspector.isSupported) this.#logger.warn(NO_PROC);
     this.#lookedAt = performance.now();
     // After what has come from the processes meanwhile: beats that are written must not count as missing.
     this.#timer = setInterval(() => setImmediate(() => this.#watch()), WATCH_MS);
     // The processes keep the program alive, not whoever looks at them.
     this.#timer.unref();
-    for (const replica of this.replicas) replica.start();
+    void this.reconcile(plan);
+  }
+
+  /**
+   * Makes what runs what is to run: starts replicas that are new, replaces processes whose plan is another or that are to be
+   * renewed, one after the other, and stops replicas that the plan does not have. Done again with the same plan it
+   * changes nothing. Resolves when fresh processes have taken over and the others are gone; of replicas that are started,
+   * the events tell.
+   *
+   * @throws TuttiError when a fresh process does not get ready; the one before goes on, and what follows is left out
+   */
+  async reconcile(plan: Plan): Promise<void> {
+    const changes = changesTo(
+      plan,
+      this.replicas.map((replica) => replica.plan),
+    );
+    const stopping = changes.flatMap((change) =>
+      change.action === 'stop' ? [this.#remove(change.name)] : [],
+    );
+    const added = changes.flatMap((change) => (change.action === 'start' ? [this.#add(change.plan)] : []));
+    for (const replica of added) replica.start();
+    for (const change of changes) {
+      if (change.action === 'replace')
+        await this.#replicas.get(change.plan.name)?.replace(change.renewal, change.plan);
+    }
+    await Promise.all(stopping);
+  }
+
+  /** Replaces the processes of these replicas, one after the other; see {@link reconcile}. */
+  async renew(renewals: ReadonlyMap<string, Renewal>): Promise<void> {
+    await this.reconcile({ replicas: this.replicas.map((replica) => replica.plan), renewals });
   }
 
   /** The start is over: processes that are ready poll, and what earlier runs have left is taken over. */
@@ -182,11 +217,29 @@ export class Supervisor {
       );
     }
     this.#memoryKiller.look(now);
+    const due = new Map<string, Renewal>();
     for (const replica of this.replicas) {
+      const renewal = replica.watch(now);
       // One after the other: fresh processes beside all the old ones would need twice the memory.
-      replica.watch(now, !this.replicas.some((other) => other.isBeingReplaced));
+      if (renewal !== undefined && due.size === 0) due.set(replica.plan.name, renewal);
       this.#longTasks.look(replica, now);
     }
+    if (due.size === 0 || this.replicas.some((replica) => replica.isBeingReplaced)) return;
+    // Its event tells of a fresh process that did not get ready.
+    this.renew(due).catch(() => undefined);
+  }
+
+  #add(plan: ProcessPlan): Replica {
+    const replica = new Replica(plan, this.#options, this.#listener);
+    this.#replicas.set(plan.name, replica);
+    if (this.#phase === 'running') replica.run();
+    return replica;
+  }
+
+  async #remove(name: string): Promise<void> {
+    const replica = this.#replicas.get(name);
+    await replica?.stop();
+    if (this.#replicas.get(name) === replica) this.#replicas.delete(name);
   }
 
   #replicaOptions(options: OrchestratorOptions, { url, directory }: ServerConnection): ReplicaOptions {

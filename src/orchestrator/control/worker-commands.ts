@@ -2,6 +2,7 @@ import { TuttiError } from '../../core/errors.js';
 import { didYouMean, show, throwProblems } from '../../core/options.js';
 import { WORKER_OPTION_RULES } from '../../worker/definition/worker-options.js';
 import type { WorkerTuning } from '../../protocol/messages.js';
+import type { Renewal } from '../replicas/reconciliation.js';
 import type { Replica } from '../replicas/replica.js';
 
 /** A worker in one of its replicas. */
@@ -10,15 +11,22 @@ interface Target {
   readonly worker: number;
 }
 
+/** What commands need of the supervisor. */
+export interface CommandedSupervisor {
+  readonly replicas: readonly Replica[];
+  /** Replaces the processes of these replicas, one after the other. */
+  renew(renewals: ReadonlyMap<string, Renewal>): Promise<void>;
+}
+
 /**
  * Changes workers while they run, in all their processes. A worker is named by its key
  * (`<task type>:<class or function>`), its task type, or the name of one of its replicas.
  */
 export class WorkerCommands {
-  readonly #replicas: readonly Replica[];
+  readonly #supervisor: CommandedSupervisor;
 
-  constructor(replicas: readonly Replica[]) {
-    this.#replicas = replicas;
+  constructor(supervisor: CommandedSupervisor) {
+    this.#supervisor = supervisor;
   }
 
   /** @returns the keys of the workers that were changed */
@@ -32,14 +40,15 @@ export class WorkerCommands {
 
   /** One process after the other. @returns the names of the replicas whose processes were replaced */
   async restart(name: string | undefined): Promise<string[]> {
-    const replicas = [...new Set(this.#find(name).map((target) => target.replica))];
-    for (const replica of replicas) await replica.replace('command', 'a restart was asked for');
-    return replicas.map((replica) => replica.plan.name);
+    const names = [...new Set(this.#find(name).map((target) => target.replica.plan.name))];
+    const renewal: Renewal = { cause: 'command', reason: 'a restart was asked for' };
+    await this.#supervisor.renew(new Map(names.map((one) => [one, renewal])));
+    return names;
   }
 
   /** @param name - `undefined`: all workers */
   #find(name: string | undefined): Target[] {
-    const all = this.#replicas.flatMap((replica) =>
+    const all = this.#supervisor.replicas.flatMap((replica) =>
       replica.plan.workers.map((_, worker): Target => ({ replica, worker })),
     );
     if (name === undefined) return all;

@@ -9,6 +9,7 @@ import { knownSuspect } from '../custody/crash-report.js';
 import { deathError } from '../processes/cause-of-death.js';
 import { restartDecision, type CountedDeath } from './restart-policy.js';
 import type { ReplicaListener } from './replica-listener.js';
+import type { Renewal } from './reconciliation.js';
 import type { ReplicaOptions } from './replica-options.js';
 import type { ProcessPlan } from '../processes/process-plan.js';
 import type { SupervisedProcess, ProcessListener } from '../processes/supervised-process.js';
@@ -18,14 +19,13 @@ import { tooManyDeathsError } from './startup-error.js';
 import { Succession } from './succession.js';
 import { REPLICA_TRANSITIONS, type ReplicaState, type RestartCause } from '../../protocol/states.js';
 import type { ReplicaStatusView } from '../status/status.js';
-import type { Verdict } from '../processes/watchdog.js';
 
 /**
  * One worker process over its restarts. While it is replaced there are several: the current one, its successor that is
  * not ready yet, and those that finish their tasks and leave. The state is that of the current one.
  */
 export class Replica {
-  readonly plan: ProcessPlan;
+  #plan: ProcessPlan;
   readonly #options: ReplicaOptions;
   readonly #listener: ReplicaListener;
   readonly #state: StateMachine<ReplicaState>;
@@ -42,7 +42,7 @@ export class Replica {
   #onGone: (() => void)[] = [];
 
   constructor(plan: ProcessPlan, options: ReplicaOptions, listener: ReplicaListener) {
-    this.plan = plan;
+    this.#plan = plan;
     this.#options = options;
     this.#listener = listener;
     this.#processes = new ReplicaProcesses(options, (one) => this.#talliesOf(one), this.#processListener);
@@ -52,6 +52,11 @@ export class Replica {
       'idle',
       (from, to) => options.logger.debug('replica state', { replica: plan.name, from, to }),
     );
+  }
+
+  /** What its next process is started with. */
+  get plan(): ProcessPlan {
+    return this.#plan;
   }
 
   get state(): ReplicaState {
@@ -120,15 +125,17 @@ export class Replica {
    * Lets a fresh process take over: the current one finishes its tasks and leaves once the new one is ready. Where
    * none is alive, one is started at once. Resolves when the new process polls.
    *
+   * @param plan - of the fresh process and all to come
    * @throws TuttiError when the new process does not get ready; the current one goes on
    */
-  async replace(cause: RestartCause, reason: string): Promise<void> {
+  async replace({ cause, reason }: Renewal, plan: ProcessPlan = this.#plan): Promise<void> {
     if (this.#isStopping || this.#state.is('idle', 'stopping', 'exited')) {
       throw new TuttiError(
         'ILLEGAL_STATE',
         `${this.plan.name} cannot be started again while it is "${this.state}"`,
       );
     }
+    this.#plan = plan;
     const done = this.#succession.begin(cause, reason);
     if (this.#state.is('waiting', 'failed')) this.#startNow();
     else if (this.#state.is('ready') && !this.isBeingReplaced) this.#launchSuccessor();
@@ -151,14 +158,15 @@ export class Replica {
   }
 
   /**
-   * Looks at its processes, ends those that hang, and lets the current one be replaced when it is time. To be called
-   * about every second.
+   * Looks at its processes, and ends those that hang. To be called about every second.
    *
-   * @param mayReplace - false while others are being replaced: not all at the same time
+   * @returns why it is time for a fresh process to take over; `undefined`: it is not
    */
-  watch(now: number, mayReplace = true): void {
+  watch(now: number): Renewal | undefined {
     const verdict = this.#processes.watch(now, this.#options.inspector);
-    if (verdict !== undefined && mayReplace) this.#replaceIfDue(now, verdict);
+    const isUnderWay = this.isBeingReplaced || this.#processes.areLeaving;
+    if (verdict === undefined || isUnderWay || !this.#state.is('ready')) return undefined;
+    return this.#succession.mayBegin(now) ? { cause: verdict.cause, reason: verdict.text } : undefined;
   }
 
   /** @param leaseLeftMs - what is left of the lease of a task, where it is known */
@@ -201,12 +209,6 @@ export class Replica {
     } catch (error) {
       this.#successorFailed(new TuttiError('PROCESS_FAILED', describeThrown(error), { cause: error }));
     }
-  }
-
-  #replaceIfDue(now: number, { cause, text }: Verdict): void {
-    const isUnderWay = this.isBeingReplaced || this.#processes.areLeaving;
-    if (!this.#state.is('ready') || isUnderWay || !this.#succession.mayBegin(now)) return;
-    this.replace(cause, text).catch(() => undefined);
   }
 
   #ready(process: SupervisedProcess): void {
