@@ -95,6 +95,8 @@ export class WorkerHost {
   async #leave(): Promise<never> {
     await this.#close();
     await this.#reporter.flushed();
+    // How long the last tasks ran.
+    this.#beat();
     this.#state.to('stopped');
     await this.#channel.written({ type: 'stopped', hasDroppedPoll: this.#loops.hasDroppedPoll });
     process.exit(EXIT_CODES.clean);

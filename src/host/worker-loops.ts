@@ -9,7 +9,9 @@ import { PollLoop } from '../worker/polling/poll-loop.js';
 import { TaskRunner } from '../worker/execution/task-runner.js';
 import type { ChannelReporter } from './channel-reporter.js';
 import type { HostedWorker } from './hosted-worker.js';
-import type { LoopReport, ReadyWorker, WorkerTuning } from '../protocol/messages.js';
+import { SimpleHistogram } from '../core/meter.js';
+import type { TaskEnd } from '../worker/execution/task-reporter.js';
+import type { DurationsEntry, LoopReport, ReadyWorker, WorkerTuning } from '../protocol/messages.js';
 import type { ProcessMarker } from '../protocol/process-marker.js';
 
 /** How long leaving waits for the results that are just on their way; the rest is on disk. */
@@ -27,6 +29,8 @@ export class WorkerLoops {
   readonly #store: OutboxStore;
   readonly #outbox: Outbox;
   #loops: readonly PollLoop[] = [];
+  /** Of each loop, since the last report. */
+  #durations: readonly Map<TaskEnd, SimpleHistogram>[] = [];
   /** Whether the worker of each loop is told to pause. */
   #paused: boolean[] = [];
 
@@ -71,6 +75,7 @@ export class WorkerLoops {
         },
       );
     }
+    this.#durations = workers.map(() => new Map());
     this.#loops = workers.map((worker, index) => this.#makeLoop(worker, index));
     return workers.map((worker) => ({
       key: worker.key,
@@ -118,11 +123,13 @@ export class WorkerLoops {
     return this.#loops.reduce((sum, loop) => sum + loop.inFlight, 0);
   }
 
+  /** What the loops have seen. Durations are reported once. */
   reports(): LoopReport[] {
-    return this.#loops.map((loop) => ({
+    return this.#loops.map((loop, index) => ({
       ...loop.stats,
       overdueMs: Math.round(loop.overdueMs()),
       isPaused: loop.isPaused,
+      durations: this.#takeDurations(index),
     }));
   }
 
@@ -155,6 +162,7 @@ export class WorkerLoops {
       isPaused: () => this.#paused[index] === true || worker.pausesItself(),
       requestLimitMs: this.#pollLimitMs,
       onFirstPoll: this.#onFirstPoll,
+      onExecuted: (end, ms) => this.#executed(index, end, ms),
       client,
       runner: new TaskRunner({
         source: worker.source,
@@ -175,6 +183,20 @@ export class WorkerLoops {
       reporter,
       gate: this.#gate,
       logger,
+    });
+  }
+
+  #executed(index: number, end: TaskEnd, ms: number): void {
+    const durations = this.#durations[index]!;
+    let histogram = durations.get(end);
+    if (histogram === undefined) durations.set(end, (histogram = new SimpleHistogram()));
+    histogram.record(ms);
+  }
+
+  #takeDurations(index: number): DurationsEntry[] {
+    return [...this.#durations[index]!].flatMap(([end, histogram]): DurationsEntry[] => {
+      const taken = histogram.take();
+      return taken === undefined ? [] : [[end, taken]];
     });
   }
 

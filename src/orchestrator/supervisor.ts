@@ -1,6 +1,7 @@
 import { describeThrown, programFrames } from '../core/errors.js';
 import { LogLimiter } from '../core/log-limiter.js';
 import type { Logger } from '../core/logger.js';
+import { MemoryMeter } from '../core/meter.js';
 import { EXIT_CODES } from '../protocol/exit-codes.js';
 import { LongTaskWatch } from './replicas/long-task-watch.js';
 import { MemoryKiller } from '../os/memory-killer.js';
@@ -42,6 +43,7 @@ export class Supervisor {
   readonly #events: SupervisorEvents;
   readonly #options: ReplicaOptions;
   readonly #ledger = new Ledger();
+  readonly #meter = new MemoryMeter();
   readonly #inspector;
   readonly #memoryKiller = new MemoryKiller();
   readonly #longTasks: LongTaskWatch;
@@ -253,6 +255,7 @@ export class Supervisor {
       inspector: this.#inspector,
       memoryKiller: this.#memoryKiller,
       ledger: this.#ledger,
+      meter: this.#meter,
     };
   }
 

@@ -1,3 +1,4 @@
+import { DURATION_BOUNDS_MS } from '../core/meter.js';
 import { show } from '../core/options.js';
 import type { TaskEnd } from '../worker/execution/task-reporter.js';
 import {
@@ -143,6 +144,11 @@ const progress = must(
   `a number, or a string of at most ${MAX_PROGRESS_LENGTH} characters`,
 );
 const readyWorker = record({ key: name, taskType: name, workerId: name, pollInterval: amount });
+const durations = record({
+  count: whole,
+  sumMs: amount,
+  buckets: entry(...Array.from({ length: DURATION_BOUNDS_MS.length + 1 }, () => whole)),
+});
 const loopReport = record({
   polls: whole,
   lastPollAt: amount,
@@ -150,6 +156,7 @@ const loopReport = record({
   failuresInARow: whole,
   overdueMs: amount,
   isPaused: flag,
+  durations: list(entry(oneOf(ENDS), durations)),
 });
 
 const ORIGINS: Readonly<Record<NonNullable<ErrorReport['origin']>, true>> = {

@@ -1,3 +1,4 @@
+import type { Durations } from '../core/meter.js';
 import type { TaskEnd } from '../worker/execution/task-reporter.js';
 
 /**
@@ -87,7 +88,12 @@ export interface LoopReport {
   /** Milliseconds by which its next turn is overdue, counted while the event loop answered. */
   readonly overdueMs: number;
   readonly isPaused: boolean;
+  /** How long the code of its tasks ran, since the last report. */
+  readonly durations: readonly DurationsEntry[];
 }
+
+/** How long tasks ran that ended alike. */
+export type DurationsEntry = readonly [end: TaskEnd, durations: Durations];
 
 /** What a process tells of itself every few seconds. */
 export interface Beat {

@@ -21,6 +21,24 @@ test('a task that throws is counted and reported once, with a reason although it
   expect((await app.ended()).code).toBe(0);
 });
 
+test('status() has the counts and durations of each worker', async () => {
+  const app = start('app', { serverUrl: server().url });
+  await app.ready();
+  for (const ms of [0, 300]) {
+    const taskId = await server().run('act', { action: 'sleep', ms });
+    await server().has(taskId, 'COMPLETED');
+  }
+  await server().has(await server().run('act', { action: 'fail' }), 'FAILED');
+  const { workers } = await app.replica('act', (replica) => replica.workers[0]!.durations.count === 3);
+  const { received, counts, durations } = workers[0]!;
+  expect([received, counts.COMPLETED, counts.FAILED]).toEqual([3, 2, 1]);
+  expect(durations.sumMs).toBeGreaterThanOrEqual(299);
+  expect(durations.sumMs).toBeLessThan(60_000);
+  expect(durations.buckets.reduce((sum, count) => sum + count, 0)).toBe(3);
+  app.signal('SIGTERM');
+  expect((await app.ended()).code).toBe(0);
+});
+
 test('a failed task is logged once, with all that is needed to find it, however it has failed', async () => {
   const app = start('app', { serverUrl: server().url });
   await app.ready();

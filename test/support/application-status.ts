@@ -1,4 +1,5 @@
 import { newEndCounts } from '../../src/orchestrator/ledger/tally.js';
+import { noDurations } from '../../src/core/meter.js';
 import type {
   OrchestratorStatus,
   ProcessStatusView,
@@ -28,6 +29,11 @@ export function application({ status, replica, process, worker }: Changes = {}):
       failuresInARow: 0,
       isPaused: false,
       overdueMs: 0,
+      received: 0,
+      counts: newEndCounts(),
+      lostToCrashes: 0,
+      leasesLost: 0,
+      durations: noDurations(),
       ...worker,
     },
   ];

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { DURATION_BOUNDS_MS } from '../../src/core/meter.js';
 import type { OrchestratorMessage, WorkerMessage } from '../../src/protocol/messages.js';
 
 /** Messages of every type as they should be, to be spoiled by {@link spoiled}. */
@@ -70,6 +71,20 @@ export const workerMessages: fc.Arbitrary<WorkerMessage> = fc.oneof(
         failuresInARow: fc.nat(9),
         overdueMs: fc.nat(9),
         isPaused: fc.boolean(),
+        durations: fc.array(
+          fc.tuple(
+            fc.constantFrom(...ends),
+            fc.record({
+              count: fc.nat(9),
+              sumMs: fc.nat(99),
+              buckets: fc.array(fc.nat(9), {
+                minLength: DURATION_BOUNDS_MS.length + 1,
+                maxLength: DURATION_BOUNDS_MS.length + 1,
+              }),
+            }),
+          ),
+          { maxLength: 2 },
+        ),
       }),
       { maxLength: 1 },
     ),

@@ -1,8 +1,8 @@
-import type { ClaimedTask, FinishedEntry, StartedEntry, TaskMark } from '../../protocol/messages.js';
+import type { ClaimedTask, DurationsEntry, FinishedEntry, StartedEntry, TaskMark } from '../../protocol/messages.js';
 import { Claims } from './claims.js';
 import type { LedgerTask, LedgerTaskState, TaskProcess } from './ledger-task.js';
 import type { ProcessDeath } from './process-death.js';
-import type { OpenTally } from './tally.js';
+import type { Tally } from './tally.js';
 
 /** A task as the ledger itself writes it. */
 interface OpenTask extends LedgerTask {
@@ -43,7 +43,7 @@ export class Ledger {
    *
    * @param tallies - what the replica counts for each of its workers, over all its processes
    */
-  open(process: TaskProcess, tallies: readonly OpenTally[]): ProcessAccount {
+  open(process: TaskProcess, tallies: readonly Tally[]): ProcessAccount {
     const account: ProcessAccount = new ProcessAccount(process, tallies, this.#subscribers, {
       mayRun: (claimed) => this.#claims.mayRun(claimed),
       closed: () => this.#accounts.delete(account),
@@ -68,7 +68,7 @@ export class Ledger {
 export class ProcessAccount {
   readonly #tasks = new Map<number, OpenTask>();
   readonly #process: TaskProcess;
-  readonly #tallies: readonly OpenTally[];
+  readonly #tallies: readonly Tally[];
   readonly #subscribers: readonly LedgerSubscriber[];
   readonly #ledger: { mayRun(claimed: ClaimedTask): Promise<boolean>; closed(): void };
   #ended = 0;
@@ -76,7 +76,7 @@ export class ProcessAccount {
 
   constructor(
     process: TaskProcess,
-    tallies: readonly OpenTally[],
+    tallies: readonly Tally[],
     subscribers: readonly LedgerSubscriber[],
     ledger: { mayRun(claimed: ClaimedTask): Promise<boolean>; closed(): void },
   ) {
@@ -129,7 +129,7 @@ export class ProcessAccount {
       const task = this.#tasks.get(ref);
       if (task === undefined) continue;
       this.#tasks.delete(ref);
-      this.#tallies[task.worker]!.counts[end]++;
+      this.#tallies[task.worker]!.ended(end);
       this.#ended++;
       this.#removed(task);
     }
@@ -137,7 +137,7 @@ export class ProcessAccount {
 
   /** @param workers - for each copy of a task that runs already, and was not run, the index of its worker */
   recordDuplicates(workers: readonly number[]): void {
-    for (const worker of workers) this.#tallies[worker]!.counts.DUPLICATE++;
+    for (const worker of workers) this.#tallies[worker]!.ended('DUPLICATE');
   }
 
   recordProgress(ref: number, progress: string | number): void {
@@ -145,8 +145,13 @@ export class ProcessAccount {
     if (task !== undefined) task.progress = progress;
   }
 
+  /** How long the code of tasks ran, by the index of their worker. */
+  recordDurations(worker: number, durations: readonly DurationsEntry[]): void {
+    this.#tallies[worker]!.measured(durations);
+  }
+
   leaseLapsed(task: LedgerTask): void {
-    this.#tallies[task.worker]!.leasesLost++;
+    this.#tallies[task.worker]!.leaseLost();
   }
 
   /** Whether a task that was delivered before may be run by this process. */
@@ -169,7 +174,7 @@ export class ProcessAccount {
     this.#tasks.clear();
     this.#ledger.closed();
     for (const task of death.tasks) {
-      if (task.state !== 'stored') this.#tallies[task.worker]!.lostToCrashes++;
+      if (task.state !== 'stored') this.#tallies[task.worker]!.lostToCrash();
       this.#removed(task);
     }
     return this.#subscribers.flatMap((subscriber) => subscriber.processDied(death));
@@ -211,7 +216,7 @@ export class ProcessAccount {
       progress: undefined,
     };
     this.#tasks.set(ref, task);
-    this.#tallies[worker]!.received++;
+    this.#tallies[worker]!.received();
     for (const subscriber of this.#subscribers) subscriber.taskAdded(task);
   }
 }

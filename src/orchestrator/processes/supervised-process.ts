@@ -1,7 +1,7 @@
 import type { Ledger, ProcessAccount } from '../ledger/ledger.js';
 import type { LedgerTask, TaskProcess } from '../ledger/ledger-task.js';
 import type { KillReason, ProcessDeath, ProcessEnd } from '../ledger/process-death.js';
-import type { OpenTally } from '../ledger/tally.js';
+import type { Tally } from '../ledger/tally.js';
 import type { MemoryKiller } from '../../os/memory-killer.js';
 import { readWorkerMessage } from '../../protocol/message-check.js';
 import type {
@@ -42,7 +42,7 @@ export interface SupervisedProcessOptions {
   readonly marker: ProcessMarker;
   readonly ledger: Ledger;
   /** What the replica counts for each worker of the plan, over all its processes. */
-  readonly tallies: readonly OpenTally[];
+  readonly tallies: readonly Tally[];
   readonly memoryKiller: MemoryKiller;
   readonly readyTimeoutMs: number;
 }
@@ -318,6 +318,7 @@ export class SupervisedProcess implements TaskProcess {
         this.#isDebugged = message.isDebugged;
         this.#isHeld = false;
         this.figures.told(message.residentBytes);
+        message.loops.forEach(({ durations }, worker) => this.account.recordDurations(worker, durations));
         return this.#progress?.beat(performance.now());
       case 'claim':
         return this.#answer(message);

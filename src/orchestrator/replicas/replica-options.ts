@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/logger.js';
+import type { Meter } from '../../core/meter.js';
 import type { ProcessInspector } from '../../os/process-inspector.js';
 import type { RestartOptions } from './restart-policy.js';
 import type { LaunchOptions } from './replica-processes.js';
@@ -9,6 +10,8 @@ export interface ReplicaOptions extends LaunchOptions {
   /** Whether a process is started again that has never been ready. */
   readonly restartsUnready: boolean;
   readonly logger: Logger;
+  /** Keeps what is counted and measured. */
+  readonly meter: Meter;
   /** `false`: waiting for the next start does not keep the process alive. @defaultValue true */
   readonly keepsProcessAlive?: boolean;
   readonly inspector: ProcessInspector;

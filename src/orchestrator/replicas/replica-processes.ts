@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Ledger } from '../ledger/ledger.js';
 import type { LedgerTask } from '../ledger/ledger-task.js';
-import type { OpenTally } from '../ledger/tally.js';
+import type { Tally } from '../ledger/tally.js';
 import type { WorkerTuning } from '../../protocol/messages.js';
 import type { MemoryKiller } from '../../os/memory-killer.js';
 import type { ProcessInspector } from '../../os/process-inspector.js';
@@ -36,7 +36,7 @@ export interface LaunchOptions {
  */
 export class ReplicaProcesses {
   readonly #options: LaunchOptions;
-  readonly #talliesOf: (plan: ProcessPlan) => readonly OpenTally[];
+  readonly #talliesOf: (plan: ProcessPlan) => readonly Tally[];
   readonly #listener: ProcessListener;
   /** What was changed of each worker, by its key. */
   readonly #tunings = new Map<string, WorkerTuning>();
@@ -46,7 +46,7 @@ export class ReplicaProcesses {
 
   constructor(
     options: LaunchOptions,
-    talliesOf: (plan: ProcessPlan) => readonly OpenTally[],
+    talliesOf: (plan: ProcessPlan) => readonly Tally[],
     listener: ProcessListener,
   ) {
     this.#options = options;

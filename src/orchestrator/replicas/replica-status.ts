@@ -56,7 +56,9 @@ export function replicaStatus(replica: ShownReplica, leaseLeftMs: LeaseLeft): Re
     pid: current?.pid,
     readySince: current?.readyAt,
     blockedTimeout: blockedTimeoutOf(plan),
-    workers: plan.workers.map((worker) => workerView(worker, current, processes.tuningOf(worker.key))),
+    workers: plan.workers.map((worker, index) =>
+      workerView(worker, tallies[index]!, current, processes.tuningOf(worker.key)),
+    ),
     processes: processes.all().map((process) => processView(process, processes.roleOf(process), now)),
     tasks: processes
       .all()
@@ -77,6 +79,7 @@ export function replicaStatus(replica: ShownReplica, leaseLeftMs: LeaseLeft): Re
 
 function workerView(
   worker: PlannedWorker,
+  tally: Tally,
   process: SupervisedProcess | undefined,
   tuning: WorkerTuning,
 ): WorkerStatusView {
@@ -96,6 +99,8 @@ function workerView(
     lastPollError: loop?.lastPollError,
     failuresInARow: loop?.failuresInARow ?? 0,
     overdueMs: loop?.overdueMs ?? 0,
+    ...tally.counts,
+    durations: tally.durations,
   };
 }
 

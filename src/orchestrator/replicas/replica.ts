@@ -3,7 +3,7 @@ import { StateMachine } from '../../core/state-machine.js';
 import { EXIT_CODES } from '../../protocol/exit-codes.js';
 import type { LedgerTask } from '../ledger/ledger-task.js';
 import type { ProcessDeath } from '../ledger/process-death.js';
-import { newTally, type OpenTally } from '../ledger/tally.js';
+import { Tally } from '../ledger/tally.js';
 import type { WorkerTuning } from '../../protocol/messages.js';
 import { knownSuspect } from '../custody/crash-report.js';
 import { deathError } from '../processes/cause-of-death.js';
@@ -33,7 +33,7 @@ export class Replica {
   readonly #succession = new Succession();
   readonly #record = newReplicaRecord();
   /** By the keys of the workers. */
-  readonly #tallies = new Map<string, OpenTally>();
+  readonly #tallies = new Map<string, Tally>();
   #restartTimer: NodeJS.Timeout | undefined;
   #mayRun = false;
   #isStopping = false;
@@ -187,9 +187,9 @@ export class Replica {
   };
 
   /** What is counted for the workers of a plan, by their index. */
-  #talliesOf({ workers }: ProcessPlan): OpenTally[] {
+  #talliesOf({ workers }: ProcessPlan): Tally[] {
     return workers.map(({ key }) => {
-      const tally = this.#tallies.get(key) ?? newTally();
+      const tally = this.#tallies.get(key) ?? new Tally(this.#options.meter, this.#plan.name, key);
       this.#tallies.set(key, tally);
       return tally;
     });

@@ -1,5 +1,6 @@
 import type { OrchestratorState, ReplicaState, RestartCause } from '../../protocol/states.js';
 import type { CustodyStatus } from '../custody/task-custodian.js';
+import type { Durations } from '../../core/meter.js';
 import type { LedgerTaskState } from '../ledger/ledger-task.js';
 import type { EndCounts } from '../ledger/tally.js';
 
@@ -38,6 +39,16 @@ export interface WorkerStatusView {
   readonly isPaused: boolean;
   /** Milliseconds by which the next turn of its poll loop is overdue, while its event loop answers. */
   readonly overdueMs: number;
+  /** Tasks that have come to this worker, over all processes of the replica; so are the next four. */
+  readonly received: number;
+  /** How tasks have ended. */
+  readonly counts: Readonly<EndCounts>;
+  /** Tasks that were reported as failed because their process died. */
+  readonly lostToCrashes: number;
+  /** Leases that ended before their tasks. */
+  readonly leasesLost: number;
+  /** How long the code of tasks ran, whatever came of it. Reported every few seconds. */
+  readonly durations: Durations;
 }
 
 /** `current` polls; `successor` is on its way to take over; `leaving` finishes its tasks. */

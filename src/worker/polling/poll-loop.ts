@@ -8,7 +8,7 @@ import type { Delivery } from '../delivery/delivery.js';
 import type { ExclusiveGate } from './exclusive-gate.js';
 import { delayAfterPollError, idlePollGap } from './poll-backoff.js';
 import { isOfType } from '../execution/task-fields.js';
-import type { TaskReporter } from '../execution/task-reporter.js';
+import type { TaskEnd, TaskReporter } from '../execution/task-reporter.js';
 import type { TaskRunner } from '../execution/task-runner.js';
 import { isNew, TaskSlots } from './task-slots.js';
 import { TurnWatch } from './turn-watch.js';
@@ -29,6 +29,8 @@ const BEGIN_LIMIT_MS = 40_000;
 export interface PollLoopOptions {
   /** The server has answered for the first time. */
   readonly onFirstPoll?: () => void;
+  /** The code of a task has run for so long, and this came of it. */
+  readonly onExecuted?: (end: TaskEnd, ms: number) => void;
   readonly taskType: string;
   readonly domain: string | undefined;
   readonly workerId: string;

@@ -7,7 +7,7 @@ import type { ExclusiveGate } from './exclusive-gate.js';
 import { FailureLog } from '../execution/failure-log.js';
 import { poisonRecord } from '../execution/poison.js';
 import { isOfType } from '../execution/task-fields.js';
-import type { ReportedTask, TaskReporter } from '../execution/task-reporter.js';
+import type { ReportedTask, TaskEnd, TaskReporter } from '../execution/task-reporter.js';
 import type { RunningTask, TaskRunner } from '../execution/task-runner.js';
 
 /** How long code that does not follow `context.signal` keeps its place after the result of its task is told. */
@@ -41,6 +41,8 @@ export interface TaskSlotsOptions {
   readonly onForeign: (task: Task) => void;
   /** A slot is free again. */
   readonly onFreed: () => void;
+  /** The code of a task has run for so long, and this came of it. */
+  readonly onExecuted?: ((end: TaskEnd, ms: number) => void) | undefined;
 }
 
 /**
@@ -254,9 +256,12 @@ export class TaskSlots {
       leave();
       return await this.#handBack(task);
     }
+    const begunAt = performance.now();
     const running = this.#options.runner.start(task);
     this.#running.set(task.taskId, running);
     const result = await running.result;
+    const end = this.#cancelled.has(task.taskId) ? 'CANCELLED' : result.status;
+    this.#options.onExecuted?.(end, performance.now() - begunAt);
     let next: Task | undefined;
     if (!this.#isDropped(task)) {
       if (running.failure !== undefined) this.#failures.tell(task, running.failure);

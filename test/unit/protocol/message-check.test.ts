@@ -10,7 +10,8 @@ import {
   SupervisedProcess,
   type ProcessListener,
 } from '../../../src/orchestrator/processes/supervised-process.js';
-import { newEndCounts, newTally, sumOf } from '../../../src/orchestrator/ledger/tally.js';
+import { MemoryMeter } from '../../../src/core/meter.js';
+import { newEndCounts, sumOf, Tally } from '../../../src/orchestrator/ledger/tally.js';
 import { MemoryKiller } from '../../../src/os/memory-killer.js';
 import type { ProcessPlan } from '../../../src/orchestrator/processes/process-plan.js';
 import {
@@ -164,7 +165,7 @@ describe('the orchestrator’s end of a process that sends anything', () => {
       },
     };
     const launched = new FakeProcess(1, marker, { getsReady: false, obeysStop: true });
-    const tallies = plan.workers.map(newTally);
+    const tallies = plan.workers.map(({ key }) => new Tally(new MemoryMeter(), plan.name, key));
     const ledger = new Ledger();
     ledger.subscribe(subscriber);
     const process = new SupervisedProcess(
@@ -241,7 +242,7 @@ describe('the orchestrator’s end of a process that sends anything', () => {
   it('tasks before it is ready', () => {
     const launched = new FakeProcess(1, marker, { getsReady: false, obeysStop: true });
     const listener: ProcessListener = { ready: () => undefined, died: () => undefined };
-    const tallies = plan.workers.map(newTally);
+    const tallies = plan.workers.map(({ key }) => new Tally(new MemoryMeter(), plan.name, key));
     const options = { plan, marker, ledger: new Ledger(), tallies, memoryKiller, readyTimeoutMs: 5_000 };
     const process = new SupervisedProcess(launched, options, listener);
     launched.sayAnything(tasks([1, 'a', 0]));

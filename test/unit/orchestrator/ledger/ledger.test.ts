@@ -5,7 +5,8 @@ import {
   type LedgerSubscriber,
   type ProcessAccount,
 } from '../../../../src/orchestrator/ledger/ledger.js';
-import { newTally, sumOf, type OpenTally } from '../../../../src/orchestrator/ledger/tally.js';
+import { MemoryMeter } from '../../../../src/core/meter.js';
+import { sumOf, Tally, type EndCounts } from '../../../../src/orchestrator/ledger/tally.js';
 import type { WorkerMessage } from '../../../../src/protocol/messages.js';
 import { OrchestratorChannel } from '../../../../src/host/orchestrator-channel.js';
 import type { TaskReporter } from '../../../../src/worker/execution/task-reporter.js';
@@ -39,7 +40,8 @@ class HeldChannel extends OrchestratorChannel {
 
 /** An account of a process with four workers, and what is counted. */
 class Account {
-  readonly tallies: OpenTally[] = [0, 1, 2, 3].map(newTally);
+  readonly meter = new MemoryMeter();
+  readonly tallies = ['a', 'b', 'c', 'd'].map((worker) => new Tally(this.meter, 'greet#1', worker));
   readonly account: ProcessAccount;
   constructor(ledger = new Ledger(), process = makeTaskProcess()) {
     this.account = ledger.open(process, this.tallies);
@@ -58,7 +60,7 @@ class Account {
   get size(): number {
     return this.account.size;
   }
-  get counts(): OpenTally['counts'] {
+  get counts(): EndCounts {
     return sumOf(this.tallies).counts;
   }
 }
@@ -266,14 +268,14 @@ describe('Ledger', () => {
     const [, kept] = account.tasks();
     account.leaseLapsed(kept!);
     account.close(makeDeath({ tasks: account.tasks() }));
-    expect(tallies.map(({ received, lostToCrashes }) => [received, lostToCrashes])).toEqual([
+    expect(tallies.map(({ counts }) => [counts.received, counts.lostToCrashes])).toEqual([
       [1, 0],
       [0, 0],
       [2, 1],
       [0, 0],
     ]);
-    expect(tallies.map(({ counts }) => counts.FAILED)).toEqual([1, 0, 0, 0]);
-    expect(tallies.map(({ leasesLost }) => leasesLost)).toEqual([0, 0, 1, 0]);
+    expect(tallies.map(({ counts }) => counts.counts.FAILED)).toEqual([1, 0, 0, 0]);
+    expect(tallies.map(({ counts }) => counts.leasesLost)).toEqual([0, 0, 1, 0]);
     expect(sumOf(tallies)).toMatchObject({
       received: 3,
       lostToCrashes: 1,
@@ -288,7 +290,7 @@ describe('Ledger', () => {
     opened.account.recordDuplicates([]);
     expect(opened).toMatchObject({ size: 0, counts: { DUPLICATE: 2, COMPLETED: 0 } });
     expect(opened.account.ended).toBe(0);
-    expect(opened.tallies[3]!.counts.DUPLICATE).toBe(1);
+    expect(opened.tallies[3]!.counts.counts.DUPLICATE).toBe(1);
   });
 
   it('takes no notice of ends and progress of tasks that it does not know', () => {

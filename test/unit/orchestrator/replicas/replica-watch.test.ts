@@ -5,6 +5,7 @@ import {
   type DescendantSample,
   type ProcessSample,
 } from '../../../../src/os/process-inspector.js';
+import { MemoryMeter } from '../../../../src/core/meter.js';
 import { Ledger } from '../../../../src/orchestrator/ledger/ledger.js';
 import type { ProcessDeath } from '../../../../src/orchestrator/ledger/process-death.js';
 import { MemoryKiller } from '../../../../src/os/memory-killer.js';
@@ -71,6 +72,7 @@ async function watchedReplica(inspector: FakeInspector) {
       launcher,
       inspector,
       ledger: new Ledger(),
+      meter: new MemoryMeter(),
       memoryKiller: new MemoryKiller(() => undefined),
       serverUrl: 'http://localhost/api',
       outboxFolder: undefined,

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { TuttiError } from '../../../../src/core/errors.js';
 import type { ReplicaListener } from '../../../../src/orchestrator/replicas/replica-listener.js';
+import { MemoryMeter, SimpleHistogram } from '../../../../src/core/meter.js';
+import type { TaskEnd } from '../../../../src/worker/execution/task-reporter.js';
 import { Ledger } from '../../../../src/orchestrator/ledger/ledger.js';
 import type { ProcessDeath } from '../../../../src/orchestrator/ledger/process-death.js';
 import { MemoryKiller } from '../../../../src/os/memory-killer.js';
@@ -53,6 +55,7 @@ function makeReplica(options: Partial<ReplicaOptions> = {}) {
     {
       launcher,
       ledger: new Ledger(),
+      meter: new MemoryMeter(),
       memoryKiller: new MemoryKiller(() => undefined),
       inspector: new ProcInspector(),
       serverUrl: 'http://localhost/api',
@@ -343,6 +346,46 @@ describe('the tasks of a process that dies', () => {
     await vi.waitFor(() => expect(claimed()).toHaveLength(2));
     const answers = claimed();
     expect(answers.map((answer) => answer.mayRun)).toEqual([false, true]);
+  });
+});
+
+describe('durations that beats bring', () => {
+  const beat = (end: TaskEnd, ...ms: number[]): void => {
+    const measured = new SimpleHistogram();
+    for (const one of ms) measured.record(one);
+    const loop = {
+      polls: 1,
+      lastPollAt: 1,
+      lastPollError: undefined,
+      failuresInARow: 0,
+      overdueMs: 0,
+      isPaused: false,
+      durations: [[end, measured.value] as const],
+    };
+    bench.launcher.last.say({
+      type: 'beat',
+      loops: [loop],
+      isDebugged: false,
+      loopDelayMs: 0,
+      loopUtilisation: 0,
+      outbox: 0,
+      lingeringMs: 0,
+    });
+  };
+  let bench: Awaited<ReturnType<typeof runningReplica>>;
+
+  it('are added up for their worker, over restarts, and kept by how tasks ended', async () => {
+    const meter = new MemoryMeter();
+    bench = await runningReplica({ meter });
+    beat('COMPLETED', 3, 30);
+    bench.launcher.last.end({ code: 1 });
+    await vi.advanceTimersByTimeAsync(1_000);
+    beat('FAILED', 300);
+    const [worker] = bench.replica.status(() => undefined).workers;
+    expect(worker!.durations).toMatchObject({ count: 3, sumMs: 333 });
+    const labels = { replica: PLAN.name, worker: 'greet:GreetWorker' };
+    const ofEnd = (end: string) => meter.histogram('task_duration_ms', { ...labels, end }).value.sumMs;
+    expect([ofEnd('COMPLETED'), ofEnd('FAILED')]).toEqual([33, 300]);
   });
 });
 

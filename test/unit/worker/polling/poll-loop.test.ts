@@ -4,6 +4,7 @@ import type { Task } from '../../../../src/conductor/wire/types.js';
 import { Delivery } from '../../../../src/worker/delivery/delivery.js';
 import { ExclusiveGate } from '../../../../src/worker/polling/exclusive-gate.js';
 import { PollLoop } from '../../../../src/worker/polling/poll-loop.js';
+import type { TaskEnd } from '../../../../src/worker/execution/task-reporter.js';
 import { TaskRunner } from '../../../../src/worker/execution/task-runner.js';
 import { FakeTaskClient } from '../../../support/fake-task-client.js';
 import { FakeTaskReporter } from '../../../support/fake-task-reporter.js';
@@ -27,6 +28,7 @@ class Bench {
   readonly begun: string[] = [];
   mostAtOnce = 0;
   hasReturned = false;
+  readonly executed: [end: TaskEnd, ms: number][] = [];
   readonly #open = new Map<string, { end: (value: unknown) => void; signal: AbortSignal }>();
   #run: Promise<void> | undefined;
 
@@ -42,6 +44,7 @@ class Bench {
     };
     const shared = { execute };
     this.loop = new PollLoop({
+      onExecuted: (end, ms) => this.executed.push([end, Math.round(ms)]),
       taskType: 'greet',
       domain: 'eu',
       workerId: 'w-1',
@@ -801,4 +804,23 @@ describe('a task of another type', () => {
     await bench.pass(10);
     expect(bench.begun).toEqual(['t-1']);
   });
+});
+
+it('reports how long the code of each task ran, and what came of it', async () => {
+  const bench = new Bench(2);
+  bench.client.push(makeTask('done'), makeTask('cancelled'));
+  bench.start();
+  await bench.pass(INTERVAL_MS);
+  await bench.pass(250);
+  expect(bench.executed).toEqual([]);
+  const { length } = bench.begun;
+  expect(length).toBe(2);
+  await bench.end('done');
+  bench.loop.cancel('cancelled', 'the workflow has ended');
+  await bench.end('cancelled');
+  expect(bench.executed.map(([end]) => end)).toEqual(['COMPLETED', 'CANCELLED']);
+  for (const [, ms] of bench.executed) {
+    expect(ms).toBeGreaterThanOrEqual(250);
+    expect(ms).toBeLessThan(250 + 2 * INTERVAL_MS);
+  }
 });
