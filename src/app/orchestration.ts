@@ -17,13 +17,14 @@ import { ClusterLauncher } from '../orchestrator/processes/cluster-launcher.js';
 import { Orchestrator } from '../orchestrator/orchestrator.js';
 import type { ServerConnection } from '../orchestrator/orchestrator-options.js';
 import { OrphanGuard } from '../orchestrator/processes/orphan-guard.js';
+import type { ProcessPlan } from '../orchestrator/processes/process-plan.js';
 import { RunDirectory } from '../orchestrator/custody/run-directory.js';
 import { bootTable } from './boot-table.js';
 import type { BootstrapOptions } from './config/bootstrap-options.js';
 import type { Environment } from '../core/environment.js';
 import { discoveryRoot, resolveConfig, type Config } from './config/config.js';
 import { discoverWorkers } from './discovery/discovery.js';
-import { machineNotes, thisMachine, withHeapLimits } from './config/machine.js';
+import { machineNotes, thisMachine, withHeapLimits, type MachineNote } from './config/machine.js';
 import { currentProcess, entryFile } from './role/role.js';
 import { planProcesses, type ConfiguredWorker } from './process-plan.js';
 import { stateFolders } from './state-folders.js';
@@ -72,16 +73,8 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
   const { config: given, problems } = resolveConfig(options, env);
   const config = { ...given, logger: new SteadyLogger(given.logger) };
   const entry = entryFile(config.entry, currentProcess());
-  const workers = await configuredWorkers(options, config, entry, env, problems);
-  for (const warning of unknownVariables(
-    workers.map((worker) => worker.description.taskType),
-    env,
-  )) {
-    config.logger.warn(warning);
-  }
-  const machine = thisMachine(env);
-  const replicas = withHeapLimits(planProcesses(workers, machine.processors), machine);
-  for (const { level, text } of machineNotes(replicas, machine)) config.logger.log(level, text);
+  const { workers, replicas, notes } = await plan(options, config, entry, env, problems);
+  for (const { level, text } of notes) config.logger.log(level, text);
   const guard = new OrphanGuard(config.logger, basename(entry));
   // A forgotten stop() must not keep a test runner from ending.
   const keepsProcessAlive = testRunner(process.env) === undefined;
@@ -108,6 +101,36 @@ async function makeOrchestrator(options: BootstrapOptions, env: Environment): Pr
     },
   });
   return orchestrator;
+}
+
+/** What is to run. */
+interface ApplicationPlan {
+  readonly workers: readonly ConfiguredWorker[];
+  readonly replicas: readonly ProcessPlan[];
+  /** What somebody should know of it. */
+  readonly notes: readonly MachineNote[];
+}
+
+/**
+ * Plans what is to run, by the options, the files, the environment and the machine as they are now. It changes nothing, so
+ * that it can be repeated: `Supervisor.reconcile` makes the difference between two plans happen.
+ *
+ * @param problems - what was found wrong before
+ * @throws ConfigurationError with that and everything that is wrong with the workers
+ */
+async function plan(
+  options: BootstrapOptions,
+  config: Config,
+  entry: string,
+  env: Environment,
+  problems: readonly string[] = [],
+): Promise<ApplicationPlan> {
+  const workers = await configuredWorkers(options, config, entry, env, [...problems]);
+  const taskTypes = workers.map((worker) => worker.description.taskType);
+  const machine = thisMachine(env);
+  const replicas = withHeapLimits(planProcesses(workers, machine.processors), machine);
+  const unknown = unknownVariables(taskTypes, env).map((text): MachineNote => ({ level: 'warn', text }));
+  return { workers, replicas, notes: [...unknown, ...machineNotes(replicas, machine)] };
 }
 
 /**

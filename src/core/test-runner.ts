@@ -1,4 +1,4 @@
-type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from './environment.js';
 
 /** `node --test` sets its variable in the process of each test file, which runs as its own main file. */
 const RUNNER_VARIABLES = {

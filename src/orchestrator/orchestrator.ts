@@ -14,7 +14,7 @@ import { allGivenUpError, startupError } from './replicas/startup-error.js';
 import { ORCHESTRATOR_TRANSITIONS, type OrchestratorState } from '../protocol/states.js';
 import type { OrchestratorStatus } from './status/status.js';
 import { Supervisor } from './supervisor.js';
-import { tellListeners } from './tell-listeners.js';
+import { emitSafely } from './emit-safely.js';
 import { WorkerCommands } from './control/worker-commands.js';
 
 /** How long running tasks may go on when a test runner is done and has forgotten the workers. */
@@ -49,7 +49,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       'created',
       (_, to) => {
         options.logger.debug('orchestrator state', { state: to });
-        tellListeners(this, 'state', [to], options.logger);
+        emitSafely(this, 'state', [to], options.logger);
       },
     );
     this.#signals = new SignalHandler(this, options.logger);
@@ -248,7 +248,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
       await this.#health?.makeToken(server.directory);
       if (!this.#state.is('starting')) return;
       this.#supervisor = new Supervisor(this.#options, server, {
-        emit: (event, ...data) => tellListeners(this, event, data, logger),
+        emit: (event, ...data) => emitSafely(this, event, data, logger),
         replicaChanged: () => {
           this.#decideStart();
           this.#stopWhenAllGivenUp();

@@ -74,7 +74,8 @@ export function withHeapLimits(replicas: readonly ProcessPlan[], machine: Machin
 }
 
 /** A line for the log. */
-interface MachineNote {
+/** Something that whoever runs the application should know. */
+export interface MachineNote {
   readonly level: 'info' | 'warn';
   readonly text: string;
 }

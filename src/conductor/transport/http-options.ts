@@ -1,5 +1,6 @@
 import { integer, findProblems, rules, show, throwProblems } from '../../core/options.js';
-import { isLoopback, proxyFromEnvironment, type Environment } from './proxy-environment.js';
+import type { Environment } from '../../core/environment.js';
+import { isLoopback, proxyFromEnvironment } from './proxy-environment.js';
 import { SECRET_NAME } from './redaction.js';
 import { readTlsFiles, type TlsFiles, type TlsSettings } from './tls-files.js';
 

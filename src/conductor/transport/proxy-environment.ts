@@ -1,6 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import type { Environment } from '../../core/environment.js';
 
 /**
  * The proxy that the environment names for `target`: `https_proxy` or `http_proxy` by the scheme, unless

@@ -54,8 +54,8 @@ export class Sweeper {
    * Gives back tasks of a dead process whose code had not begun: as the server has them, with the count of deaths in
    * their reason and with their output.
    */
-  giveBack(taskIds: readonly string[], workers: readonly WorkerIdentity[]): void {
-    this.#track(() => this.#giveBackUnbegun(taskIds, workers));
+  handBack(taskIds: readonly string[], workers: readonly WorkerIdentity[]): void {
+    this.#track(() => this.#handBackUnbegun(taskIds, workers));
   }
 
   /**
@@ -66,7 +66,7 @@ export class Sweeper {
    */
   sweepDead(workers: readonly WorkerIdentity[], known: KnownTasks, unbegun: readonly string[] = []): void {
     this.#track(async () => {
-      await this.#giveBackUnbegun(unbegun, workers);
+      await this.#handBackUnbegun(unbegun, workers);
       await this.#sweep(workers, known);
       await sleep(SECOND_SWEEP_MS, this.#closing.signal);
       if (!this.#closing.signal.aborted) await this.#sweep(workers, known);
@@ -108,7 +108,7 @@ export class Sweeper {
     this.#underWay.add(running);
   }
 
-  async #giveBackUnbegun(taskIds: readonly string[], workers: readonly WorkerIdentity[]): Promise<void> {
+  async #handBackUnbegun(taskIds: readonly string[], workers: readonly WorkerIdentity[]): Promise<void> {
     const ids = new Set(workers.map((worker) => worker.workerId));
     for (const taskId of taskIds) {
       const task = await this.#answer(
@@ -133,17 +133,17 @@ export class Sweeper {
       // When closing, the processes have ended: what they did not tell of is with nobody.
       const isOver = this.#closing.signal.aborted;
       const unknownBefore = new Set(before.map((task) => task.taskId));
-      await this.#giveBackFound(found.filter((task) => isOver || unknownBefore.has(task.taskId)));
+      await this.#handBackFound(found.filter((task) => isOver || unknownBefore.has(task.taskId)));
       if (isOver) return;
       before = found.filter((task) => !unknownBefore.has(task.taskId));
     }
   }
 
   async #sweep(workers: readonly WorkerIdentity[], known: KnownTasks): Promise<void> {
-    await this.#giveBackFound(await this.#find(workers, known));
+    await this.#handBackFound(await this.#find(workers, known));
   }
 
-  async #giveBackFound(tasks: readonly Task[]): Promise<void> {
+  async #handBackFound(tasks: readonly Task[]): Promise<void> {
     for (const task of tasks) {
       this.#logger.warn('giving back a task that the server gave to a process which does not have it', {
         taskId: task.taskId,

@@ -184,7 +184,7 @@ export class TaskCustodian implements LedgerSubscriber {
       const known = new Set([...stored, ...reported]);
       this.#sweeper.sweepDead(workers, () => known, unbegun);
     } else if (unbegun.length > 0) {
-      this.#sweeper.giveBack(unbegun, workers);
+      this.#sweeper.handBack(unbegun, workers);
     }
     return results.map((result) => result.taskId);
   }

@@ -20,8 +20,8 @@ export class ProcessFigures {
     this.#from = { at: now, cpuMs: sample.cpuMs };
   }
 
-  /** What the process has told itself, where it cannot be seen from outside. */
-  told(residentBytes: number | undefined): void {
+  /** What the process has reported itself, where it cannot be seen from outside. */
+  reported(residentBytes: number | undefined): void {
     this.#residentBytes = residentBytes ?? this.#residentBytes;
   }
 

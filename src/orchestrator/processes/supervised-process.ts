@@ -317,7 +317,7 @@ export class SupervisedProcess implements TaskProcess {
         this.#beat = message;
         this.#isDebugged = message.isDebugged;
         this.#isHeld = false;
-        this.figures.told(message.residentBytes);
+        this.figures.reported(message.residentBytes);
         message.loops.forEach(({ durations }, worker) => this.account.recordDurations(worker, durations));
         return this.#progress?.beat(performance.now());
       case 'claim':

@@ -7,7 +7,7 @@ import type { OrchestratorEvents } from './orchestrator-options.js';
  * `emit()` for listeners that are not ours: one that throws or rejects is told in the log. It must keep no other listener
  * from being called, and the orchestrator from nothing that it was about to do, such as starting a process again.
  */
-export function tellListeners<E extends keyof OrchestratorEvents>(
+export function emitSafely<E extends keyof OrchestratorEvents>(
   emitter: EventEmitter<OrchestratorEvents>,
   event: E,
   data: OrchestratorEvents[E],
