@@ -11,11 +11,11 @@ import type { OrchestratorChannel } from './orchestrator-channel.js';
 
 /** A claim that is not answered in this time is allowed: the orchestrator may be busy, the task must not be lost. */
 const CLAIM_WAIT_MS = 30_000;
-/** The search that follows takes seconds: to tell more often says nothing new, and costs when many updates are refused. */
+/** The search that follows takes seconds: reporting more often adds nothing, and costs when many updates are refused. */
 const UNCERTAIN_MS = 1_000;
 /** The time between two messages of progress. */
 const PROGRESS_MS = 250;
-/** Longer references come from a server that is out of its mind: the beginning tells them apart as well. */
+/** Longer references come from a broken server: the beginning distinguishes them as well. */
 const MAX_REFERENCE_LENGTH = 1_000;
 
 /**
@@ -26,7 +26,7 @@ export class ChannelReporter {
   readonly #channel: OrchestratorChannel;
   readonly #refs = new Map<string, number>();
   readonly #taskIds = new Map<number, string>();
-  /** Earlier copies of tasks that came back before their end was told: so many ends are to be passed over. */
+  /** Earlier copies of tasks that came back before their end was reported: so many ends are ignored. */
   readonly #replaced = new Map<string, number>();
   readonly #claims = new Map<number, (mayRun: boolean) => void>();
   #nextRef = 1;
@@ -37,7 +37,7 @@ export class ChannelReporter {
   #duplicates: number[] = [];
   readonly #progress = new Map<number, string | number>();
   #progressTimer: NodeJS.Timeout | undefined;
-  #uncertain: 'told' | 'again' | undefined;
+  #uncertain: 'sent' | 'again' | undefined;
   #flush: Promise<void> | undefined;
   /** Of the newest message; those before it are written before it. */
   #written: Promise<void> = Promise.resolve();
@@ -130,7 +130,7 @@ export class ChannelReporter {
       this.#uncertain = 'again';
       return;
     }
-    this.#uncertain = 'told';
+    this.#uncertain = 'sent';
     this.#channel.send({ type: 'uncertain' });
     const mayTellAgain = (): void => {
       const isWanted = this.#uncertain === 'again';

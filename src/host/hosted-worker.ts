@@ -13,7 +13,7 @@ export interface HostedWorker {
   readonly workerIdPrefix: string | undefined;
   /** Writes each result down before it is sent. */
   readonly isDurable: boolean;
-  /** Does not poll until it is told to. */
+  /** Does not poll until it is resumed. */
   readonly startsPaused: boolean;
   /** The worker's own `isPaused()`. */
   readonly pausesItself: () => boolean;

@@ -16,7 +16,7 @@ import { Pulse } from './pulse.js';
 import { WORKER_PROCESS_TRANSITIONS, type WorkerProcessState } from '../protocol/states.js';
 import { WorkerLoops } from './worker-loops.js';
 
-/** Part of the orphan grace after which tasks are told to end; the guard kills at its end. */
+/** Part of the orphan grace after which tasks are aborted; the guard kills at its end. */
 const ORPHAN_ABORT_SHARE = 0.6;
 const ORPHAN_EXIT_SHARE = 0.9;
 /** As often, an orphan extends the leases that could end within its grace. */
@@ -35,7 +35,7 @@ export interface WorkerHostOptions {
   readonly build: () => Promise<HostedWorkers>;
 }
 
-/** The life of a worker process: build, say ready, poll until told to stop, finish, leave. Ends the process. */
+/** The life of a worker process: build, report ready, poll until the stop, finish, leave. Ends the process. */
 export class WorkerHost {
   readonly #options: WorkerHostOptions;
   readonly #state: StateMachine<WorkerProcessState>;
@@ -190,7 +190,7 @@ export class WorkerHost {
     // After an error that nobody caught, the state of the process is unknown: report and leave.
     const fatal = (kind: string) => (error: unknown) => {
       const isOfStart = this.#state.is('starting') && this.#hosted === undefined;
-      // The orchestrator tells of a start that fails, once for all processes.
+      // The orchestrator reports a start that fails, once for all processes.
       if (!isOfStart) {
         this.#options.logger.error(`${kind} in a worker process: ${describeThrown(error)}`, {
           stack: stackOf(error),

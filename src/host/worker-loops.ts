@@ -31,7 +31,7 @@ export class WorkerLoops {
   #loops: readonly PollLoop[] = [];
   /** Of each loop, since the last report. */
   #durations: readonly Map<TaskEnd, SimpleHistogram>[] = [];
-  /** Whether the worker of each loop is told to pause. */
+  /** Whether the worker of each loop is paused by a command. */
   #paused: boolean[] = [];
 
   constructor(options: {
@@ -63,7 +63,7 @@ export class WorkerLoops {
     });
   }
 
-  /** Makes a loop for each worker. @returns what the orchestrator is told of them */
+  /** Makes a loop for each worker. @returns what is reported of them to the orchestrator */
   add(workers: readonly HostedWorker[]): ReadyWorker[] {
     this.#paused = workers.map((worker) => worker.startsPaused);
     const durable = workers.filter((worker) => worker.isDurable).map((worker) => worker.key);

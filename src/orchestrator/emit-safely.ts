@@ -4,8 +4,8 @@ import type { Logger } from '../core/logger.js';
 import type { OrchestratorEvents } from './orchestrator-options.js';
 
 /**
- * `emit()` for listeners that are not ours: one that throws or rejects is told in the log. It must keep no other listener
- * from being called, and the orchestrator from nothing that it was about to do, such as starting a process again.
+ * `emit()` for listeners of users: an error that one throws or rejects with is logged. It must not keep another listener from
+ * being called, or the orchestrator from what it was about to do, such as starting a process again.
  */
 export function emitSafely<E extends keyof OrchestratorEvents>(
   emitter: EventEmitter<OrchestratorEvents>,

@@ -47,7 +47,7 @@ export interface OrchestratorOptions {
   readonly readyTimeoutMs: number;
   readonly stopGraceMs: number;
   readonly orphanGraceMs: number;
-  /** Where health is told; absent: nowhere. */
+  /** Where health is served; absent: nowhere. */
   readonly health?: HealthOptions | undefined;
   /** A task without a limit that runs for so long is warned about, in milliseconds. */
   readonly longTaskWarningMs?: number;
@@ -70,7 +70,7 @@ export interface OrchestratorEvents {
   replaced: [replaced: { replica: string } & Replacement];
   /** A process that was to take over did not get ready; the one before goes on. */
   replaceFailed: [failed: { replica: string; cause: RestartCause; error: TuttiError }];
-  /** A task without a time limit runs for long; told once for each. */
+  /** A task without a time limit runs for a long time; emitted once for each. */
   longTask: [task: { replica: string; taskId: string; worker: string; ageMs: number }];
   /** A worker process is not started any more. */
   givenUp: [givenUp: { replica: string; error: TuttiError }];

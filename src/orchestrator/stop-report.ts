@@ -16,7 +16,7 @@ interface Tally {
 export class StopReport {
   readonly #replicas: readonly Replica[];
   readonly #logger: Logger;
-  /** Of the last line: a start that failed tells by its error that it is over. */
+  /** Of the last line: the error of a start that failed says enough. */
   readonly #level: 'info' | 'debug';
   readonly #beganAt = performance.now();
   readonly #before: Tally;

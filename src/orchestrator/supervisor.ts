@@ -24,11 +24,11 @@ const ABORT_SHARE = 0.2;
 const REPORT_WAIT_MS = 3_000;
 /** How often the processes are looked at. */
 const WATCH_MS = 1_000;
-/** An event loop of the orchestrator that is later than this is told: heartbeats wait for it. */
+/** If the event loop of the orchestrator is later than this, a warning is logged: heartbeats wait for it. */
 const LATE_MS = 1_000;
 const LATE_WARNING_MS = 60_000;
 
-/** Where a supervisor tells what happens. */
+/** Where a supervisor reports what happens. */
 export interface SupervisorEvents {
   emit<E extends keyof OrchestratorEvents>(event: E, ...data: OrchestratorEvents[E]): void;
   /** A replica is ready, given up, or waits for its next start. */
@@ -102,8 +102,8 @@ export class Supervisor {
   /**
    * Makes what runs what is to run: starts replicas that are new, replaces processes whose plan is another or that are to be
    * renewed, one after the other, and stops replicas that the plan does not have. Done again with the same plan it
-   * changes nothing. Resolves when fresh processes have taken over and the others are gone; of replicas that are started,
-   * the events tell.
+   * changes nothing. Resolves when fresh processes have taken over and the others are gone; events report on
+   * replicas that are started.
    *
    * @throws TuttiError when a fresh process does not get ready; the one before goes on, and what follows is left out
    */
@@ -137,7 +137,7 @@ export class Supervisor {
   }
 
   /**
-   * Lets all processes finish and leave; `armGrace` begins the time after which they are told and killed.
+   * Lets all processes finish and leave; `armGrace` starts the time after which their tasks are aborted and they are killed.
    *
    * @param level - of the line at the end
    */
@@ -227,7 +227,7 @@ export class Supervisor {
       this.#longTasks.look(replica, now);
     }
     if (due.size === 0 || this.replicas.some((replica) => replica.isBeingReplaced)) return;
-    // Its event tells of a fresh process that did not get ready.
+    // A fresh process that did not get ready has its own event.
     this.renew(due).catch(() => undefined);
   }
 
@@ -275,7 +275,7 @@ export class Supervisor {
       this.#events.replicaChanged();
     },
     givenUp: (replica, error) => {
-      // While starting, the error of start() tells it.
+      // During the start, the error of start() reports it.
       const level = this.#phase === 'starting' ? 'debug' : 'error';
       // The last lines of its standard error follow on the first.
       const [sentence = '', ...lastLines] = error.message.split('\n');
@@ -308,7 +308,7 @@ export class Supervisor {
     const { reason, workers, pid, isClean, code, signal } = death;
     const isExpected =
       (isClean || this.#phase === 'stopping') && code === EXIT_CODES.clean && failedTasks.length === 0;
-    // The error of a start that fails tells of every process that did not get ready.
+    // The error of a start that fails lists every process that did not get ready.
     const isToldByStart = this.#phase === 'starting' && this.#stopsOnFailure && workers.length === 0;
     const frames = death.error === undefined || workers.length > 0 ? '' : programFrames(death.error.stack);
     this.#logger.log(isExpected || isToldByStart ? 'debug' : 'error', reason, {

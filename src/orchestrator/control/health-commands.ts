@@ -20,7 +20,7 @@ export function commandsOf(target: CommandTarget): HealthCommands {
     interval: (given) => target.setPollInterval(workerOf(given), given.pollInterval as number),
     restart: ({ worker }) => target.restart(worker),
     drain: () => {
-      // Answered before it is over: this server is closed with the rest. The outcome is join()'s to tell.
+      // Answered before it is over: this server is closed with the rest. join() reports the outcome.
       target.drain().catch(() => undefined);
     },
   };

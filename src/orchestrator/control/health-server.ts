@@ -8,7 +8,7 @@ import type { Logger } from '../../core/logger.js';
 import { healthReport, type HealthCheck } from '../status/health-report.js';
 import type { OrchestratorStatus } from '../status/status.js';
 
-/** Where the health of the application is told, and who may change it. */
+/** Where the health of the application is served, and who may send commands. */
 export interface HealthOptions {
   /** 0: a free one, see `status().healthUrl`. */
   readonly port: number;

@@ -89,7 +89,7 @@ export class SignalHandler {
     this.#logger.info(
       `${signal}: stopping; running tasks may finish. A second signal ends everything at once`,
     );
-    // The outcome of the stop is join()'s to tell.
+    // join() reports the outcome of the stop.
     this.#target.stop().catch(() => undefined);
   }
 

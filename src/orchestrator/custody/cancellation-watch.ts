@@ -25,7 +25,7 @@ interface WatchedTask {
 }
 
 /**
- * Reads the tasks that run for long, now and then: the server does not tell when a workflow was terminated or a task
+ * Reads the tasks that run for long, now and then: the server does not notify anybody when a workflow was terminated or a task
  * timed out, and takes heartbeats all the same.
  */
 export class CancellationWatch {
@@ -78,7 +78,7 @@ export class CancellationWatch {
       this.#logger.warn('a running task is over on the server; it is told to end', { taskId, status });
       one.task.process.cancel(one.task, `the task is ${status} on the server`);
     } catch {
-      // The server is away: the next round asks again, everybody else tells of it already.
+      // The server is away: the next round asks again, it is logged elsewhere already.
       one.nextLookAt = performance.now() + LOOK_EVERY_MS;
     }
   }

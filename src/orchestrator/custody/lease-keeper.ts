@@ -15,7 +15,7 @@ const MAX_ANSWER_MS = 10_000;
 const GRANULARITY_MS = 25;
 /** So many ended leases may stay in the queue. */
 const MAX_LEFTOVERS = 1_000;
-/** A heartbeat that is later than this, or than a fifth of its lease, is told. */
+/** A heartbeat that is later than this, or than a fifth of its lease, is logged. */
 const LATE_MS = 1_000;
 
 /** A task whose lease is kept. */
@@ -61,14 +61,22 @@ export class LeaseKeeper {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #isClosed = false;
-  /** Heartbeats that the server has taken. */
-  extended = 0;
-  /** Leases that ended before their tasks. */
-  lapsed = 0;
+  #extended = 0;
+  #lapsed = 0;
 
   constructor(client: TaskClient, logger: Logger) {
     this.#client = client;
     this.#logger = logger;
+  }
+
+  /** Heartbeats that the server has taken. */
+  get extended(): number {
+    return this.#extended;
+  }
+
+  /** Leases that ended before their tasks. */
+  get lapsed(): number {
+    return this.#lapsed;
   }
 
   /** Keeps the lease of `task` until {@link remove}, as long as its holder allows it. */
@@ -186,7 +194,7 @@ export class LeaseKeeper {
       await this.#client.extendLease(lease.task, timeoutMs);
       lease.extendedAt = now;
       lease.failures = 0;
-      this.extended++;
+      this.#extended++;
       this.#later(lease, leaseMs(lease.task) * EXTEND_AFTER - (performance.now() - now));
     } catch (error) {
       this.#failed(lease, error);
@@ -221,7 +229,7 @@ export class LeaseKeeper {
   }
 
   #lapse(lease: Lease): void {
-    this.lapsed++;
+    this.#lapsed++;
     lease.holder.leaseLapsed(lease.task);
   }
 

@@ -44,7 +44,7 @@ export class RunSocket {
   }
 }
 
-/** Whether somebody listens, on this kernel; `undefined` when nobody can tell: there is no such socket. */
+/** Whether somebody listens, on this kernel; `undefined` when that cannot be known: there is no such socket. */
 export async function isRunSocketHeld(folder: string): Promise<boolean | undefined> {
   const ask = (path: string): Promise<boolean | undefined> =>
     new Promise((resolve) => {

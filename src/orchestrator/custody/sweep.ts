@@ -41,13 +41,17 @@ export class Sweeper {
   readonly #live = new Map<string, LiveSweep>();
   #hasWarned = false;
   #unfinished = 0;
-  /** Tasks that were given back. */
-  handedBack = 0;
+  #handedBack = 0;
 
   constructor(client: TaskClient, delivery: Delivery, logger: Logger) {
     this.#client = client;
     this.#delivery = delivery;
     this.#logger = logger;
+  }
+
+  /** How many tasks that nobody knew of were given back. */
+  get handedBack(): number {
+    return this.#handedBack;
   }
 
   /**
@@ -75,7 +79,7 @@ export class Sweeper {
 
   /**
    * Sweeps for workers whose process lives, after a request broke off. A task counts as unknown only when it was so
-   * for 5 s: its process may be about to tell of it.
+   * for 5 s: its process may be about to report it.
    */
   sweepLive(workers: readonly WorkerIdentity[], known: KnownTasks): void {
     const name = workers.map((worker) => worker.workerId).join(' ');
@@ -130,7 +134,7 @@ export class Sweeper {
       await sleep(SECOND_SWEEP_MS, this.#closing.signal);
       live.roundsLeft--;
       const found = await this.#find(workers, known);
-      // When closing, the processes have ended: what they did not tell of is with nobody.
+      // When closing, the processes have ended: what they did not report is with nobody.
       const isOver = this.#closing.signal.aborted;
       const unknownBefore = new Set(before.map((task) => task.taskId));
       await this.#handBackFound(found.filter((task) => isOver || unknownBefore.has(task.taskId)));
@@ -150,7 +154,7 @@ export class Sweeper {
         workerId: task.workerId,
       });
       const { end } = await this.#delivery.handBack(task, task.workerId ?? '');
-      if (end !== 'REFUSED') this.handedBack++;
+      if (end !== 'REFUSED') this.#handedBack++;
     }
   }
 

@@ -6,7 +6,7 @@ export interface PlannedWorker {
   readonly pollInterval: number;
   /** How long its process may give no sign of progress, in milliseconds. */
   readonly blockedTimeout: number;
-  /** Does not poll until it is told to. */
+  /** Does not poll until it is resumed. */
   readonly startsPaused?: boolean;
   /** The file that exports it, for workers that were discovered. */
   readonly file: string | undefined;

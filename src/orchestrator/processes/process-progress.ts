@@ -76,7 +76,7 @@ export class ProcessProgress {
     return now - this.#beatAt;
   }
 
-  /** Whether its event loop does not answer: all that it told before is read, and a beat is overdue. */
+  /** Whether its event loop does not answer: all that it sent before is read, and a beat is overdue. */
   isSilent(now: number): boolean {
     return this.silentMs(now) >= QUIET_MS;
   }

@@ -23,7 +23,7 @@ import { ProcessProgress } from './process-progress.js';
 import { blockedTimeoutOf, type ProcessPlan } from './process-plan.js';
 import { judge, type Verdict, type WatchFacts } from './watchdog.js';
 
-/** A process that was told to leave and has no task any more may take so long: a poll under way is awaited. */
+/** How long a process without tasks may take to leave: it waits for its poll under way. */
 const LEAVE_WAIT_MS = 30_000;
 
 /** What a process reports to its replica. Of its tasks the ledger learns directly. */
@@ -131,7 +131,7 @@ export class SupervisedProcess implements TaskProcess {
     this.#launched.send(message);
   }
 
-  /** Tells it to finish its tasks and leave. May be told twice: what comes before it listens is lost. */
+  /** Lets it finish its tasks and leave. May be sent twice: what arrives before the process listens is lost. */
   stop(): void {
     this.#leavingSince ??= performance.now();
     this.send({ type: 'stop' });
@@ -161,7 +161,7 @@ export class SupervisedProcess implements TaskProcess {
     return this.#progress?.isStopped ?? false;
   }
 
-  /** A debugger that it cannot tell of holds it: to be looked at again, since it cannot tell the end of that either. */
+  /** A debugger that it cannot report holds it. It cannot report the end of that either: look again. */
   get isHeld(): boolean {
     return this.#isHeld;
   }

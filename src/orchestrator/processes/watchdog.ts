@@ -19,7 +19,7 @@ export interface WatchFacts {
     { readonly taskId: string; readonly limitMs: number; readonly beyondMs: number } | undefined;
   /** The worker whose next poll is most overdue. */
   readonly loop: { readonly worker: string; readonly overdueMs: number } | undefined;
-  /** Milliseconds since a task was told to end whose code goes on. */
+  /** Milliseconds since a task was aborted whose code goes on. */
   readonly lingeringMs: number;
   readonly residentMb: number | undefined;
   readonly ageMs: number;
@@ -33,7 +33,7 @@ export interface RecycleLimits {
   readonly recycleAfterMs?: number | undefined;
 }
 
-/** A task that does not end after its limit, although it was told to, is ended with its process after so long. */
+/** How long after its limit a task that ignores the abort is ended with its process. */
 export const LIMIT_GRACE_MS = 10_000;
 /** Beyond this multiple of the resident limit nothing is awaited any more. */
 const HARD_RESIDENT = 1.5;

@@ -13,12 +13,12 @@ export interface LongTask {
   readonly ageMs: number;
 }
 
-/** Tells once of each task that has no time limit and runs for long. */
+/** Warns once about each task that has no time limit and runs for a long time. */
 export class LongTaskWatch {
   readonly #logger: Logger;
   readonly #afterMs: number;
   readonly #onFound: (task: LongTask) => void;
-  readonly #told = new WeakSet<LedgerTask>();
+  readonly #reported = new WeakSet<LedgerTask>();
 
   constructor(logger: Logger, afterMs: number = LONG_TASK_WARNING_MS, onFound: (task: LongTask) => void) {
     this.#logger = logger;
@@ -30,8 +30,8 @@ export class LongTaskWatch {
     for (const task of replica.tasks()) {
       const ageMs = Math.round(now - (task.runningSince ?? now));
       const isLong = task.limitMs === 0 && task.state === 'running' && ageMs >= this.#afterMs;
-      if (!isLong || this.#told.has(task)) continue;
-      this.#told.add(task);
+      if (!isLong || this.#reported.has(task)) continue;
+      this.#reported.add(task);
       const worker = replica.plan.workers[task.worker]?.key ?? replica.plan.name;
       this.#logger.warn(
         'a task runs for long, and has no time limit: set executionTimeout, or timeoutSeconds in its definition',

@@ -82,7 +82,7 @@ export class Replica {
     return this.#processes.successor !== undefined;
   }
 
-  /** Starts the process. What comes of it is told to the listener. */
+  /** Starts the process. The outcome is reported to the listener. */
   start(): void {
     this.#record.nextStartAt = undefined;
     this.#state.to('spawning');
