@@ -1,4 +1,10 @@
-import type { ClaimedTask, DurationsEntry, FinishedEntry, StartedEntry, TaskMark } from '../../protocol/messages.js';
+import type {
+  ClaimedTask,
+  DurationsEntry,
+  FinishedEntry,
+  StartedEntry,
+  TaskMark,
+} from '../../protocol/messages.js';
 import { Claims } from './claims.js';
 import type { LedgerTask, LedgerTaskState, TaskProcess } from './ledger-task.js';
 import type { ProcessDeath } from './process-death.js';
