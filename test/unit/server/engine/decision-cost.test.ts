@@ -17,8 +17,16 @@ const SCRIPTS: Evaluator = {
   close: () => Promise.resolve(),
 };
 
-/** Runs a workflow of system tasks, or of workers' tasks that are completed one by one, and counts what it looks at. */
-async function lookUps(tasks: JsonObject[]): Promise<{ total: number; most: number; taskCount: number }> {
+/**
+ * Runs a workflow of system tasks, or of workers' tasks that are completed one by one, and counts what it looks at.
+ *
+ * @param others - open workflows of the same definition beside it, whose tasks wait in the same queue behind its own
+ * @param polled - how many tasks are taken
+ */
+async function lookUps(
+  tasks: JsonObject[],
+  { others = 0, polled = COUNT } = {},
+): Promise<{ total: number; most: number; taskCount: number }> {
   const { core, deliveries, updates } = conductorEngine({
     store: new MemoryStore(),
     clock: new ManualClock(),
@@ -33,15 +41,16 @@ async function lookUps(tasks: JsonObject[]): Promise<{ total: number; most: numb
   const all = vi.spyOn(Execution.prototype, 'tasks');
   const count = (): number => looked.mock.calls.length + asked.mock.calls.length + changed.mock.calls.length;
   try {
-    const id = core.start(core.catalogue.bind(core.catalogue.workflowDef('flow', undefined)), {
-      input: {},
-      priority: 0,
-      taskToDomain: {},
-    });
+    const definition = core.catalogue.bind(core.catalogue.workflowDef('flow', undefined));
+    const start = (): string => core.start(definition, { input: {}, priority: 0, taskToDomain: {} });
+    const id = start();
     await core.idle();
+    const own = count();
+    for (let n = 0; n < others; n++) start();
+    const ofOthers = count() - own;
     let most = 0;
     const signal = new AbortController().signal;
-    const poll = { taskType: 'work', workerId: 'w', domain: undefined, count: COUNT, timeoutMs: 0, signal };
+    const poll = { taskType: 'work', workerId: 'w', domain: undefined, count: polled, timeoutMs: 0, signal };
     const { tasks: given } = await deliveries.poll(poll);
     for (const task of given) {
       const before = count();
@@ -62,7 +71,7 @@ async function lookUps(tasks: JsonObject[]): Promise<{ total: number; most: numb
       // The last result ends the workflow, and everything is gathered once.
       if (task !== given.at(-1)) most = Math.max(most, count() - before);
     }
-    const total = count();
+    const total = count() - ofOthers;
     expect(core.store.getWorkflow(id)?.status).toBe('COMPLETED');
     // Only what happens once in a workflow's life may go through the whole of it.
     expect(all.mock.calls.length).toBeLessThan(10);
@@ -87,6 +96,13 @@ describe('the cost of decisions', () => {
     expect(taskCount).toBe(COUNT + 2);
     expect(most).toBeLessThan(20);
     expect(total).toBeLessThan(40 * COUNT);
+  });
+
+  it('does not depend on how many other workflows are open', async () => {
+    const tasks = [{ name: 'work', taskReferenceName: 'a', type: 'SIMPLE' }];
+    const alone = await lookUps(tasks, { polled: 1 });
+    const among = await lookUps(tasks, { polled: 1, others: 3_000 });
+    expect(among).toEqual(alone);
   });
 
   it('a dynamic fork of 1,000 branches', async () => {
