@@ -25,9 +25,14 @@ async function another(options: EmbeddedServerOptions): Promise<ConformanceClien
   return new ConformanceClient(other.url);
 }
 
-async function outputOf(one: ConformanceClient, expression: string): Promise<unknown> {
+async function outputOf(
+  one: ConformanceClient,
+  expression: string,
+  input: Record<string, unknown> = {},
+): Promise<unknown> {
   const type = await one.defineTask();
-  const id = await one.run([{ name: type, taskReferenceName: 't', inputParameters: { v: expression } }]);
+  const tasks = [{ name: type, taskReferenceName: 't', inputParameters: { v: expression } }];
+  const id = await one.run(tasks, { input });
   return (await one.workflow(id)).tasks[0]?.inputData['v'];
 }
 
@@ -47,11 +52,26 @@ describe('the environment of the process', () => {
     const refused = await client.request('POST', '/metadata/workflow', { name: 'leak', tasks: [task] });
     expect(refused.text).not.toContain('hunter2');
     expect(refused.status).toBe(400);
-    const id = await client.run([client.name('task')], { input: { hunter2: 'leaked', PATH: 'x' } });
-    expect(JSON.stringify(await client.workflow(id))).not.toContain('hunter2: ');
     expect(await outputOf(client, '${workflow.env.REGION}')).toBe('eu');
     expect(await outputOf(client, '${CONDUCTOR_ENV_REGION}')).toBe('eu');
+    expect(await outputOf(client, '${workflow.env.SECRET_TOKEN}')).toBe(null);
     expect(await outputOf(client, '${workflow.env.constructor}')).toBe(null);
+  });
+
+  it.each([
+    ['the name', '${${workflow.input.x}}', 'SECRET_TOKEN', 'CONDUCTOR_ENV_REGION'],
+    ['the name below workflow.env', '${workflow.env.${workflow.input.x}}', 'SECRET_TOKEN', 'REGION'],
+    ['the whole path', '${${workflow.input.x}}', 'workflow.env.SECRET_TOKEN', 'workflow.env.REGION'],
+  ])('nor when the input of the workflow makes %s', async (_, expression, secret, open) => {
+    process.env['SECRET_TOKEN'] = 'hunter2';
+    process.env['CONDUCTOR_ENV_REGION'] = 'eu';
+    onTestFinished(() => {
+      delete process.env['SECRET_TOKEN'];
+      delete process.env['CONDUCTOR_ENV_REGION'];
+    });
+    expect(await outputOf(client, expression, { x: secret })).toBe(null);
+    // The expression does read the environment.
+    expect(await outputOf(client, expression, { x: open })).toBe('eu');
   });
 
   it('is what the option says', async () => {
