@@ -8,6 +8,7 @@ import { HealthServer, type HealthOptions } from '../../src/orchestrator/control
 import { chosenFolder, RunDirectory } from '../../src/orchestrator/custody/run-directory.js';
 import { rawRequest } from '../support/raw-http.js';
 import { RecordingLogger } from '../support/recording-logger.js';
+import { needsSecondUser, SECOND_USER } from '../support/second-user.js';
 
 const TOKEN = 'a-token-of-a-test';
 const STATUS = {
@@ -118,7 +119,7 @@ describe('commands', () => {
     expect((await pause(port, [host, 'authorization: Bearer undefined'])).status).toBe(401);
   });
 
-  it('obey the user of the program, who can read the token, and no other user', async ({ skip }) => {
+  it('obey the user of the program, who can read the token, and no other user', async (context) => {
     const { server, port, paused } = await open({ token: undefined });
     const folder = await temporaryFolder();
     const directory = await RunDirectory.open([chosenFolder(folder)], new RecordingLogger());
@@ -128,8 +129,8 @@ describe('commands', () => {
     const token = readFileSync(file, 'utf8').trim();
     expect(token).toMatch(/^[\w-]{43}$/);
 
-    if (process.getuid?.() !== 0) skip('NOT RUN: only root can act as another user');
-    const asOther = { uid: 65_534, gid: 65_534, cwd: '/', env: { PATH: process.env['PATH'] } };
+    needsSecondUser(context);
+    const asOther = { uid: SECOND_USER, gid: SECOND_USER, cwd: '/', env: { PATH: process.env['PATH'] } };
     const attack = `
       const { readFileSync } = require('node:fs');
       let code;
@@ -138,7 +139,7 @@ describe('commands', () => {
         method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}',
       }).then((answer) => console.log(process.getuid(), code, answer.status));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['-e', attack], asOther);
-    expect(stdout.trim()).toBe('65534 EACCES 401');
+    expect(stdout.trim()).toBe(`${SECOND_USER} EACCES 401`);
     expect(paused).toEqual([]);
 
     expect((await pause(port, [host, `authorization: Bearer ${token}`])).status).toBe(200);

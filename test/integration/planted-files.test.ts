@@ -19,7 +19,7 @@ import { chosenFolder, RunDirectory } from '../../src/orchestrator/custody/run-d
 import { OutboxStore } from '../../src/worker/delivery/outbox-store.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { ScriptedServer } from '../support/scripted-server.js';
-import { asSecondUser, canActAsSecondUser } from '../support/second-user.js';
+import { asSecondUser, needsSecondUser } from '../support/second-user.js';
 
 /** The folders of a machine that two users share; this process is the first one. */
 let machine: string;
@@ -82,7 +82,9 @@ async function ended(folder: string): Promise<string> {
   return run.folder;
 }
 
-describe.skipIf(!canActAsSecondUser)('what another user has planted in the temporary folder', () => {
+describe('what another user has planted in the temporary folder', () => {
+  beforeEach(needsSecondUser);
+
   test('is not used as the state folder of an application; its results go where nobody else can write', async () => {
     writeFileSync(join(home, 'state'), 'not a folder');
     const folders = stateFolders('/srv/main.js', server.url, env);

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { appProcesses } from '../support/app-process.js';
 import { commandOf, isAlive, killHard } from '../support/processes.js';
-import { canActAsSecondUser, processNamed } from '../support/second-user.js';
+import { needsSecondUser, processNamed } from '../support/second-user.js';
 import { serverOfEachTest } from '../support/task-server.js';
 
 const server = serverOfEachTest('act', 'other', 'third', 'twin', 'grouped', 'hangs');
@@ -80,26 +80,24 @@ describe('when the main process is killed', () => {
     expect(app.alive()).toEqual([]);
   });
 
-  test.skipIf(!canActAsSecondUser)(
-    'no other process is, whatever it calls itself; a list of processes shows whose guard it is',
-    async () => {
-      const app = start('app', { serverUrl: server().url, env: ENV });
-      await app.ready();
-      const guard = await app.until(
-        () => app.alive().find(({ pid }) => commandOf(pid).includes('tutti orphan guard of app.js')),
-        'the guard to be there',
-      );
-      expect(commandOf(guard.pid)).toBe('/bin/sh -c eval "$TUTTI_GUARD" tutti orphan guard of app.js 2');
-      const worker = await app.workerPid('act');
-      // Each looks like a child of the worker process to whoever reads one line, or up to the first parenthesis.
-      const names = [`a) S ${worker} 1\n`, `) S ${worker} *`, 'b)\n) * * *'];
-      const liars = await Promise.all(names.map((name) => processNamed(name)));
-      onTestFinished(() => liars.forEach(({ end }) => end()));
-      killHard(app.pid);
-      await app.allGone(GRACE_MS + MARGIN_MS);
-      expect(liars.map(({ pid }) => isAlive(pid))).toEqual([true, true, true]);
-    },
-  );
+  test('no other process is, whatever it calls itself; a list of processes shows whose guard it is', async (context) => {
+    needsSecondUser(context);
+    const app = start('app', { serverUrl: server().url, env: ENV });
+    await app.ready();
+    const guard = await app.until(
+      () => app.alive().find(({ pid }) => commandOf(pid).includes('tutti orphan guard of app.js')),
+      'the guard to be there',
+    );
+    expect(commandOf(guard.pid)).toBe('/bin/sh -c eval "$TUTTI_GUARD" tutti orphan guard of app.js 2');
+    const worker = await app.workerPid('act');
+    // Each looks like a child of the worker process to whoever reads one line, or up to the first parenthesis.
+    const names = [`a) S ${worker} 1\n`, `) S ${worker} *`, 'b)\n) * * *'];
+    const liars = await Promise.all(names.map((name) => processNamed(name)));
+    onTestFinished(() => liars.forEach(({ end }) => end()));
+    killHard(app.pid);
+    await app.allGone(GRACE_MS + MARGIN_MS);
+    expect(liars.map(({ pid }) => isAlive(pid))).toEqual([true, true, true]);
+  });
 
   test('processes that are not ready yet are gone too', async () => {
     const app = start('app', { serverUrl: server().url, workers: ['act', 'hangs'], env: ENV });

@@ -1,10 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import type { TestContext } from 'vitest';
 
 /** `nobody`: a user who may do what every user may. */
 export const SECOND_USER = 65_534;
-/** Acting as somebody else needs root. */
-export const canActAsSecondUser = process.getuid?.() === 0;
+
+/**
+ * Skips a test that acts as {@link SECOND_USER} where that is not possible, and says so in the output. Call it first in the
+ * test, or give it to `beforeEach`.
+ */
+export function needsSecondUser({ skip, task }: Pick<TestContext, 'skip' | 'task'>): void {
+  if (process.getuid?.() === 0) return;
+  const reason = 'NOT RUN: only root can act as another user';
+  console.warn(`${reason}: ${task.name}`);
+  skip(reason);
+}
 
 /** Runs a shell script as {@link SECOND_USER}. @throws with its standard error when it fails */
 export function asSecondUser(script: string): void {

@@ -24,7 +24,7 @@ import {
   readPrivateFile,
   readPrivateFileSync,
 } from '../../../src/os/private-files.js';
-import { asSecondUser, canActAsSecondUser } from '../../support/second-user.js';
+import { asSecondUser, needsSecondUser } from '../../support/second-user.js';
 
 let root: string;
 beforeEach(() => {
@@ -56,7 +56,8 @@ describe.skipIf(process.platform === 'win32').each([
     await expect(read(join(root, 'none'), 100)).rejects.toThrow('ENOENT');
   });
 
-  it.skipIf(!canActAsSecondUser)('refuses a file of another user', async () => {
+  it('refuses a file of another user', async (context) => {
+    needsSecondUser(context);
     chmodSync(root, 0o1777);
     asSecondUser(`echo planted > ${join(root, 'a')}`);
     await expect(read(join(root, 'a'), 100)).rejects.toThrow('it belongs to user 65534');
@@ -126,7 +127,8 @@ describe.skipIf(process.platform === 'win32')('makePrivateFolder', () => {
     makePrivateFolder(join(base, 'a'), base, false);
   });
 
-  it.skipIf(!canActAsSecondUser)('refuses what another user has put there before', () => {
+  it('refuses what another user has put there before', (context) => {
+    needsSecondUser(context);
     chmodSync(root, 0o1777);
     asSecondUser(
       `mkdir -p ${join(root, 'tutti-0', 'app')} ${join(root, '.local')}; chmod 777 ${join(root, '.local')}`,

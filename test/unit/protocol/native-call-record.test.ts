@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CALL_RECORD_SIZE, takeNativeCalls } from '../../../src/protocol/native-call-record.js';
-import { asSecondUser, canActAsSecondUser } from '../../support/second-user.js';
+import { asSecondUser, needsSecondUser } from '../../support/second-user.js';
 
 let folder: string;
 let file: string;
@@ -82,7 +82,8 @@ it('does not read a file of another size, nor what a link leads to', () => {
   expect(takeNativeCalls(file)).toBeUndefined();
 });
 
-it.skipIf(!canActAsSecondUser)('does not believe a record of another user', () => {
+it('does not believe a record of another user', (context) => {
+  needsSecondUser(context);
   record({ 0: 1 }, NAMES);
   const planted = join(folder, 'planted');
   chmodSync(folder, 0o777);
