@@ -2,7 +2,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { appProcesses, type AppProcess } from '../support/app-process.js';
-import { canContain, containers, firstProcess, IMAGE_USER } from '../support/container.js';
+import { canContain, containers, firstProcess, IMAGE_USER, MOUNTS_ONLY } from '../support/container.js';
 import { commandOf, isAlive, killHard } from '../support/processes.js';
 import { folderOfEachTest, stateIn } from '../support/reliability.js';
 import { serverOfEachTest } from '../support/task-server.js';
@@ -11,6 +11,7 @@ const server = serverOfEachTest('act');
 const folder = folderOfEachTest();
 const start = appProcesses();
 const container = containers();
+const image = containers(MOUNTS_ONLY);
 const NO_HOME = { HOME: undefined, CONDUCTOR_WORKER_ACT_DURABLE: 'true' };
 
 /** How often the program has written this. */
@@ -103,6 +104,28 @@ describe.skipIf(!canContain)(
     });
   },
 );
+
+describe.skipIf(!canContain)('without a shell, and not as process 1', () => {
+  test.each(['app', 'discovering'])(
+    '%s: the missing orphan guard is one line, without a stack',
+    async (program) => {
+      const app = start(program, { serverUrl: server().url, env: NO_HOME, within: image() });
+      const status = await app.ready();
+      expect(status.pid).toBeGreaterThan(1);
+      const line = app.stderr.split('\n').filter((one) => one.includes('orphan guard'));
+      expect(line).toEqual([
+        expect.stringMatching(
+          / WARN .*no orphan guard: worker processes that hang may survive if this process is killed .*spawn \/bin\/sh ENOENT/,
+        ),
+      ]);
+      expect(app.stderr).not.toMatch(/^ {4}at /m);
+      app.signal('SIGTERM');
+      expect((await app.ended()).code).toBe(0);
+      await app.allGone();
+      expect(times(app, 'orphan guard')).toBe(1);
+    },
+  );
+});
 
 describe.skipIf(!canContain)('a program that outlives its worker process, and then ends', () => {
   const NAMESPACE = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];

@@ -37,6 +37,8 @@ exec chroot --userspec=$user:$user "$root" "$@"
 `;
 
 const NAMESPACES = ['unshare', '--mount', '--pid', '--fork', '--kill-child'];
+/** Only a file system of its own: the program is one process among those of the machine. */
+export const MOUNTS_ONLY = ['unshare', '--mount'];
 
 /** Namespaces need root, and a system that gives them. */
 export const canContain =
@@ -44,19 +46,26 @@ export const canContain =
   process.getuid?.() === 0 &&
   spawnSync(NAMESPACES[0]!, [...NAMESPACES.slice(1), 'true']).status === 0;
 
+if (!canContain) {
+  console.warn('NOT RUN: only root on Linux can make namespaces, tests in an imitated container are skipped');
+}
+
 /**
  * Imitates a container by namespaces: process 1, another user without a home, a read-only root, no shell. The network is
  * that of the machine.
  *
+ * @param namespaces - the command that makes them; {@link MOUNTS_ONLY} for a program that is not process 1
  * @returns for `AppOptions.within`; `volume` is a folder that can be written, at `/volume`
  */
-export function containers(): (volume?: string) => readonly string[] {
+export function containers(
+  namespaces: readonly string[] = NAMESPACES,
+): (volume?: string) => readonly string[] {
   const roots: string[] = [];
   afterAll(() => roots.forEach((root) => rmSync(root, { recursive: true, force: true })));
   return (volume = '') => {
     const root = mkdtempSync(join(tmpdir(), 'tutti-container-'));
     roots.push(root);
-    return [...NAMESPACES, '/bin/sh', '-ec', SCRIPT, 'sh', root, REPOSITORY, volume, String(IMAGE_USER)];
+    return [...namespaces, '/bin/sh', '-ec', SCRIPT, 'sh', root, REPOSITORY, volume, String(IMAGE_USER)];
   };
 }
 
