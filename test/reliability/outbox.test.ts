@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,6 +17,8 @@ import { executions, folderOfEachTest, killEverything, stateIn } from '../suppor
 
 const faulty = faultyConductorOfEachTest('act', 'step', 'twin', 'durable', 'twice');
 const folder = folderOfEachTest();
+/** Far more than a stop without running tasks takes, and far less than for ever. */
+const STOP_LIMIT_MS = 30_000;
 const start = appProcesses();
 
 function startApp(type: string, env: Readonly<Record<string, string>> = {}): AppProcess {
@@ -238,6 +242,37 @@ describe('the folder of the outbox', () => {
     const aside = files().filter((file) => file.endsWith('.set-aside'));
     expect(aside).toHaveLength(3);
     expect(aside.map((file) => readFileSync(file, 'utf8'))).toContain('remember the milk');
+  });
+
+  test('of a dead run may hold pipes that nobody writes to: results are delivered, and a stop ends', async () => {
+    const app = startApp('step');
+    await app.ready();
+    const taskId = await faulty().server.run('step', { ms: 300, text: 'good' });
+    await app.began(taskId);
+    await faulty().down();
+    await app.until(() => stored().length === 1, 'a result on disk');
+    await killEverything(app);
+    const run = join(stored()[0]!, '../..');
+    const pipes = ['outbox/a~pipe.result.json', 'outbox/z~pipe.result.json', 'workers.jsonl'];
+    for (const pipe of pipes) {
+      rmSync(join(run, pipe), { force: true });
+      execFileSync('mkfifo', [join(run, pipe)]);
+    }
+    await faulty().up();
+    const next = startApp('step');
+    await next.ready();
+    await faulty().server.has(taskId, 'COMPLETED');
+    next.askToStop();
+    expect((await next.ended(STOP_LIMIT_MS)).code).toBe(0);
+    // They are kept for somebody to look at.
+    const state = readdirSync(join(folder(), 'state'), { recursive: true, encoding: 'utf8' });
+    for (const name of ['a~pipe', 'z~pipe'])
+      expect(state.filter((path) => path.endsWith(`${name}.result.json.set-aside`))).toHaveLength(1);
+    // And hold up the start after that as little.
+    const last = startApp('step');
+    await last.ready();
+    last.askToStop();
+    expect((await last.ended(STOP_LIMIT_MS)).code).toBe(0);
   });
 
   test('that cannot be written is told, and results are kept in memory', async () => {
