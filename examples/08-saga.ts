@@ -1,4 +1,5 @@
 /** A saga: a trip is booked step by step, and when a step fails for good, what was booked before is cancelled again. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { bootstrap, functionWorker, NonRetryableError, type Task } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { define } from './support/define.js';
@@ -87,6 +88,17 @@ await define(
 );
 
 const { workflows } = await orchestrator.clients();
+
+/** Conductor starts the failure workflow after it has marked the workflow as failed, and then adds its id to the output. */
+async function failureWorkflowOf(id: string): Promise<string> {
+  for (;;) {
+    const { output } = await workflows.get(id, { includeTasks: false });
+    const failureWorkflow = output['conductor.failure_workflow'];
+    if (typeof failureWorkflow === 'string') return failureWorkflow;
+    await pause(50);
+  }
+}
+
 for (const input of [
   { traveller: 'Ada', limit: 1_000 },
   { traveller: 'Grace', limit: 500 },
@@ -94,8 +106,7 @@ for (const input of [
   const id = await workflows.start({ name: 'tutti_example_trip', input, taskToDomain: { '*': domain } });
   const booked = await workflows.waitFor(id, { pollIntervalMs: 50 });
   console.log(`Trip of ${input.traveller}: ${booked.status} ${booked.reasonForIncompletion ?? ''}`.trim());
-  const compensation = booked.output['conductor.failure_workflow'];
-  if (typeof compensation !== 'string') continue;
-  const { status, output } = await workflows.waitFor(compensation, { pollIntervalMs: 50 });
+  if (booked.status === 'COMPLETED') continue;
+  const { status, output } = await workflows.waitFor(await failureWorkflowOf(id), { pollIntervalMs: 50 });
   console.log(`Cancellation: ${status} ${JSON.stringify([output['hotel'], output['flight']])}`);
 }

@@ -447,11 +447,13 @@ describe('sub-workflows', () => {
     const name = await server.defineWorkflow([type], { failureWorkflow: failure });
     const workflowId = await server.start(name, { input: { order: 1 } });
     await server.report(await server.take(type), 'FAILED', { reasonForIncompletion: 'why' });
-    const failed = await server.waitForStatus(workflowId, 'FAILED');
-    const started = await server.waitForStatus(
-      String(failed.output['conductor.failure_workflow']),
-      'COMPLETED',
-    );
+    await server.waitForStatus(workflowId, 'FAILED');
+    // A real server adds it to the output after the workflow has failed.
+    const failureId = await server.waitFor(async () => {
+      const { output } = await server.workflow(workflowId);
+      return output['conductor.failure_workflow'] as string | undefined;
+    }, 'the failure workflow to be started');
+    const started = await server.waitForStatus(failureId, 'COMPLETED');
     expect(started.input).toMatchObject({ order: 1, workflowId, failureStatus: 'FAILED' });
     expect(String(started.input['reason'])).toContain('why');
   });
