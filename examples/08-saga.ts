@@ -1,6 +1,6 @@
 /** A saga: a trip is booked step by step, and when a step fails for good, what was booked before is cancelled again. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { bootstrap, functionWorker, NonRetryableError, type Task } from 'tutti';
+import { bootstrap, functionWorker, NonRetryableError, type Task, type Workflow } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { define } from './support/define.js';
 import { domain } from './support/private-domain.js';
@@ -25,9 +25,12 @@ function chargeCard({ inputData: { amounts, limit } }: Task<{ amounts: number[];
   return { total };
 }
 
-/** Cancels what is there to be cancelled. May be called for a step that was never reached. */
-function cancel({ inputData: { bookings } }: Task<{ bookings: string[] }>) {
-  return { cancelled: bookings };
+/** Cancels what a step of the failed workflow has booked. The step may never have been reached. */
+function cancel({ inputData: { failedWorkflow, step } }: Task<{ failedWorkflow: Workflow; step: string }>) {
+  const done = failedWorkflow.tasks.find(
+    ({ referenceTaskName, status }) => referenceTaskName === step && status === 'COMPLETED',
+  );
+  return { cancelled: done?.outputData['booking'] ?? 'nothing' };
 }
 
 await using orchestrator = await bootstrap({
@@ -41,10 +44,6 @@ await using orchestrator = await bootstrap({
 });
 
 const trip = { traveller: '${workflow.input.traveller}', limit: '${workflow.input.limit}' };
-/** The booking that a step of the failed workflow has made: one, or none. */
-const bookingOf = (step: string) =>
-  `\${workflow.input.failedWorkflow.tasks[?(@.referenceTaskName == '${step}' && @.status == 'COMPLETED')].outputData.booking}`;
-
 await define(
   orchestrator,
   ['reserve_flight', 'reserve_hotel', 'charge_trip', 'cancel'].map((name) => ({
@@ -59,7 +58,8 @@ await define(
       tasks: ['hotel', 'flight'].map((step) => ({
         name: 'tutti_example_cancel',
         taskReferenceName: `cancel_${step}`,
-        inputParameters: { bookings: bookingOf(step) },
+        // The workflow as a whole: in the first task of a failure workflow, Conductor reads no path below it.
+        inputParameters: { failedWorkflow: '${workflow.input.failedWorkflow}', step },
       })),
       outputParameters: {
         why: '${workflow.input.reason}',

@@ -134,16 +134,12 @@ test('07-discovery', async () => {
   ).toEqual([]);
 });
 
-// Failed on a real server in a whole run; the cause is open. It still runs on the embedded one.
-test.skipIf(process.env['CONDUCTOR_SERVER_URL'] !== undefined)('08-saga', async () => {
+test('08-saga', async () => {
   const run = await runNumbered('08-saga');
 
   expect(run.exitCode, run.output).toBe(0);
   expect(
-    missing(run, [
-      'Trip of Ada: COMPLETED',
-      'Cancellation: COMPLETED [["hotel of Grace"],["flight of Grace"]]',
-    ]),
+    missing(run, ['Trip of Ada: COMPLETED', 'Cancellation: COMPLETED ["hotel of Grace","flight of Grace"]']),
     run.output,
   ).toEqual([]);
   expect(run.stdout).toMatch(/^Trip of Grace: FAILED .*the card is refused: 750 is above its limit of 500/m);
@@ -163,8 +159,7 @@ test('09-approval', async () => {
   expect(run.stdout.match(/^Reminder: \{"sentTo":"ada@example.com"\}$/gm)).toHaveLength(2);
 });
 
-// As 08-saga.
-test.skipIf(process.env['CONDUCTOR_SERVER_URL'] !== undefined)('10-batch', async () => {
+test('10-batch', async () => {
   const run = await runNumbered('10-batch');
 
   if (!hasSumLibrary) {
@@ -175,8 +170,8 @@ test.skipIf(process.env['CONDUCTOR_SERVER_URL'] !== undefined)('10-batch', async
   expect(run.exitCode, run.output).toBe(0);
   expect(
     missing(run, [
-      'Batch of 3: COMPLETED {"accounts":3,"total":10}',
-      'Batch of 40: COMPLETED {"accounts":40,"total":11480}',
+      'Batch of 3: COMPLETED, 3 accounts, total 10',
+      'Batch of 40: COMPLETED, 40 accounts, total 11480',
     ]),
     run.output,
   ).toEqual([]);
