@@ -98,5 +98,5 @@ for (const size of [3, 40]) {
     taskToDomain: { '*': domain },
   });
   const { status, output } = await workflows.waitFor(id, { pollIntervalMs: 50 });
-  console.log(`Batch of ${size}: ${status}, ${output['accounts']} accounts, total ${output['total']}`);
+  console.log(`Batch of ${size}: ${status},`, output['accounts'], 'accounts, total', output['total']);
 }
