@@ -76,7 +76,7 @@ export { isWorkerProcess } from './protocol/process-marker.js';
 export type { ReadyOptions } from './orchestrator/readiness.js';
 export type { RestartOptions } from './orchestrator/replicas/restart-policy.js';
 export type { OrchestratorState, ReplicaState, RestartCause } from './protocol/states.js';
-export type { Replacement } from './orchestrator/replicas/replica-listener.js';
+export type { Replacement } from './orchestrator/replicas/reconciliation.js';
 export type {
   OrchestratorStatus,
   ProcessRole,

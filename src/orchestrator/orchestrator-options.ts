@@ -8,7 +8,7 @@ import type { ProcessLauncher } from './processes/process-launcher.js';
 import type { RestartOptions } from './replicas/restart-policy.js';
 import type { RunDirectory } from './custody/run-directory.js';
 import type { ProcessInspector } from '../os/process-inspector.js';
-import type { Replacement } from './replicas/replica-listener.js';
+import type { Replacement } from './replicas/reconciliation.js';
 import type { ProcessPlan } from './processes/process-plan.js';
 import type { OrchestratorState, RestartCause } from '../protocol/states.js';
 import type { OrchestratorStatus, ReplicaStatusView } from './status/status.js';

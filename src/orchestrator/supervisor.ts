@@ -7,11 +7,11 @@ import { LongTaskWatch } from './replicas/long-task-watch.js';
 import { MemoryKiller } from '../os/memory-killer.js';
 import type { OrchestratorEvents, OrchestratorOptions, ServerConnection } from './orchestrator-options.js';
 import { ProcInspector } from '../os/process-inspector.js';
-import type { ReplicaListener } from './replicas/replica-listener.js';
+
 import { Ledger } from './ledger/ledger.js';
 import type { ProcessDeath } from './ledger/process-death.js';
 import type { ReplicaOptions } from './replicas/replica-options.js';
-import { Replica } from './replicas/replica.js';
+import { Replica, type ReplicaListener } from './replicas/replica.js';
 import { changesTo, type Plan, type Renewal } from './replicas/reconciliation.js';
 import { StopReport } from './stop-report.js';
 import type { ProcessPlan } from './processes/process-plan.js';

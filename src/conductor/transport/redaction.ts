@@ -1,10 +1,8 @@
-import type { Credentials, ProxySettings } from './http-options.js';
-
 /** What of a connection is secret. */
 export interface SecretParts {
-  readonly credentials: Credentials | undefined;
+  readonly credentials: { readonly keyId: string; readonly keySecret: string } | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  readonly proxy: ProxySettings | undefined;
+  readonly proxy: { readonly username?: string; readonly password?: string } | undefined;
 }
 
 /** Headers whose values are worth hiding however short they are. */

@@ -7,7 +7,6 @@ import { marked, type CallMark } from './call-guard.js';
 import { callTrace, traceAsync, type CallTrace } from './call-trace.js';
 import { parseDeclaration, PrototypeProblem, tokenise } from '../c/c-declarator.js';
 import { decode, viewOf, type CodecContext } from './memory-decoder.js';
-import type { NativeCallback } from './native-callback.js';
 import type { NativeDefinition } from '../backend/native-definition.js';
 import { NativePointer, type PointerReader } from './native-pointer.js';
 import { describeType, type Int64Mode, type NativeType } from '../c/native-types.js';
@@ -23,6 +22,11 @@ export interface CallScope extends CodecContext {
   readonly library: OpenLibrary;
 }
 
+/** A callback that ends with its library. */
+interface OpenCallback {
+  release(): void;
+}
+
 /** The library of one instance while it is open: its handles, callbacks and calls. */
 export class OpenLibrary implements CodecContext, PointerReader {
   readonly className: string;
@@ -36,7 +40,7 @@ export class OpenLibrary implements CodecContext, PointerReader {
   readonly #freeFunctions = new Map<string, NativeFunction>();
   /** Handles that the library has given out, oldest first. */
   readonly #handles = new Map<string, NativePointer>();
-  readonly #callbacks = new Set<NativeCallback>();
+  readonly #callbacks = new Set<OpenCallback>();
   #calls = 0;
   #onIdle: (() => void)[] = [];
   #state: 'open' | 'closing' | 'closed' = 'open';
@@ -190,11 +194,11 @@ export class OpenLibrary implements CodecContext, PointerReader {
     }
   }
 
-  addCallback(callback: NativeCallback): void {
+  addCallback(callback: OpenCallback): void {
     this.#callbacks.add(callback);
   }
 
-  removeCallback(callback: NativeCallback): void {
+  removeCallback(callback: OpenCallback): void {
     this.#callbacks.delete(callback);
   }
 

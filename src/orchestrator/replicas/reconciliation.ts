@@ -9,6 +9,17 @@ export interface Renewal {
   readonly reason: string;
 }
 
+/** A process that is replaced while it runs. */
+export interface Replacement {
+  readonly cause: RestartCause;
+  /** In words. */
+  readonly reason: string;
+  /** The process that leaves. */
+  readonly oldPid: number;
+  /** The process that takes its place. */
+  readonly pid: number;
+}
+
 /** What is to run. */
 export interface Plan {
   readonly replicas: readonly ProcessPlan[];

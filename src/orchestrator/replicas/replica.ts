@@ -8,8 +8,7 @@ import type { WorkerTuning } from '../../protocol/messages.js';
 import { knownSuspect } from '../custody/crash-report.js';
 import { deathError } from '../processes/cause-of-death.js';
 import { restartDecision, type CountedDeath } from './restart-policy.js';
-import type { ReplicaListener } from './replica-listener.js';
-import type { Renewal } from './reconciliation.js';
+import type { Renewal, Replacement } from './reconciliation.js';
 import type { ReplicaOptions } from './replica-options.js';
 import type { ProcessPlan } from '../processes/process-plan.js';
 import type { SupervisedProcess, ProcessListener } from '../processes/supervised-process.js';
@@ -19,6 +18,20 @@ import { tooManyDeathsError } from './startup-error.js';
 import { Succession } from './succession.js';
 import { REPLICA_TRANSITIONS, type ReplicaState, type RestartCause } from '../../protocol/states.js';
 import type { ReplicaStatusView } from '../status/status.js';
+
+/** What a replica reports of itself. Of its tasks the ledger learns directly. */
+export interface ReplicaListener {
+  /** A process is ready; it is the current one of its replica. */
+  ready(replica: Replica): void;
+  /** @param failedTasks - ids of the tasks that are reported as failed */
+  died(replica: Replica, death: ProcessDeath, failedTasks: readonly string[]): void;
+  restarting(replica: Replica, delayMs: number, deaths: number): void;
+  givenUp(replica: Replica, error: TuttiError): void;
+  /** A fresh process has taken over; the old one finishes its tasks and leaves. */
+  replaced?(replica: Replica, replacement: Replacement): void;
+  /** The fresh process did not get ready; the old one goes on. */
+  replaceFailed?(replica: Replica, cause: RestartCause, error: TuttiError): void;
+}
 
 /**
  * One worker process over its restarts. While it is replaced there are several: the current one, its successor that is

@@ -25,6 +25,8 @@ export interface ImportStatement {
   readonly isReExport: boolean;
   /** Gone after compilation: `import type`, `export type`, `import('…')` in a type. */
   readonly isTypeOnly: boolean;
+  /** `import()`: loaded when it is needed. */
+  readonly isDynamic: boolean;
 }
 
 /** The rules of the two tables of docs/architecture.md. */
@@ -66,10 +68,10 @@ export function readImports(file: string, source: string): ImportStatement[] {
   const found: ImportStatement[] = [];
   const add = (
     node: { type: string; value?: unknown } | null | undefined,
-    { isReExport = false, isTypeOnly = false } = {},
+    { isReExport = false, isTypeOnly = false, isDynamic = false } = {},
   ) => {
     if (node?.type !== 'Literal' || typeof node.value !== 'string') return;
-    found.push({ specifier: node.value, isReExport, isTypeOnly });
+    found.push({ specifier: node.value, isReExport, isTypeOnly, isDynamic });
   };
   new Visitor({
     ImportDeclaration: (node) => add(node.source, { isTypeOnly: node.importKind === 'type' }),
@@ -77,7 +79,7 @@ export function readImports(file: string, source: string): ImportStatement[] {
       add(node.source, { isReExport: true, isTypeOnly: node.exportKind === 'type' }),
     ExportAllDeclaration: (node) =>
       add(node.source, { isReExport: true, isTypeOnly: node.exportKind === 'type' }),
-    ImportExpression: (node) => add(node.source),
+    ImportExpression: (node) => add(node.source, { isDynamic: true }),
     TSImportType: (node) => add(node.source, { isTypeOnly: true }),
     TSExternalModuleReference: (node) => add(node.expression),
     CallExpression: (node) => {

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import type { TuttiError } from '../../../../src/core/errors.js';
-import type { ReplicaListener } from '../../../../src/orchestrator/replicas/replica-listener.js';
 import { MemoryMeter, SimpleHistogram } from '../../../../src/core/meter.js';
 import type { TaskEnd } from '../../../../src/worker/execution/task-reporter.js';
 import { Ledger } from '../../../../src/orchestrator/ledger/ledger.js';
@@ -9,7 +8,7 @@ import { MemoryKiller } from '../../../../src/os/memory-killer.js';
 import { ProcInspector } from '../../../../src/os/process-inspector.js';
 import type { ProcessPlan } from '../../../../src/orchestrator/processes/process-plan.js';
 import type { ReplicaOptions } from '../../../../src/orchestrator/replicas/replica-options.js';
-import { Replica } from '../../../../src/orchestrator/replicas/replica.js';
+import { Replica, type ReplicaListener } from '../../../../src/orchestrator/replicas/replica.js';
 import { FakeLauncher } from '../../../support/fake-launcher.js';
 import { makeTask } from '../../../support/make-task.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
