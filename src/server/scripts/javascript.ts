@@ -2,13 +2,22 @@ import {
   newQuickJSWASMModuleFromVariant,
   type QuickJSContext,
   type QuickJSHandle,
+  type QuickJSRuntime,
   type QuickJSWASMModule,
 } from 'quickjs-emscripten-core';
 import type { ScriptRequest } from './script-messages.js';
 
 const STACK_BYTES = 512 * 1024;
 
+/** Made before the script, which may replace what `JSON` holds. */
+const PRELUDE = `(() => {
+  const { parse, stringify } = JSON;
+  return [(text) => { globalThis.$ = parse(text); }, (value) => stringify(value) ?? 'null'];
+})()`;
+
 let loading: Promise<QuickJSWASMModule> | undefined;
+let spare: Interpreter | undefined;
+const used: Interpreter[] = [];
 
 /**
  * Runs a script in an interpreter of its own that knows nothing but JavaScript and the input as `$`.
@@ -19,46 +28,71 @@ let loading: Promise<QuickJSWASMModule> | undefined;
 export async function runJavaScript(request: ScriptRequest): Promise<string> {
   loading ??= newQuickJSWASMModuleFromVariant(import('@jitl/quickjs-wasmfile-release-sync'));
   const quickjs = await loading;
-  const runtime = quickjs.newRuntime();
+  const interpreter = spare ?? new Interpreter(quickjs);
+  spare = undefined;
+  used.push(interpreter);
+  return interpreter.run(request);
+}
+
+/** Clears up after the last scripts, and makes the next one's interpreter: work that nobody has to wait for. */
+export async function prepareJavaScript(): Promise<void> {
+  if (loading === undefined) return;
   try {
-    runtime.setMemoryLimit(request.memoryBytes);
-    runtime.setMaxStackSize(STACK_BYTES);
-    const end = performance.now() + request.timeoutMs;
-    runtime.setInterruptHandler(() => performance.now() > end);
-    const context = runtime.newContext();
-    try {
-      return evaluate(context, request, end);
-    } finally {
-      context.dispose();
-    }
-  } finally {
-    runtime.dispose();
+    for (const interpreter of used.splice(0)) interpreter.dispose();
+    spare ??= new Interpreter(await loading);
+  } catch {
+    // A script has broken the module; its answer is out, and the next one gets another.
+    spare = undefined;
+    loading = undefined;
   }
 }
 
-function evaluate(
-  context: QuickJSContext,
-  { expression, inputJson, timeoutMs }: ScriptRequest,
-  end: number,
-): string {
-  const unwrap = (result: ReturnType<QuickJSContext['evalCode']>): QuickJSHandle => {
-    if (result.error === undefined) return result.value;
-    const message = messageOf(context, result.error);
-    throw new Error(performance.now() > end ? `the script ran longer than ${timeoutMs} ms` : message);
-  };
-  const text = context.newString(inputJson);
-  context.setProp(context.global, '__input', text);
-  text.dispose();
-  unwrap(
-    context.evalCode('globalThis.$ = JSON.parse(globalThis.__input); delete globalThis.__input;'),
-  ).dispose();
-  const value = unwrap(context.evalCode(expression, 'script.js'));
-  context.setProp(context.global, '__value', value);
-  value.dispose();
-  const json = unwrap(context.evalCode('JSON.stringify(globalThis.__value) ?? "null"'));
-  const result = context.getString(json);
-  json.dispose();
-  return result;
+/** Runs one script. */
+class Interpreter {
+  readonly #runtime: QuickJSRuntime;
+  readonly #context: QuickJSContext;
+  readonly #setInput: QuickJSHandle;
+  readonly #toJson: QuickJSHandle;
+
+  constructor(quickjs: QuickJSWASMModule) {
+    this.#runtime = quickjs.newRuntime();
+    this.#runtime.setMaxStackSize(STACK_BYTES);
+    this.#context = this.#runtime.newContext();
+    const functions = this.#context.unwrapResult(this.#context.evalCode(PRELUDE));
+    this.#setInput = this.#context.getProp(functions, 0);
+    this.#toJson = this.#context.getProp(functions, 1);
+    functions.dispose();
+  }
+
+  run({ expression, inputJson, timeoutMs, memoryBytes }: ScriptRequest): string {
+    const context = this.#context;
+    this.#runtime.setMemoryLimit(memoryBytes);
+    const end = performance.now() + timeoutMs;
+    this.#runtime.setInterruptHandler(() => performance.now() > end);
+    const unwrap = (result: ReturnType<QuickJSContext['evalCode']>): QuickJSHandle => {
+      if (result.error === undefined) return result.value;
+      const message = messageOf(context, result.error);
+      throw new Error(performance.now() > end ? `the script ran longer than ${timeoutMs} ms` : message);
+    };
+    // No handle may be left when the interpreter goes, whatever throws.
+    const call = (callee: QuickJSHandle, argument: QuickJSHandle): QuickJSHandle => {
+      const result = context.callFunction(callee, context.undefined, argument);
+      argument.dispose();
+      return unwrap(result);
+    };
+    call(this.#setInput, context.newString(inputJson)).dispose();
+    const json = call(this.#toJson, unwrap(context.evalCode(expression, 'script.js')));
+    const result = context.getString(json);
+    json.dispose();
+    return result;
+  }
+
+  dispose(): void {
+    this.#setInput.dispose();
+    this.#toJson.dispose();
+    this.#context.dispose();
+    this.#runtime.dispose();
+  }
 }
 
 function messageOf(context: QuickJSContext, error: QuickJSHandle): string {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Evaluated, Evaluation } from '../engine/decider-context.js';
 import type { Evaluator } from '../engine/engine.js';
+import { inputForScript } from './script-input.js';
 import type { ScriptReply, ScriptRequest } from './script-messages.js';
 
 /** Limits of one script. Source of the time: conductor 3.32, `ScriptEvaluator`. */
@@ -46,7 +47,9 @@ export class ScriptRunner implements Evaluator {
         id: ++this.#ids,
         language,
         expression,
-        inputJson: JSON.stringify(input ?? null),
+        inputJson: JSON.stringify(
+          (language === 'javascript' ? inputForScript(expression, input) : input) ?? null,
+        ),
         ...this.#limits,
       };
       this.#jobs.push({ request, settle });

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { runJavaScript } from './javascript.js';
+import { prepareJavaScript, runJavaScript } from './javascript.js';
 import { runJq } from './jq.js';
 import type { ScriptReply, ScriptRequest } from './script-messages.js';
 
@@ -18,5 +18,6 @@ parentPort?.on('message', (request: ScriptRequest) => {
   void answer(request).then((reply) => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
     parentPort?.postMessage(reply);
+    void prepareJavaScript();
   });
 });
