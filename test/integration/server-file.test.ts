@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../../src/core/errors.js';
 import { embeddedServer, type RunningServer } from '../../src/server/index.js';
 import { workflowQuery, FileStore } from '../../src/server/store/file-store.js';
@@ -322,6 +322,69 @@ describe('a full disk', () => {
     expect(status).toBe(500);
     execFileSync('mount', ['-o', 'remount,size=8m', disk()]);
     expect((await client.request('POST', '/workflow/flow', input)).status).toBe(200);
+  });
+});
+
+describe('decisions that nobody waits for', () => {
+  const oneTurn = () => new Promise((resolve) => setImmediate(resolve));
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  /** A store that counts its transactions. */
+  const countingStore = (): { store: FileStore; commits: () => number } => {
+    let commits = 0;
+    const open = (path: string): SqlConnection => {
+      const connection = openSqlite(path);
+      return {
+        exec: (sql) => {
+          if (sql === 'COMMIT') commits += 1;
+          return connection.exec(sql);
+        },
+        close: () => connection.close(),
+        prepare: (sql) => connection.prepare(sql),
+      };
+    };
+    const store = new FileStore(file, { open });
+    commits = 0;
+    return { store, commits: () => commits };
+  };
+  const linesOf = (connection: SqlConnection): number => {
+    const row = connection.prepare('SELECT count(*) AS n FROM task_log').get() as { n: number };
+    return row.n;
+  };
+  const log = (line: string) => [{ taskId: 't', log: line, createdTime: 1 }];
+
+  it('share a transaction, which is written although nobody asks', async () => {
+    const { store, commits } = countingStore();
+    for (const line of ['a', 'b', 'c']) {
+      store.addLogs(log(line));
+      await oneTurn();
+    }
+    expect(commits()).toBe(0);
+    vi.runOnlyPendingTimers();
+    await oneTurn();
+    expect(commits()).toBe(1);
+    expect(store.getLogs('t')).toHaveLength(3);
+    expect(commits()).toBe(1);
+    await store.close();
+  });
+
+  it('are written at once with one that somebody waits for', async () => {
+    const { store, commits } = countingStore();
+    store.addLogs(log('a'));
+    await oneTurn();
+    store.addLogs(log('b'));
+    await Promise.all([store.durable(), store.durable()]);
+    expect(commits()).toBe(1);
+    await store.close();
+    expect(inDatabase(linesOf)).toBe(2);
+  });
+
+  it('are not lost when the store is closed', async () => {
+    const { store } = countingStore();
+    store.addLogs(log('a'));
+    await store.close();
+    expect(inDatabase(linesOf)).toBe(1);
   });
 });
 

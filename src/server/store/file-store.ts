@@ -26,6 +26,8 @@ import { loadSqlite, type SqlConnection, type SqlStatement, type SqlValue } from
 
 /** How long another process may take to let go of the file, as one that is just being stopped. */
 const LOCK_WAIT_MS = 500;
+/** How long changes that nobody waits for are gathered into one transaction. */
+const GATHER_MS = 50;
 /** Rows that a search looks at in one step. */
 const PAGE = 256;
 /** Old workflows that one transaction removes besides as many as it adds: a smaller retention must not stop everything. */
@@ -97,9 +99,9 @@ interface Waiter {
 }
 
 /**
- * Keeps everything in a file of SQLite. Open workflows are in memory too, as the engine has them; what changes is written
- * with one transaction for each turn of the event loop, however many decisions there were. What cannot be written stays
- * in memory and is tried again, and until then nothing is durable.
+ * Keeps everything in a file of SQLite. Open workflows are in memory too, as the engine has them. Changes are written in
+ * groups, each one transaction: at the end of the event loop's turn when somebody waits for them to be durable, and a
+ * moment later otherwise. What cannot be written stays in memory and is tried again, and until then nothing is durable.
  */
 export class FileStore extends DefinitionStore {
   readonly #file: string;
@@ -115,6 +117,8 @@ export class FileStore extends DefinitionStore {
   #pending = new Pending();
   #waiters: Waiter[] = [];
   #isScheduled = false;
+  /** Writes what nobody waits for. */
+  #gathering: NodeJS.Timeout | undefined;
   #failure: ApiError | undefined;
   #isClosed = false;
   #finished: number;
@@ -169,7 +173,7 @@ export class FileStore extends DefinitionStore {
     if (this.#pending.isEmpty) return Promise.resolve();
     return new Promise((fulfil, reject) => {
       this.#waiters.push({ resolve: fulfil, reject });
-      this.#schedule();
+      this.#writeThisTurn();
     });
   }
 
@@ -373,7 +377,12 @@ export class FileStore extends DefinitionStore {
 
   // Writing
 
+  /** A loop of scripts makes thousands of decisions before anybody asks; writing each would cost as many waits for the disk. */
   #schedule(): void {
+    if (!this.#isScheduled) this.#gathering ??= setTimeout(() => this.#writeThisTurn(), GATHER_MS);
+  }
+
+  #writeThisTurn(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     // After all requests that have arrived in this turn of the loop.
@@ -402,6 +411,8 @@ export class FileStore extends DefinitionStore {
   }
 
   #write(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const pending = this.#pending;
     if (!pending.isEmpty) {
       try {

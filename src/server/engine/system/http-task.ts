@@ -28,6 +28,9 @@ export function httpTask(targets: HttpTargets) {
       return fail('Missing HTTP URI.  See documentation for HttpTask for required input parameters');
     }
     if (typeof request['method'] !== 'string') return fail('No HTTP method specified');
+    // After a crash the task has the same id again, which a service may know as the key of what it has done already. A file
+    // that cannot be written is reported by the store.
+    await engine.store.durable().catch(() => undefined);
     try {
       const answer = await send(request, targets, signal);
       const isGood = answer.statusCode >= 200 && answer.statusCode < 300;
