@@ -72,11 +72,11 @@ export class Client {
     return this.send('POST', '/tasks', resultOf(task));
   }
 
-  /** Asks until the workflow has ended. @returns {Promise<string>} its status */
-  async ended(id, everyMs) {
+  /** Asks until the workflow has ended, or until `deadline` on the clock of `performance`. @returns {Promise<string>} its status */
+  async ended(id, everyMs, deadline) {
     for (;;) {
       const { status } = await this.json('GET', `/workflow/${id}?includeTasks=false`);
-      if (status !== 'RUNNING') return status;
+      if (status !== 'RUNNING' || performance.now() > deadline) return status;
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }

@@ -1,11 +1,12 @@
 // node load.mjs LOAD URL OPTIONS: puts one kind of load on a server, and prints what it saw as one line of JSON.
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { threadId } from 'node:worker_threads';
 import { Client } from './client.mjs';
 
 const [load, url, options = '{}'] = process.argv.slice(2);
 const client = new Client(url);
-const name = (what) => `bench_${what}_${process.pid}`;
+const name = (what) => `bench_${what}_${process.pid}_${threadId}`;
 const simple = (type, ref) => ({
   name: type,
   taskReferenceName: ref,
@@ -76,8 +77,8 @@ async function latency({ samples, pauseMs }) {
   return { p50: at(0.5), p99: at(0.99), max: times.at(-1) };
 }
 
-/** A fork with this many branches of one task each, from its start to its end. */
-async function fork({ branches, workers }) {
+/** A fork with this many branches of one task each, from its start to its end; nothing when that takes too long. */
+async function fork({ branches, workers, withinMs }) {
   const type = name('branch');
   const flow = name('fork');
   const refs = Array.from({ length: branches }, (_, n) => `b${n}`);
@@ -95,7 +96,7 @@ async function fork({ branches, workers }) {
   const id = await client.start(flow);
   let left = branches;
   const work = async () => {
-    while (left > 0) {
+    while (left > 0 && performance.now() - from < withinMs) {
       const tasks = await client.poll(type, 20, 100);
       for (const task of tasks) {
         left -= 1;
@@ -104,13 +105,14 @@ async function fork({ branches, workers }) {
     }
   };
   await Promise.all(Array.from({ length: workers }, work));
-  const status = await client.ended(id, 5);
+  const status = await client.ended(id, 5, from + withinMs);
+  if (status === 'RUNNING') return {};
   if (status !== 'COMPLETED') throw new Error(`the fork is ${status}`);
   return { ms: performance.now() - from };
 }
 
-/** A loop of this many turns whose body is a script. */
-async function loop({ iterations }) {
+/** A loop of this many iterations whose body is a script; nothing when that takes too long. */
+async function loop({ iterations, withinMs }) {
   const flow = name('loop');
   await client.define(flow, [
     {
@@ -131,7 +133,8 @@ async function loop({ iterations }) {
   ]);
   const from = performance.now();
   const id = await client.start(flow);
-  const status = await client.ended(id, 20);
+  const status = await client.ended(id, 20, from + withinMs);
+  if (status === 'RUNNING') return {};
   if (status !== 'COMPLETED') throw new Error(`the loop is ${status}`);
   return { ms: performance.now() - from };
 }
