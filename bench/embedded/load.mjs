@@ -2,6 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
+import { cpuMs } from '../lib/processes.mjs';
 import { Client } from './client.mjs';
 
 const [load, url, options = '{}'] = process.argv.slice(2);
@@ -19,8 +20,11 @@ const result = await loads[load](JSON.parse(options));
 console.log(JSON.stringify(result));
 await client.close();
 
-/** Workers that chain, on workflows of five tasks; a new workflow for each that ends. */
-async function throughput({ workers, open, warmUpMs, windowMs }) {
+/**
+ * Workers that chain, on workflows of five tasks; a new workflow for each that ends. The window begins once the server's
+ * code is compiled: after so many tasks, or when `warmUpMs` are over.
+ */
+async function throughput({ workers, open, warmUpTasks, warmUpMs, windowMs, pid }) {
   const type = name('step');
   const flow = name('five');
   await client.defineTask(type);
@@ -30,6 +34,8 @@ async function throughput({ workers, open, warmUpMs, windowMs }) {
   );
   for (let n = 0; n < open; n++) await client.start(flow);
   let done = 0;
+  let warm;
+  const isWarm = new Promise((resolve) => (warm = resolve));
   const stop = new AbortController();
   const work = async () => {
     while (!stop.signal.aborted) {
@@ -39,18 +45,21 @@ async function throughput({ workers, open, warmUpMs, windowMs }) {
         const isLast = task.referenceTaskName === 't5';
         const [next] = await Promise.all([client.complete(task), isLast ? client.start(flow) : undefined]);
         done += 1;
+        if (done === warmUpTasks) warm();
         task = next;
       }
     }
   };
   const all = Promise.all(Array.from({ length: workers }, work));
-  await Promise.race([sleep(warmUpMs), all]);
-  const [from, before] = [performance.now(), done];
+  await Promise.race([isWarm, sleep(warmUpMs), all]);
+  const [from, cpu, before] = [performance.now(), cpuMs([pid]), done];
   await Promise.race([sleep(windowMs), all]);
-  const perSecond = ((done - before) / (performance.now() - from)) * 1000;
+  const tasks = done - before;
+  const perSecond = (tasks / (performance.now() - from)) * 1000;
+  const cpuMsPerTask = (cpuMs([pid]) - cpu) / tasks;
   stop.abort();
   await all;
-  return { perSecond, done };
+  return { perSecond, cpuMsPerTask };
 }
 
 /** From sending the start of a workflow to having its task, while a long poll waits for it. */
