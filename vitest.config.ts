@@ -8,11 +8,15 @@ const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.u
 /** Tests that run in the test process read the sources; those that start programs run what `npm run build` made. */
 const sources = [
   { find: /^tutti$/, replacement: path('./src/index.ts') },
+  { find: /^tutti\/client$/, replacement: path('./src/client/index.ts') },
+  { find: /^tutti\/native$/, replacement: path('./src/native/index.ts') },
   { find: /^tutti\/server$/, replacement: path('./src/server/index.ts') },
   { find: /^tutti\/testing$/, replacement: path('./src/testing/index.ts') },
 ];
 const built = [
   { find: /^tutti$/, replacement: path('./dist/index.js') },
+  { find: /^tutti\/client$/, replacement: path('./dist/client/index.js') },
+  { find: /^tutti\/native$/, replacement: path('./dist/native/index.js') },
   { find: /^tutti\/server$/, replacement: path('./dist/server/index.js') },
   { find: /^tutti\/testing$/, replacement: path('./dist/testing/index.js') },
 ];

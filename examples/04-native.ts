@@ -1,5 +1,6 @@
 /** A C++ library as an injected service. `npm run build:native` compiles `native/sum/get_sum.cpp` for it. */
-import { bootstrap, native, NativeLibrary, Worker, type Task, type TaskWorker } from 'tutti';
+import { bootstrap, Worker, type Task, type TaskWorker } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule } from 'inversify';
 import { runWorkflow } from './support/run-workflow.js';

@@ -1,7 +1,8 @@
 /** Options in code and in the environment, an own logger, events, and what runs at the moment. */
-import { bootstrap, formatTable, functionWorker, Logger, Worker, type LogFields, type Task } from 'tutti';
+import { bootstrap, functionWorker, Logger, Worker, type LogFields, type Task } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { domain } from './support/private-domain.js';
+import { table } from './support/table.js';
 import { runWorkflow } from './support/run-workflow.js';
 
 // The environment wins over the code. This stands for what is set where the program is deployed; the domain of all
@@ -54,7 +55,7 @@ const rows = orchestrator
       String(worker.pollInterval),
     ]),
   );
-console.log(formatTable(['replica', 'pid', 'state', 'task type', 'concurrency', 'poll interval'], rows));
+console.log(table(['replica', 'pid', 'state', 'task type', 'concurrency', 'poll interval'], rows));
 
 const workflow = await runWorkflow(orchestrator, {
   name: 'tutti_example_configuration',

@@ -1,5 +1,6 @@
 /** A batch of any size: as many branches as there are accounts, each summed by native code, and one total of them all. */
-import { bootstrap, functionWorker, native, NativeLibrary, Worker, type Task, type TaskWorker } from 'tutti';
+import { bootstrap, functionWorker, Worker, type Task, type TaskWorker } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule } from 'inversify';
 import { define } from './support/define.js';

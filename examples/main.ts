@@ -3,7 +3,8 @@
  * through them, and shows who did what. It needs nothing but Node.js: the server runs inside. With
  * `CONDUCTOR_SERVER_URL` it uses that Conductor server instead.
  */
-import { bootstrap, closeNativeLibrary, openNativeLibrary, TuttiError, type Workflow } from 'tutti';
+import { bootstrap, TuttiError, type Workflow } from 'tutti';
+import { closeNativeLibrary, openNativeLibrary } from 'tutti/native';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule } from 'inversify';
 import { CppWorker } from './main/cpp.worker.js';

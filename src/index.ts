@@ -13,16 +13,23 @@
  * await orchestrator.join();
  * ```
  *
+ * More is in entry points of its own, which are loaded only if you import them: `tutti/client`, `tutti/native`,
+ * `tutti/server`, `tutti/testing`, `tutti/axios`. The types of the clients are here too, since the orchestrator has clients.
+ *
  * @module
  */
 export { bootstrap } from './app/bootstrap.js';
 export type { BootstrapOptions, HealthConfig, ServerDescription } from './app/config/bootstrap-options.js';
-export { formatTable } from './app/table.js';
-export { createConductorClients, createTaskClient } from './conductor/clients/conductor-clients.js';
-export type { ClientOptions, ConductorClients } from './conductor/clients/conductor-clients.js';
-export type { ConductorConnection, HttpOptions } from './conductor/transport/http-options.js';
+export type { ConductorClients } from './conductor/clients/conductor-clients.js';
+export type {
+  ConductorConnection,
+  Credentials,
+  HttpOptions,
+  ProxySettings,
+} from './conductor/transport/http-options.js';
+export type { TlsFiles, TlsSettings } from './conductor/transport/tls-files.js';
 export type { MetadataClient } from './conductor/clients/metadata-client.js';
-export { TaskClient } from './conductor/clients/task-client.js';
+export type { TaskClient } from './conductor/clients/task-client.js';
 export type { PollAnswer, PollRequest } from './conductor/clients/task-client.js';
 export { TaskResult, TaskResultStatus } from './conductor/wire/task-result.js';
 export type { TaskResultBody } from './conductor/wire/task-result.js';
@@ -46,29 +53,9 @@ export type {
 export type { WaitOptions } from './conductor/clients/wait.js';
 export type { WorkflowClient } from './conductor/clients/workflow-client.js';
 export { ConfigurationError, ERROR_CODES, HttpError, IllegalStateError, TuttiError } from './core/errors.js';
-export type { ErrorCode, TuttiErrorOptions } from './core/errors.js';
+export type { ErrorCode, HttpErrorCode, TuttiErrorOptions } from './core/errors.js';
 export { ConsoleLogger, Logger } from './core/logger.js';
 export type { LogFields, LogFormat, LogLevel } from './core/logger.js';
-export { cancellationFlag } from './native/call/cancellation-flag.js';
-export { ffi } from './native/call/ffi-library.js';
-export type { Ffi, FfiFunctionTable, FfiLibraryFunction } from './native/call/ffi-library.js';
-export type {
-  NativeFunctionTable,
-  NativeLibraryOptions,
-  NativeTableType,
-} from './native/library/library-definition.js';
-export {
-  closeNativeLibrary,
-  isNativeLibrary,
-  nativeCallback,
-  openNativeLibrary,
-} from './native/native-activation.js';
-export type { WithErrno } from './native/call/native-call.js';
-export { NativeCallback } from './native/call/native-callback.js';
-export type { NativeBackendName } from './native/backend/native-definition.js';
-export { native, NativeLibrary } from './native/native-library.decorator.js';
-export { NativePointer } from './native/call/native-pointer.js';
-export type { Int64Mode, NativeFunctionOptions } from './native/c/native-types.js';
 export { EXIT_CODES } from './protocol/exit-codes.js';
 export type { Orchestrator } from './orchestrator/orchestrator.js';
 export type { OrchestratorEvents, ProcessExit } from './orchestrator/orchestrator-options.js';
@@ -77,6 +64,11 @@ export type { ReadyOptions } from './orchestrator/readiness.js';
 export type { RestartOptions } from './orchestrator/replicas/restart-policy.js';
 export type { OrchestratorState, ReplicaState, RestartCause } from './protocol/states.js';
 export type { Replacement } from './orchestrator/replicas/reconciliation.js';
+export type { TaskEnd } from './worker/execution/task-reporter.js';
+export type { LedgerTaskState } from './orchestrator/ledger/ledger-task.js';
+export type { Durations } from './core/meter.js';
+export type { EndCounts } from './orchestrator/ledger/tally.js';
+export type { CustodyStatus } from './orchestrator/custody/task-custodian.js';
 export type {
   OrchestratorStatus,
   ProcessRole,
@@ -85,6 +77,7 @@ export type {
   TaskStatusView,
   WorkerStatusView,
 } from './orchestrator/status/status.js';
+export type { IdempotencyKey } from './worker/execution/idempotency.js';
 export { functionWorker } from './worker/definition/function-worker.js';
 export type { FunctionWorker, FunctionWorkerOptions, Injected } from './worker/definition/function-worker.js';
 export { inProgress } from './worker/execution/in-progress.js';

@@ -8,10 +8,10 @@ const PROTOTYPE = 'int32_t get_sum(int32_t a, int32_t b)';
 const FFI_NAPI = fileURLToPath(new URL('../../node_modules/.cache/ffi-napi/package.json', import.meta.url));
 
 async function service(library, { backend, mapsTrace = false }) {
-  const { native, NativeLibrary } = await import('../../dist/index.js');
+  const { native, NativeLibrary } = await import('../../dist/native/index.js');
   const { openNativeLibrary } = await import('../../dist/native/native-activation.js');
   if (mapsTrace) {
-    const { recordNativeCalls } = await import('../../dist/native/call/call-trace.js');
+    const { recordNativeCalls } = await import('../../dist/protocol/native-call-record.js');
     recordNativeCalls(mapsTrace);
   }
   // oxlint-disable-next-line typescript/no-extraneous-class -- the decorators fill it

@@ -1,4 +1,5 @@
-import { formatTable, type OrchestratorStatus, type Task, type Workflow } from 'tutti';
+import type { OrchestratorStatus, Task, Workflow } from 'tutti';
+import { table } from '../support/table.js';
 
 const RESULT_LENGTH = 50;
 
@@ -19,7 +20,7 @@ export function taskTable(workflows: readonly Workflow[], status: OrchestratorSt
       ];
     }),
   );
-  return formatTable(['order', 'task', 'reference', 'worker', 'pid', 'status', 'ms', 'result'], rows);
+  return table(['order', 'task', 'reference', 'worker', 'pid', 'status', 'ms', 'result'], rows);
 }
 
 /** Names of the workers that have executed none of these tasks. */

@@ -1,4 +1,4 @@
-import { native, NativeLibrary } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 
 /** The C++ library that `npm run build:native` makes of `native/sum`. */
 @NativeLibrary('sum')

@@ -1,4 +1,4 @@
-import { native, NativeLibrary } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 
 /** `native/crunch/crunch.cpp`. */
 @NativeLibrary('crunch', { int64: 'number' })

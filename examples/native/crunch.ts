@@ -1,5 +1,6 @@
 /** Work that takes its time, in C++: beside the event loop, with progress, and ended when its task is to end. */
-import { bootstrap, cancellationFlag, Worker, type Task, type TaskContext, type TaskWorker } from 'tutti';
+import { bootstrap, Worker, type Task, type TaskContext, type TaskWorker } from 'tutti';
+import { cancellationFlag } from 'tutti/native';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule } from 'inversify';
 import { runWorkflow } from '../support/run-workflow.js';

@@ -1,4 +1,4 @@
-import { native, NativeLibrary, type NativePointer } from 'tutti';
+import { native, NativeLibrary, type NativePointer } from 'tutti/native';
 
 /** The digests of OpenSSL. A context is closed with the library, when it was not closed before. */
 @NativeLibrary(process.platform === 'darwin' ? 'libcrypto.3.dylib' : 'libcrypto.so.3', {

@@ -1,6 +1,6 @@
 /** OpenSSL's digests: handles that are made, used by asynchronous calls and freed. */
 import { createHash } from 'node:crypto';
-import { closeNativeLibrary, openNativeLibrary } from 'tutti';
+import { closeNativeLibrary, openNativeLibrary } from 'tutti/native';
 import { Digests } from './digest.library.js';
 
 const digests = new Digests();

@@ -1,4 +1,4 @@
-import { NativeLibrary } from 'tutti';
+import { NativeLibrary } from 'tutti/native';
 
 /** The C library's mathematics, from a table as `ffi-napi` has it. */
 @NativeLibrary(process.platform === 'darwin' ? 'libm.dylib' : 'libm.so.6', {

@@ -1,5 +1,5 @@
 /** The mathematics of the C library, declared by a table. */
-import { closeNativeLibrary, openNativeLibrary } from 'tutti';
+import { closeNativeLibrary, openNativeLibrary } from 'tutti/native';
 import { Maths } from './maths.library.js';
 
 const maths = new Maths();

@@ -1,4 +1,4 @@
-import { native, NativeLibrary, type NativePointer } from 'tutti';
+import { native, NativeLibrary, type NativePointer } from 'tutti/native';
 
 type Compare = (a: NativePointer, b: NativePointer) => number;
 

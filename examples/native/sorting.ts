@@ -1,5 +1,5 @@
 /** A function of the C library that calls back into JavaScript. */
-import { closeNativeLibrary, openNativeLibrary } from 'tutti';
+import { closeNativeLibrary, openNativeLibrary } from 'tutti/native';
 import { Sorting } from './sorting.library.js';
 
 const sorting = new Sorting();

@@ -1,4 +1,4 @@
-import { native, NativeLibrary, type NativePointer } from 'tutti';
+import { native, NativeLibrary, type NativePointer } from 'tutti/native';
 
 export type SqlValue = string | number | bigint | null;
 export type Row = Record<string, SqlValue>;

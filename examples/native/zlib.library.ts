@@ -1,4 +1,4 @@
-import { native, NativeLibrary } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 
 /** zlib, as it is on every Linux and macOS. `unsigned long` is as wide as the platform says. */
 @NativeLibrary(process.platform === 'darwin' ? 'libz.dylib' : 'libz.so.1')

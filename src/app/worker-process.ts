@@ -5,7 +5,7 @@ import { mainFile } from '../os/main-file.js';
 import { createTaskClient } from '../conductor/clients/conductor-clients.js';
 import { DEFAULT_REQUEST_TIMEOUT_MS, type ConductorConnection } from '../conductor/transport/http-options.js';
 import { POLL_MARGIN_MS } from '../conductor/clients/http-task-client.js';
-import { recordNativeCalls } from '../native/call/call-trace.js';
+import { recordNativeCalls } from '../protocol/native-call-record.js';
 import type { ProcessMarker } from '../protocol/process-marker.js';
 import type { HostedWorker, HostedWorkers } from '../host/hosted-worker.js';
 import { WorkerHost } from '../host/worker-host.js';

@@ -4,8 +4,8 @@ import { oneLine, printableLines } from './printable.js';
 import { shared } from './shared.js';
 
 /** Ordered from quiet to talkative. */
-export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const satisfies readonly LogLevel[];
+export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
 /** Fields that go with a line. Values are printed as JSON; never put credentials here. */
 export type LogFields = Readonly<Record<string, unknown>>;
@@ -110,8 +110,8 @@ function onceToConsole(): (error: unknown) => void {
 }
 
 /** How {@link ConsoleLogger} writes an entry. */
-export const LOG_FORMATS = ['text', 'json'] as const;
-export type LogFormat = (typeof LOG_FORMATS)[number];
+export const LOG_FORMATS = ['text', 'json'] as const satisfies readonly LogFormat[];
+export type LogFormat = 'text' | 'json';
 
 /**
  * Writes entries to standard error.
@@ -138,7 +138,7 @@ export class ConsoleLogger extends Logger {
     this.#format = format === 'json' ? jsonEntry : textEntry;
   }
 
-  override log(level: Level, message: string, fields: LogFields = {}): void {
+  override log(level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields = {}): void {
     if (LOG_LEVELS.indexOf(level) > this.#threshold) return;
     this.#write(
       `${this.#format({ time: new Date().toISOString(), level, message: String(message), fields })}\n`,

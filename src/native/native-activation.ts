@@ -18,6 +18,7 @@ import { nativeDefinitionOf, type NativeDefinition } from './backend/native-defi
 import { OpenLibrary } from './call/open-library.js';
 import { acquireHandle, type SharedHandle } from './call/shared-handles.js';
 
+/** @internal */
 export interface OpenNativeLibraryOptions {
   /** Calls the native code. @defaultValue what `TUTTI_NATIVE_BACKEND` or the class says, else koffi */
   readonly backend?: NativeBackend;
@@ -53,6 +54,9 @@ export function isNativeLibrary(value: unknown): boolean {
  *   `NATIVE_BACKEND_MISSING`, `NATIVE_SIGNATURE`, `NATIVE_LIBRARY_MISSING`, `NATIVE_LIBRARY_INVALID`,
  *   `NATIVE_SYMBOL_MISSING`; the code is that of the first
  */
+export function openNativeLibrary(instance: object): void;
+/** @internal */
+export function openNativeLibrary(instance: object, options?: OpenNativeLibraryOptions): void;
 export function openNativeLibrary(instance: object, options: OpenNativeLibraryOptions = {}): void {
   if (opened.has(instance)) return;
   const definition = requireDefinition(instance);

@@ -32,7 +32,10 @@ const CLOSE = Symbol.for('tutti:close native library');
  * ```
  */
 export function NativeLibrary(name: string, options: NativeLibraryOptions = {}) {
-  return <C extends LibraryClass>(target: C, ...standardContext: unknown[]): void => {
+  return <C extends abstract new (...args: never[]) => object>(
+    target: C,
+    ...standardContext: unknown[]
+  ): void => {
     if (standardContext.length > 0)
       throw standardDecoratorError(`@NativeLibrary('${name}') on class ${target.name}`);
     if (hasOwnNativeDefinition(target))

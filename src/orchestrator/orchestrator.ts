@@ -40,6 +40,7 @@ export class Orchestrator extends EventEmitter<OrchestratorEvents> implements As
   #failure: TuttiError | undefined;
   #onDecided: () => void = () => undefined;
 
+  /** @internal */
   constructor(options: OrchestratorOptions) {
     super();
     this.#options = options;

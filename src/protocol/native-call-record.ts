@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { shared } from '../core/shared.js';
 import { readPrivateFileSync } from '../os/private-files.js';
 
 /**
@@ -10,6 +11,24 @@ import { readPrivateFileSync } from '../os/private-files.js';
 export const CALL_CELLS = 128;
 /** Bytes that are mapped; the text begins behind them. */
 export const CALL_RECORD_SIZE = 4096;
+
+const record = shared('native-call-record', () => ({ file: undefined as string | undefined }));
+
+/**
+ * From the next library on, the native calls of this process are noted in `file`, so that whoever finds the process dead
+ * can tell what it was doing. Without effect on Windows. It is said here, since most processes call no native code and
+ * load none of it.
+ */
+export function recordNativeCalls(file: string): void {
+  record.file = file;
+}
+
+/** The file to note native calls in, `undefined` where none are to be noted. The first to ask gets it. */
+export function takeNativeCallsFile(): string | undefined {
+  const { file } = record;
+  record.file = undefined;
+  return file;
+}
 
 /** Thousands of functions fit in; a larger file is not a record. */
 const MAX_RECORD_BYTES = 1024 * 1024;

@@ -1,9 +1,11 @@
 /** `tutti/server`: a Conductor-compatible server inside the program, for development and tests. */
 export { Clock } from './clock/clock.js';
+export type { Duration } from '../core/duration.js';
 export { embeddedServer } from './embedded-server.js';
 export type {
   EmbeddedServerDescription,
   EmbeddedServerOptions,
+  ResolvedServerOptions,
   RunningServer,
   ServerAuth,
 } from './embedded-server.js';

@@ -5,5 +5,5 @@ export type { TaskFields } from './fake-task.js';
 export type { Provided, Services, StandIn } from './provided.module.js';
 export { runTask, TestWorker, testWorker } from './test-worker.js';
 export type { TaskRun, TestTaskOptions, TestWorkerOptions } from './test-worker.js';
-export type { AnyWorker, InputOf, OutputOf } from './worker-types.js';
+export type { AnyWorker, ExecuteOf, InputOf, OutputOf, ReportedOutput } from './worker-types.js';
 export { withTaskContext } from '../worker/execution/task-context.js';

@@ -7,13 +7,14 @@ import type { WorkerClass } from '../worker/definition/task-worker.js';
 /** A class with `@Worker`, or a function worker. */
 export type AnyWorker = WorkerClass | FunctionWorker;
 
-type Execute<W> = W extends abstract new (...args: never[]) => { execute: infer E } ? E : never;
+/** The type of the `execute` method of a worker class. */
+export type ExecuteOf<W> = W extends abstract new (...args: never[]) => { execute: infer E } ? E : never;
 
 /** The type of the input that a worker takes: `I` of its `Task<I>`. */
 export type InputOf<W> =
   W extends FunctionWorker<infer I>
     ? I
-    : Execute<W> extends (task: infer T, ...rest: never[]) => unknown
+    : ExecuteOf<W> extends (task: infer T, ...rest: never[]) => unknown
       ? T extends { inputData: infer I }
         ? I
         : JsonObject
@@ -22,15 +23,19 @@ export type InputOf<W> =
 /** The type of the output that the server gets from a worker when it completes the task. */
 export type OutputOf<W> =
   W extends FunctionWorker<never, infer O>
-    ? Reported<O>
-    : Execute<W> extends (...args: never[]) => infer R
-      ? Reported<Awaited<R>>
+    ? ReportedOutput<O>
+    : ExecuteOf<W> extends (...args: never[]) => infer R
+      ? ReportedOutput<Awaited<R>>
       : JsonObject;
 
-type Reported<R> = [Exclude<R, NoOutput>] extends [never] ? JsonObject : AsObject<Exclude<R, NoOutput>>;
-type NoOutput = TaskResult | InProgress | null | undefined | void;
-type AsObject<O> = O extends string | number | boolean | bigint | readonly unknown[]
-  ? { result: O }
-  : O extends object
-    ? O
-    : JsonObject;
+/** The output that the server gets where `execute` returns `R`. */
+export type ReportedOutput<R> =
+  Exclude<R, TaskResult | InProgress | null | undefined | void> extends infer O
+    ? [O] extends [never]
+      ? JsonObject
+      : O extends string | number | boolean | bigint | readonly unknown[]
+        ? { result: O }
+        : O extends object
+          ? O
+          : JsonObject
+    : never;

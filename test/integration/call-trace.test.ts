@@ -41,7 +41,8 @@ describe.skipIf(!isMounted)('with a full disk', () => {
 
   it('native calls go on without a note', async () => {
     vi.resetModules();
-    const { callTrace, recordNativeCalls } = await import('../../src/native/call/call-trace.js');
+    const { callTrace } = await import('../../src/native/call/call-trace.js');
+    const { recordNativeCalls } = await import('../../src/protocol/native-call-record.js');
     leave(0);
     const file = join(disk, 'calls');
     recordNativeCalls(file);
@@ -53,7 +54,8 @@ describe.skipIf(!isMounted)('with a full disk', () => {
 
   it('functions that there was no room for are unknown', async () => {
     vi.resetModules();
-    const { callTrace, recordNativeCalls } = await import('../../src/native/call/call-trace.js');
+    const { callTrace } = await import('../../src/native/call/call-trace.js');
+    const { recordNativeCalls } = await import('../../src/protocol/native-call-record.js');
     leave(2);
     const file = join(disk, 'calls');
     recordNativeCalls(file);

@@ -14,7 +14,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Worker processes run the bundle, too. Modules that are loaded when they are needed are in it. */
 const PROGRAM = `
 import 'reflect-metadata';
-import { bootstrap, functionWorker, native, NativeLibrary, openNativeLibrary } from 'tutti';
+import { bootstrap, functionWorker } from 'tutti';
+import { native, NativeLibrary, openNativeLibrary } from 'tutti/native';
 import { embeddedServer } from 'tutti/server';
 
 class Maths {}

@@ -19,7 +19,7 @@ export class WorkflowClient {
   readonly #api: ApiClient;
   readonly #closing: AbortSignal | undefined;
 
-  /** @param closing - aborts when the clients are closed */
+  /** @internal @param closing - aborts when the clients are closed */
   constructor(api: ApiClient, closing?: AbortSignal) {
     this.#api = api;
     this.#closing = closing;

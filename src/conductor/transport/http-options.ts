@@ -67,7 +67,7 @@ export class HttpOptions {
   readonly updateConnections: number;
   readonly #resolved: Resolved;
 
-  /** Use {@link resolveHttpOptions}. */
+  /** @internal Use {@link resolveHttpOptions}. */
   constructor(resolved: Resolved) {
     this.#resolved = resolved;
     this.origin = resolved.server.origin;

@@ -1,4 +1,5 @@
 /** The parts of `ffi-napi` and `ref-napi` that are used here; the packages are optional, and so are their types. */
+/** The name of a type, or a type as `ref-napi` describes it. */
 export type FfiType = string | { readonly size: number; readonly indirection: number };
 
 export type FfiFunction = ((...args: unknown[]) => unknown) & { async: (...args: unknown[]) => void };

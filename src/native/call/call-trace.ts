@@ -1,5 +1,5 @@
 import { appendFileSync, rmSync } from 'node:fs';
-import { CALL_CELLS, CALL_RECORD_SIZE } from '../../protocol/native-call-record.js';
+import { CALL_CELLS, CALL_RECORD_SIZE, takeNativeCallsFile } from '../../protocol/native-call-record.js';
 import type { CallMark } from './call-guard.js';
 import { mapNewFile } from '../backend/koffi-backend.js';
 
@@ -14,21 +14,11 @@ export interface CallTrace {
   idOf(library: string, symbol: string): number;
 }
 
-let file: string | undefined;
 let current: CallTrace = untraced();
 
-/**
- * From the next library on, the native calls of this process are noted in `path`, so that whoever finds the process dead
- * can tell what it was doing. Without effect on Windows.
- */
-export function recordNativeCalls(path: string): void {
-  file = path;
-}
-
 export function callTrace(): CallTrace {
-  if (file !== undefined) {
-    const path = file;
-    file = undefined;
+  const path = takeNativeCallsFile();
+  if (path !== undefined) {
     const memory = mapOrGoWithout(path);
     // A process that ends by itself leaves nothing behind; of any other its orchestrator takes the file.
     process.once('exit', () => {

@@ -3,7 +3,7 @@ import { nativeCallQueue } from './async-queue.js';
 import { marked, type CallMark } from './call-guard.js';
 import { callTrace, traceAsync } from './call-trace.js';
 import { FfiNapiBackend } from '../backend/ffi-napi-backend.js';
-import type { FfiFunction, FfiNapi } from '../backend/ffi-napi-types.js';
+import type { FfiFunction, FfiType } from '../backend/ffi-napi-types.js';
 import { currentPlace, findProjects, isFile, planLookup } from '../library/library-lookup.js';
 
 type Callback = (error: Error | null, value: unknown) => void;
@@ -25,16 +25,18 @@ export type FfiFunctionTable = Readonly<
   >
 >;
 
-type LibraryArguments = [
-  file: string | null | undefined,
-  functions?: FfiFunctionTable,
-  target?: Record<string, unknown>,
-];
-
 /** `ffi.Library(…)`, and `new ffi.Library(…)` as many programs write it. */
 export interface FfiLibraryFactory {
-  (...args: LibraryArguments): Record<string, FfiLibraryFunction>;
-  new (...args: LibraryArguments): Record<string, FfiLibraryFunction>;
+  (
+    file: string | null | undefined,
+    functions?: FfiFunctionTable,
+    target?: Record<string, unknown>,
+  ): Record<string, FfiLibraryFunction>;
+  new (
+    file: string | null | undefined,
+    functions?: FfiFunctionTable,
+    target?: Record<string, unknown>,
+  ): Record<string, FfiLibraryFunction>;
 }
 
 /** The interface of `ffi-napi`, as far as programs use it. */
@@ -44,14 +46,23 @@ export interface Ffi {
    * @throws ConfigurationError `NATIVE_BACKEND_MISSING` when `ffi-napi` is not installed
    */
   readonly Library: FfiLibraryFactory;
-  readonly Callback: FfiNapi['Callback'];
-  readonly errno: FfiNapi['errno'];
-  readonly types: FfiNapi['types'];
+  /** A function that native code can call, as a pointer. */
+  readonly Callback: (
+    result: FfiType,
+    parameters: readonly FfiType[],
+    fn: (...args: unknown[]) => unknown,
+  ) => Buffer;
+  /** `errno` of the last call. */
+  readonly errno: () => number;
+  /** Types by their names. */
+  readonly types: Record<string, FfiType>;
 }
 
 /** @param backend - gives the package */
 export function ffiOn(backend: FfiNapiBackend): Ffi {
-  function Library(...[file, functions = {}, target = {}]: LibraryArguments): Record<string, unknown> {
+  function Library(
+    ...[file, functions = {}, target = {}]: Parameters<FfiLibraryFactory>
+  ): Record<string, unknown> {
     const found = file === null || file === undefined ? null : locate(file);
     const native = backend.packages.ffi.Library(found, functions) as Record<string, FfiFunction>;
     const library = found === null ? 'the process' : basename(found);
@@ -89,7 +100,7 @@ export function ffiOn(backend: FfiNapiBackend): Ffi {
 
 /**
  * `ffi-napi` as it was: declarations that were written for it go on working when their import is changed to
- * `import { ffi } from 'tutti'`, types of `ref-napi` included. Beside what the package does, asynchronous calls are
+ * `import { ffi } from 'tutti/native'`, types of `ref-napi` included. Beside what the package does, asynchronous calls are
  * queued, and when a call ends the process its task's failure names the function. Needs the optional packages
  * `ffi-napi` and `ref-napi`.
  */

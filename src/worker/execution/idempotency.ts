@@ -7,7 +7,7 @@ import { show } from '../../core/options.js';
 import { TaskResult } from '../../conductor/wire/task-result.js';
 import type { JsonObject, Task } from '../../conductor/wire/types.js';
 import type { TaskContext } from './task-context.js';
-import { taskOutcome } from './task-outcome.js';
+import { isResult, taskOutcome } from './task-outcome.js';
 import { NonRetryableError } from './non-retryable-error.js';
 import { TaskInterceptor, type ExecuteNext } from './task-interceptor.js';
 
@@ -115,7 +115,8 @@ export class IdempotencyInterceptor extends TaskInterceptor {
     const kept = await this.#cache.get(key);
     if (kept !== undefined) {
       context.logger.info('a task is not executed again: its idempotency key has a result');
-      // As a result: output may have the shape of one.
+      // Other interceptors see output as the worker would return it, unless that would be taken for a result.
+      if (!isResult(kept)) return kept;
       return Object.assign(TaskResult.from(task), { outputData: kept });
     }
     const value = await next();

@@ -94,7 +94,7 @@ function returned(value: unknown, callbackAfterSeconds: number | undefined): Tas
   try {
     if (isInProgress(value))
       return again(value.output ?? {}, value.callbackAfterSeconds ?? callbackAfterSeconds ?? 0);
-    if (isTaskResult(value) || isSdkResult(value)) return ofTaskResult(value, callbackAfterSeconds);
+    if (isResult(value)) return ofTaskResult(value, callbackAfterSeconds);
     if (callbackAfterSeconds !== undefined) return again(value, callbackAfterSeconds);
     return withWholeOutput({ status: TaskResultStatus.COMPLETED, outputData: toOutput(value), logs: [] });
   } catch (thrown) {
@@ -174,6 +174,11 @@ function toOutput(value: unknown): JsonObject {
   const kind = lossyKind(value);
   if (kind !== undefined) throw new NoJson(`it is ${kind}`);
   return value as JsonObject;
+}
+
+/** Whether a returned value says everything itself, instead of being the output. */
+export function isResult(value: unknown): value is SdkResult {
+  return isTaskResult(value) || isSdkResult(value);
 }
 
 /** A plain object that has the shape of the official SDK's task result, and nothing else. */

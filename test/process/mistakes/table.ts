@@ -714,7 +714,8 @@ await bootstrap({ discover: '*.js' });
     title: 'a native library that is not there',
     files: {
       'main.ts': `import { ContainerModule } from 'inversify';
-import { bootstrap, native, NativeLibrary, Worker } from 'tutti';
+import { bootstrap, Worker } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 @NativeLibrary('sun')
 class SumLibrary {
   @native('int32_t get_sum(int32_t a, int32_t b)') readonly getSum!: (a: number, b: number) => number;
@@ -811,7 +812,8 @@ await bootstrap({ workers: [functionWorker('greet', () => 1, { name: 'greet' })]
     title: 'a native declaration that is valid, and called with something else',
     files: {
       'main.ts': `import { ContainerModule } from 'inversify';
-import { bootstrap, native, NativeLibrary, functionWorker } from 'tutti';
+import { bootstrap, functionWorker } from 'tutti';
+import { native, NativeLibrary } from 'tutti/native';
 @NativeLibrary('libm.so.6')
 class Maths {
   @native('double pow(double base, double exponent)')

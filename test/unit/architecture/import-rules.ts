@@ -25,7 +25,7 @@ export interface ImportStatement {
   readonly isReExport: boolean;
   /** Gone after compilation: `import type`, `export type`, `import('…')` in a type. */
   readonly isTypeOnly: boolean;
-  /** `import()`: loaded when it is needed. */
+  /** `import('…')` and `require('…')`: loaded when the code gets there. */
   readonly isDynamic: boolean;
 }
 
@@ -34,7 +34,7 @@ export function readRules(architecture: string): ImportRules {
   return {
     layers: readTable(architecture, 'Folder').map((row) => ({ name: row.first, mayImport: row.last })),
     modules: readTable(architecture, 'Module').map((row) => ({ module: row.first, usedIn: row.last })),
-    barrels: ['index.ts', 'server/index.ts', 'testing/index.ts'],
+    barrels: ['index.ts', 'client/index.ts', 'native/index.ts', 'server/index.ts', 'testing/index.ts'],
   };
 }
 
@@ -83,7 +83,8 @@ export function readImports(file: string, source: string): ImportStatement[] {
     TSImportType: (node) => add(node.source, { isTypeOnly: true }),
     TSExternalModuleReference: (node) => add(node.expression),
     CallExpression: (node) => {
-      if (node.callee.type === 'Identifier' && node.callee.name === 'require') add(node.arguments[0]);
+      if (node.callee.type === 'Identifier' && node.callee.name === 'require')
+        add(node.arguments[0], { isDynamic: true });
     },
   }).visit(program);
   return found;

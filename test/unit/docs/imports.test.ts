@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const ENTRY_FILES: Readonly<Record<string, string>> = {
   tutti: 'src/index.ts',
+  'tutti/client': 'src/client/index.ts',
+  'tutti/native': 'src/native/index.ts',
   'tutti/server': 'src/server/index.ts',
   'tutti/testing': 'src/testing/index.ts',
   'tutti/axios': 'src/conductor/transport/axios-transport.ts',

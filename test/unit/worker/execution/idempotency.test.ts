@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { TaskResult } from '../../../../src/conductor/wire/task-result.js';
 import type { Task } from '../../../../src/conductor/wire/types.js';
 import { IdempotencyInterceptor, ResultCache } from '../../../../src/worker/execution/idempotency.js';
 import { TaskContext } from '../../../../src/worker/execution/task-context.js';
@@ -47,6 +48,18 @@ describe('a task with an idempotency key', () => {
     expect(await run('d')).toEqual({ by: 'd' });
     expect(await run('e')).toEqual({ by: 'e' });
     expect(executed).toEqual(['a', 'c', 'd', 'e']);
+  });
+
+  it('has its output seen by other interceptors as that of the worker, also when it looks like a result', async () => {
+    const lookalike = { status: 'FAILED', reasonForIncompletion: 'as the user says', outputData: {} };
+    for (const output of [{ by: 'a' }, lookalike]) {
+      const { run, executed } = open(() =>
+        Object.assign(TaskResult.from(makeTask('a')), { outputData: output }),
+      );
+      expect(await run('a', JSON.stringify(output))).toEqual(output);
+      expect(await run('b', JSON.stringify(output))).toEqual(output);
+      expect(executed).toEqual(['a']);
+    }
   });
 
   it('waits for the one that is being executed', async () => {
