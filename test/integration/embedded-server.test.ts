@@ -196,19 +196,27 @@ describe('what is not supported', () => {
     });
   });
 
-  it('a workflow with a task of another server is kept, and refused when started', async () => {
+  it.each([
+    ...[
+      'KAFKA_PUBLISH',
+      'PULL_WORKFLOW_MESSAGES',
+      'LLM_TEXT_COMPLETE',
+      'LLM_CHAT_COMPLETE',
+      'LLM_INDEX_TEXT',
+    ],
+    ...['LLM_SEARCH_INDEX', 'LLM_SEARCH_EMBEDDINGS', 'LLM_GENERATE_EMBEDDINGS', 'LLM_STORE_EMBEDDINGS'],
+    ...['LLM_GET_EMBEDDINGS', 'LIST_MCP_TOOLS', 'CALL_MCP_TOOL', 'GENERATE_IMAGE', 'GENERATE_AUDIO'],
+    ...['GENERATE_VIDEO', 'GENERATE_PDF', 'AGENT', 'GET_AGENT_CARD', 'CANCEL_AGENT', 'JDBC'],
+  ])('a workflow with a task of type %s is kept, and refused by name when started', async (type) => {
     const { client } = await start();
-    const definition = {
-      name: 'flow',
-      tasks: [{ name: 'x', taskReferenceName: 'a', type: 'KAFKA_PUBLISH' }],
-    };
+    const definition = { name: 'flow', tasks: [{ name: 'x', taskReferenceName: 'a', type }] };
     await client.expectOk('POST', '/metadata/workflow', definition);
     expect((await client.expectOk('GET', '/metadata/workflow/flow')).body).toMatchObject(definition);
     for (const body of [{ name: 'flow' }, { name: 'flow', workflowDef: definition }]) {
       const answer = await client.request('POST', '/workflow', body);
       expect(answer.status).toBe(501);
       expect(answer.body).toMatchObject({
-        message: expect.stringContaining('Task type KAFKA_PUBLISH (task "a" of workflow "flow")'),
+        message: expect.stringContaining(`Task type ${type} (task "a" of workflow "flow")`),
       });
     }
   });

@@ -52,7 +52,6 @@ export function workflowOf(def: FullWorkflowDef, fields: Partial<WorkflowModel> 
     taskToDomain: {},
     createdBy: undefined,
     event: undefined,
-    idempotencyKey: undefined,
     parentWorkflowId: undefined,
     parentWorkflowTaskId: undefined,
     reRunFromWorkflowId: undefined,

@@ -62,7 +62,6 @@ export interface StartOptions {
   readonly taskToDomain: Readonly<Record<string, string>>;
   readonly createdBy?: string | undefined;
   readonly event?: string | undefined;
-  readonly idempotencyKey?: string | undefined;
   readonly workflowId?: string;
   readonly parent?: { readonly workflowId: string; readonly taskId: string };
 }
@@ -168,7 +167,6 @@ export class Engine {
       taskToDomain: options.taskToDomain,
       createdBy: options.createdBy,
       event: options.event,
-      idempotencyKey: options.idempotencyKey,
       parentWorkflowId: options.parent?.workflowId,
       parentWorkflowTaskId: options.parent?.taskId,
       reRunFromWorkflowId: undefined,
@@ -536,7 +534,6 @@ export class Engine {
       lastRetriedTime: 0,
       input,
       event: undefined,
-      idempotencyKey: undefined,
       parentWorkflowId: undefined,
       parentWorkflowTaskId: undefined,
       priority: 0,

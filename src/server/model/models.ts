@@ -61,7 +61,6 @@ export interface WorkflowModel {
   readonly taskToDomain: Readonly<Record<string, string>>;
   readonly createdBy: string | undefined;
   readonly event: string | undefined;
-  readonly idempotencyKey: string | undefined;
   readonly parentWorkflowId: string | undefined;
   readonly parentWorkflowTaskId: string | undefined;
   readonly reRunFromWorkflowId: string | undefined;

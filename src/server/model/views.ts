@@ -81,7 +81,6 @@ export function workflowView(workflow: WorkflowModel, tasks: Iterable<TaskModel>
     lastRetriedTime: workflow.lastRetriedTime,
     failedTaskNames: workflow.failedTaskNames,
     history: [],
-    idempotencyKey: workflow.idempotencyKey,
     rateLimited: false,
     startTime: workflow.createTime,
     workflowName: workflow.definition.name,
@@ -141,7 +140,6 @@ export function workflowSummary(workflow: WorkflowModel): JsonObject {
     failedTaskNames: workflow.failedTaskNames,
     createdBy: workflow.createdBy,
     taskToDomain: workflow.taskToDomain,
-    idempotencyKey: workflow.idempotencyKey,
     parentWorkflowId: workflow.parentWorkflowId ?? '',
   };
 }

@@ -35,7 +35,6 @@ export function subWorkflowTask(task: TaskModel, engine: Engine): void {
       correlationId: parent.correlationId,
       priority: numberOf(input['priority']) ?? 0,
       taskToDomain: isMap(domains) ? (domains as Record<string, string>) : parent.taskToDomain,
-      idempotencyKey: typeof input['idempotencyKey'] === 'string' ? input['idempotencyKey'] : undefined,
       workflowId,
       parent: { workflowId: parent.workflowId, taskId: task.taskId },
     });

@@ -203,3 +203,22 @@ describe('concurrentExecLimit', () => {
     await engine.close();
   });
 });
+
+describe('rateLimitPerFrequency', () => {
+  it('hands out so many tasks within its window, and puts the others off for a minute', async () => {
+    const { clock, engine, start, take, poll } = setUp({
+      rateLimitPerFrequency: 2,
+      rateLimitFrequencyInSeconds: 10,
+    });
+    for (let count = 0; count < 4; count++) start();
+    await take();
+    clock.advance(4_000);
+    await take();
+    expect((await poll({ count: 4 })).tasks).toEqual([]);
+    clock.advance(59_000);
+    expect((await poll({ count: 4 })).tasks).toEqual([]);
+    clock.advance(1_000);
+    expect((await poll({ count: 4 })).tasks).toHaveLength(2);
+    await engine.close();
+  });
+});
