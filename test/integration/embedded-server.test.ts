@@ -5,6 +5,29 @@ import { embeddedServer, type RunningServer } from '../../src/server/index.js';
 import { ConformanceClient } from '../support/conformance-server.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 
+const REFUSED_TYPES = [
+  'KAFKA_PUBLISH',
+  'PULL_WORKFLOW_MESSAGES',
+  'LLM_TEXT_COMPLETE',
+  'LLM_CHAT_COMPLETE',
+  'LLM_INDEX_TEXT',
+  'LLM_SEARCH_INDEX',
+  'LLM_SEARCH_EMBEDDINGS',
+  'LLM_GENERATE_EMBEDDINGS',
+  'LLM_STORE_EMBEDDINGS',
+  'LLM_GET_EMBEDDINGS',
+  'LIST_MCP_TOOLS',
+  'CALL_MCP_TOOL',
+  'GENERATE_IMAGE',
+  'GENERATE_AUDIO',
+  'GENERATE_VIDEO',
+  'GENERATE_PDF',
+  'AGENT',
+  'GET_AGENT_CARD',
+  'CANCEL_AGENT',
+  'JDBC',
+];
+
 const running: RunningServer[] = [];
 
 async function start(
@@ -196,30 +219,22 @@ describe('what is not supported', () => {
     });
   });
 
-  it.each([
-    ...[
-      'KAFKA_PUBLISH',
-      'PULL_WORKFLOW_MESSAGES',
-      'LLM_TEXT_COMPLETE',
-      'LLM_CHAT_COMPLETE',
-      'LLM_INDEX_TEXT',
-    ],
-    ...['LLM_SEARCH_INDEX', 'LLM_SEARCH_EMBEDDINGS', 'LLM_GENERATE_EMBEDDINGS', 'LLM_STORE_EMBEDDINGS'],
-    ...['LLM_GET_EMBEDDINGS', 'LIST_MCP_TOOLS', 'CALL_MCP_TOOL', 'GENERATE_IMAGE', 'GENERATE_AUDIO'],
-    ...['GENERATE_VIDEO', 'GENERATE_PDF', 'AGENT', 'GET_AGENT_CARD', 'CANCEL_AGENT', 'JDBC'],
-  ])('a workflow with a task of type %s is kept, and refused by name when started', async (type) => {
-    const { client } = await start();
-    const definition = { name: 'flow', tasks: [{ name: 'x', taskReferenceName: 'a', type }] };
-    await client.expectOk('POST', '/metadata/workflow', definition);
-    expect((await client.expectOk('GET', '/metadata/workflow/flow')).body).toMatchObject(definition);
-    for (const body of [{ name: 'flow' }, { name: 'flow', workflowDef: definition }]) {
-      const answer = await client.request('POST', '/workflow', body);
-      expect(answer.status).toBe(501);
-      expect(answer.body).toMatchObject({
-        message: expect.stringContaining(`Task type ${type} (task "a" of workflow "flow")`),
-      });
-    }
-  });
+  it.each(REFUSED_TYPES)(
+    'a workflow with a task of type %s is kept, and refused by name when started',
+    async (type) => {
+      const { client } = await start();
+      const definition = { name: 'flow', tasks: [{ name: 'x', taskReferenceName: 'a', type }] };
+      await client.expectOk('POST', '/metadata/workflow', definition);
+      expect((await client.expectOk('GET', '/metadata/workflow/flow')).body).toMatchObject(definition);
+      for (const body of [{ name: 'flow' }, { name: 'flow', workflowDef: definition }]) {
+        const answer = await client.request('POST', '/workflow', body);
+        expect(answer.status).toBe(501);
+        expect(answer.body).toMatchObject({
+          message: expect.stringContaining(`Task type ${type} (task "a" of workflow "flow")`),
+        });
+      }
+    },
+  );
 
   it.each([
     [{ outputParameters: { o: '${a.output.list[?(@.q=~/x/)]}' } }, 'a regular expression (=~)'],

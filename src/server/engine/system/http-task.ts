@@ -9,6 +9,7 @@ export type HttpTargets = 'loopback' | 'any' | readonly string[];
 
 const DEFAULT_TIMEOUT_MS = 3000;
 const MAX_REDIRECTS = 5;
+const CREDENTIALS = ['authorization', 'proxy-authorization', 'cookie'] as const;
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024;
 
 /** HTTP: sends a request and has its answer as output. */
@@ -83,7 +84,10 @@ async function send(request: JsonObject, targets: HttpTargets, cancelled: AbortS
     if (response.status >= 300 && response.status < 400 && location !== null && method === 'GET') {
       if (hops >= MAX_REDIRECTS) throw new Error(`more than ${MAX_REDIRECTS} redirects`);
       await response.body?.cancel();
-      url = new URL(location, url);
+      const next = new URL(location, url);
+      // What is meant for one host is not for another that it names.
+      if (next.origin !== url.origin) for (const name of CREDENTIALS) headers.delete(name);
+      url = next;
       continue;
     }
     return {
