@@ -51,7 +51,6 @@ async function finish(count: number): Promise<void> {
       priority: 0,
       taskToDomain: {},
       correlationId: `c${n}`,
-      idempotencyKey: `i${n}`,
     });
     if (n % 10 === 0) {
       core.terminate(id, 'not wanted any more');
