@@ -8,6 +8,8 @@ import { ELSEWHERE, MISTAKES } from './mistakes/table.js';
 const AT_A_TIME = 4;
 /** Lines of an error on a screen. */
 const MOST_LINES = 40;
+/** All of them: far above what they take on a busy machine. */
+const ALL_MS = 400_000;
 
 let server: TaskServer;
 let programs: MistakenPrograms;
@@ -24,7 +26,7 @@ beforeAll(async () => {
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, runNext));
-});
+}, ALL_MS);
 
 afterAll(async () => {
   programs.remove();

@@ -1,4 +1,11 @@
 import type { Mistake } from '../../support/mistakes.js';
+
+/** Of a worker whose constructor throws 20 calls deep: one stack has 8 lines. */
+function stackOf(replica: string): string[] {
+  const calls = Array<string>(6).fill('    at open (<folder>/main.js:15:5)');
+  return ['', `${replica}:`, '    at open (<folder>/main.js:14:15)', ...calls, '    …'];
+}
+
 /**
  * Mistakes that beginners make, as the programs that make them, each with the lines that it gets. New ones belong here: what
  * a program prints is its first documentation.
@@ -248,6 +255,52 @@ await bootstrap({ workers: [StoreWorker, functionWorker('load', () => 1, { name:
       '',
       'store:StoreWorker#1, load:load#1:',
       '    at new Database (',
+    ],
+  },
+  {
+    title: 'three constructors that throw, each deep down in another place',
+    files: {
+      'main.ts': `import { bootstrap, Worker } from 'tutti';
+Error.stackTraceLimit = 50;
+function open(depth: number, what: string): void {
+  if (depth === 0) throw new Error('no ' + what);
+  open(depth - 1, what);
+}
+@Worker('order')
+class OrderWorker {
+  constructor() {
+    open(20, 'database');
+  }
+  execute() {}
+}
+@Worker('invoice')
+class InvoiceWorker {
+  constructor() {
+    open(20, 'printer');
+  }
+  execute() {}
+}
+@Worker('mail')
+class MailWorker {
+  constructor() {
+    open(20, 'post office');
+  }
+  execute() {}
+}
+await bootstrap({ workers: [OrderWorker, InvoiceWorker, MailWorker] });
+`,
+    },
+    exitCode: 1,
+    lines: [
+      'TuttiError [STARTUP_FAILED]: 3 worker processes did not get ready:',
+      '- order:OrderWorker#1: building worker OrderWorker failed in the constructor of OrderWorker: no database',
+      '- invoice:InvoiceWorker#1: building worker InvoiceWorker failed in the constructor of InvoiceWorker: no printer',
+      '- mail:MailWorker#1: building worker MailWorker failed in the constructor of MailWorker: no post office',
+      ...stackOf('order:OrderWorker#1'),
+      ...stackOf('invoice:InvoiceWorker#1'),
+      // All stacks together have 24 lines.
+      ...stackOf('mail:MailWorker#1').slice(0, 4),
+      '…',
     ],
   },
   {
