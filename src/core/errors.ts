@@ -7,41 +7,40 @@ import { ownLocation } from './own-location.js';
  */
 export const ERROR_CODES = {
   CONFIG_INVALID:
-    'An option or an environment variable has a wrong value; `details.problems` lists all of them.',
-  WORKER_INVALID: 'A worker class or function is not usable: no @Worker, no execute, wrong options.',
-  WORKER_DUPLICATE: 'The same worker is given twice.',
-  WORKER_UNKNOWN: 'A worker process does not find the worker that it was started for.',
+    'An option or environment variable has an invalid value; `details.problems` lists all of them.',
+  WORKER_INVALID: 'A worker class or function cannot be used: no @Worker, no execute, invalid options.',
+  WORKER_DUPLICATE: 'The same worker was passed twice.',
+  WORKER_UNKNOWN: 'A worker process cannot find the worker that it was started for.',
   DECORATOR_MODE:
     'A decorator was compiled as a standard (TC39) decorator, without the metadata that injection needs.',
   DI_UNRESOLVED: 'The container cannot build a worker: class, parameter and likely fixes are named.',
-  DISCOVERY_FAILED: 'A file matched by `discover` cannot be imported, or nothing was matched.',
+  DISCOVERY_FAILED: 'A file matched by `discover` cannot be imported, or no file matched.',
   ROLE_UNCLEAR:
     'bootstrap() was called where it cannot fork worker processes (test runner, REPL, foreign cluster child).',
-  ILLEGAL_STATE: 'A call that is not allowed in the present state; `details` has from and to.',
-  HTTP_STATUS: 'The server answered with an error status.',
+  ILLEGAL_STATE: 'The current state does not allow this call; `details` has from and to.',
+  HTTP_STATUS: 'The server responded with an error status.',
   HTTP_AUTH: 'The server refused the credentials (401 or 403).',
-  HTTP_TIMEOUT: 'The server did not answer in time.',
-  HTTP_NETWORK: 'The server cannot be reached, or the connection broke.',
-  PAYLOAD_TOO_LARGE: 'What was to be sent to the server is larger than what can be sent; nothing was sent.',
-  TASK_INVALID:
-    'The server sent a task with a field that cannot be used; the task fails without being executed.',
-  CLIENT_CLOSED: 'A wait was ended because its clients were closed, as when the application is stopped.',
-  HTTP_BODY: 'The server answered something that is not the JSON it should be (HTML, cut off, wrong shape).',
+  HTTP_TIMEOUT: 'The server did not respond in time.',
+  HTTP_NETWORK: 'The server is unreachable, or the connection broke.',
+  PAYLOAD_TOO_LARGE: 'The request body exceeds the size limit; nothing was sent.',
+  TASK_INVALID: 'The server sent a task with an invalid field; the task fails without being executed.',
+  CLIENT_CLOSED: 'A wait ended because its clients were closed, for example by a stop.',
+  HTTP_BODY: 'The response is not the expected JSON (HTML, truncated, wrong shape).',
   TASK_TERMINAL: 'A task failed for good; the server must not retry it.',
-  TASK_ABORTED: 'A task was told to end: stop, time-out or terminated workflow.',
-  NATIVE_COMPILER_MISSING: 'There is no C++ compiler to build the native libraries with.',
-  NATIVE_BUILD_FAILED: 'The compiler refused a native library.',
-  NATIVE_LIBRARY_MISSING: 'A shared library was not found in any of the places that were tried.',
+  TASK_ABORTED: 'A task was aborted: stop, time-out or terminated workflow.',
+  NATIVE_COMPILER_MISSING: 'No C++ compiler was found to build the native libraries.',
+  NATIVE_BUILD_FAILED: 'A native library does not compile.',
+  NATIVE_LIBRARY_MISSING: 'A shared library was not found in any of the places searched.',
   NATIVE_LIBRARY_INVALID: 'A shared library was found but cannot be loaded.',
-  NATIVE_SYMBOL_MISSING: 'A shared library does not export a function that was declared.',
+  NATIVE_SYMBOL_MISSING: 'A shared library does not export a declared function.',
   NATIVE_BACKEND_MISSING: 'The package that calls native code is not installed, or cannot be loaded.',
   NATIVE_SIGNATURE: 'A native function is declared or called with a wrong signature.',
   PROCESS_FAILED: 'A worker process failed to start, or died.',
   PROCESS_NOT_READY: 'A worker process did not get ready in time.',
   PROCESS_HUNG: 'A worker process was killed because it hung, or because a task did not end in time.',
   PROCESS_OUT_OF_MEMORY:
-    'A worker process used up its heap, its memory limit or the memory of its container.',
-  PROCESS_GIVEN_UP: 'A worker process died so often that it is not restarted any more.',
+    'A worker process reached its heap limit, its memory limit or that of its container.',
+  PROCESS_GIVEN_UP: 'A worker process died too often and is not restarted any more.',
   STARTUP_FAILED: 'Not all worker processes got ready; `errors` of the cause has every reason.',
 } as const;
 
@@ -53,13 +52,13 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 export interface TuttiErrorOptions {
   readonly cause?: unknown;
-  /** The variable parts of the message, for logs and programs. Never holds credentials. */
+  /** The variable parts of the message, for logs and programs. Never contains credentials. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The base of all errors of this package: a stable `code`, the `cause`, and `details`.
- * Recognised by a brand, so that two copies of the package know each other's errors.
+ * The base class of all errors of this package, with a stable `code`, `cause` and `details`. A brand identifies it, so that
+ * two copies of the package recognize each other's errors.
  */
 export class TuttiError extends Error {
   readonly code: ErrorCode;
@@ -126,10 +125,10 @@ export function reportOf(error: unknown): string | undefined {
   return [headOf(error), ...places].join('\n');
 }
 
-/** Wrong options, workers or bindings: starting again changes nothing, so a process ends with 78 and stays down. */
+/** Invalid options, workers or bindings: restarting doesn't help, so a process exits with 78 and isn't restarted. */
 export class ConfigurationError extends TuttiError {}
 
-/** A call that the present state of an object does not allow. */
+/** A call that the current state of an object doesn't allow. */
 export class IllegalStateError extends TuttiError {
   constructor(subject: string, from: string, to: string) {
     super('ILLEGAL_STATE', `${subject} cannot go from "${from}" to "${to}"`, {
@@ -140,15 +139,15 @@ export class IllegalStateError extends TuttiError {
 
 export type HttpErrorCode = Extract<ErrorCode, `HTTP_${string}`>;
 
-/** What a request to the server came to when it did not succeed. */
+/** A request to the server that failed. */
 export class HttpError extends TuttiError {
   declare readonly code: HttpErrorCode;
-  /** HTTP status, absent when there was no answer. */
+  /** HTTP status, absent if there was no response. */
   readonly status: number | undefined;
   readonly method: string;
   /** Path and query, without host and credentials. */
   readonly path: string;
-  /** `Retry-After` of the answer, in milliseconds. */
+  /** `Retry-After` of the response, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(
@@ -167,7 +166,7 @@ export class HttpError extends TuttiError {
     this.retryAfterMs = request.retryAfterMs;
   }
 
-  /** Whether the same request may succeed later: no answer, no usable answer, 408, 425, 429 or 5xx. */
+  /** Whether the same request may succeed later: no response, an unusable one, 408, 425, 429 or 5xx. */
   get isRetryable(): boolean {
     if (this.status === undefined || this.status < 400) return true;
     return this.status === 408 || this.status === 425 || this.status === 429 || this.status >= 500;

@@ -3,15 +3,15 @@ import { describeThrown, stackOf } from './errors.js';
 import { oneLine, printableLines } from './printable.js';
 import { shared } from './shared.js';
 
-/** Ordered from quiet to talkative. */
+/** Ordered from least to most verbose. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const satisfies readonly LogLevel[];
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
-/** Fields that go with a line. Values are printed as JSON; never put credentials here. */
+/** Fields of a log line. Values are printed as JSON. Never put credentials here. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
 /**
- * The port through which everything in this package logs. Bind your own (pino, winston …) with
+ * The logger that everything in this package uses. To use your own (pino, winston …), pass it to
  * `bootstrap({ logger })`; it is used in the orchestrator and in every worker process.
  */
 export abstract class Logger {
@@ -29,7 +29,7 @@ export abstract class Logger {
   debug(message: string, fields?: LogFields): void {
     this.log('debug', message, fields);
   }
-  /** A logger that adds `fields` to each line. */
+  /** Returns a logger that adds `fields` to each line. */
   child(fields: LogFields): Logger {
     return new ChildLogger(this, fields);
   }
@@ -109,17 +109,17 @@ function onceToConsole(): (error: unknown) => void {
   };
 }
 
-/** How {@link ConsoleLogger} writes an entry. */
+/** The output format of {@link ConsoleLogger}. */
 export const LOG_FORMATS = ['text', 'json'] as const satisfies readonly LogFormat[];
 export type LogFormat = 'text' | 'json';
 
 /**
  * Writes entries to standard error.
  *
- * `text`: one line an entry, with time, level, message and fields as `key=value`; stacks and tables follow on indented
- * lines. Control characters are shown, never written: nobody can forge a line or reach the terminal with a text.
+ * `text`: one line per entry, with time, level, message and fields as `key=value`; stacks and tables follow on indented
+ * lines. Control characters are escaped, so that no text can forge a line or control the terminal.
  *
- * `json`: one object a line, with `time` (ISO 8601), `level`, `message` and the fields. An error is an object with `name`,
+ * `json`: one object per line, with `time` (ISO 8601), `level`, `message` and the fields. An error is an object with `name`,
  * `message`, `code` and `stack`.
  */
 export class ConsoleLogger extends Logger {

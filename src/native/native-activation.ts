@@ -47,12 +47,12 @@ export function isNativeLibrary(value: unknown): boolean {
 }
 
 /**
- * Opens the library of an instance of a `@NativeLibrary` class and puts its functions on the instance. Containers do
- * that by themselves; call it for an instance made with `new`. Does nothing when it is open already.
+ * Opens the library of an instance of a `@NativeLibrary` class, and adds its functions to the instance. Containers do
+ * this automatically; call it for an instance created with `new`. Has no effect if the library is already open.
  *
- * @throws ConfigurationError with all mistakes of the library, `details.problems` lists them: `CONFIG_INVALID`,
+ * @throws ConfigurationError with all problems of the library, listed in `details.problems`: `CONFIG_INVALID`,
  *   `NATIVE_BACKEND_MISSING`, `NATIVE_SIGNATURE`, `NATIVE_LIBRARY_MISSING`, `NATIVE_LIBRARY_INVALID`,
- *   `NATIVE_SYMBOL_MISSING`; the code is that of the first
+ *   `NATIVE_SYMBOL_MISSING`; the code is that of the first problem
  */
 export function openNativeLibrary(instance: object): void;
 /** @internal */
@@ -85,10 +85,11 @@ export function openNativeLibrary(instance: object, options: OpenNativeLibraryOp
 }
 
 /**
- * Closes the library of an instance, its open handles and callbacks before. The code of the library stays in memory until
- * the process ends, since threads may still run it. Its functions throw from then on, also where somebody has kept a reference to one. Does nothing when it is not open.
+ * Closes the library of an instance, after its open handles and callbacks. From then on, its functions throw, even if
+ * somebody has kept a reference to one. The library's code stays in memory until the process ends, because threads may
+ * still be running it. Has no effect if the library is not open.
  *
- * @returns a promise while asynchronous calls are under way: they are waited for, new ones are refused
+ * @returns a promise if asynchronous calls are running: it resolves when they have ended; new calls are rejected
  */
 export function closeNativeLibrary(instance: object): Promise<void> | void {
   const entry = opened.get(instance);
@@ -102,11 +103,11 @@ export function closeNativeLibrary(instance: object): Promise<void> | void {
 }
 
 /**
- * Makes a function that native code may keep and call until it is released, or until the library is closed; a function
- * that is passed as an argument may only be called while that call runs. What it throws is an uncaught exception.
+ * Creates a callback that native code may keep and call until it is released, or until the library is closed. (A plain
+ * function passed as an argument may only be called during that call.) Errors that it throws are uncaught exceptions.
  *
  * @param type - a typedef of the option `types`, or a C type like `int (*)(const char *, int)`
- * @throws TuttiError `ILLEGAL_STATE` when the library is not open, `NATIVE_SIGNATURE` for a wrong type
+ * @throws TuttiError `ILLEGAL_STATE` if the library is not open, `NATIVE_SIGNATURE` if the type is invalid
  */
 export function nativeCallback(
   instance: object,

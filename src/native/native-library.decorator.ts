@@ -12,16 +12,15 @@ const OPEN = Symbol.for('tutti:open native library');
 const CLOSE = Symbol.for('tutti:close native library');
 
 /**
- * Makes a class the service of a C or C++ shared library. Implies `@injectable('Singleton')`. Any Inversify container
- * opens the library when it makes the instance, and closes it when the binding is removed; all functions are there
+ * Makes a class the service of a C or C++ shared library. Includes `@injectable('Singleton')`. An Inversify container
+ * opens the library when it creates the instance, and closes it when the binding is removed. All functions are available
  * before the class's own `@postConstruct` methods run, and until its `@preDestroy` methods have run.
  *
- * @param name - `sum` for `libsum.so`, `libsum.dylib` or `sum.dll`, which is looked for in `TUTTI_NATIVE_PATH` and
- *   in `native/build` of the project; or a package's `some-package/lib/sum`, an absolute path, or the file name
- *   of a library of the system, like `libm.so.6`
- * @throws ConfigurationError `DECORATOR_MODE` when compiled without `experimentalDecorators`, `CONFIG_INVALID`
- *   when applied twice. What is wrong with options and signatures is reported when the library is opened,
- *   all mistakes together.
+ * @param name - `sum` for `libsum.so`, `libsum.dylib` or `sum.dll` in `TUTTI_NATIVE_PATH` or in `native/build` of the
+ *   project; or a file in a package such as `some-package/lib/sum`, an absolute path, or the file name of a system
+ *   library such as `libm.so.6`
+ * @throws ConfigurationError `DECORATOR_MODE` if compiled without `experimentalDecorators`, `CONFIG_INVALID` if applied
+ *   twice. Problems with options and signatures are reported together when the library is opened.
  *
  * @example
  * ```ts
@@ -48,14 +47,14 @@ export function NativeLibrary(name: string, options: NativeLibraryOptions = {}) 
 }
 
 /**
- * Makes a property a function of the library of its class.
+ * Makes a property a function of its class's library.
  *
  * Arguments are checked, never converted: integers by range, `float` and `double` as numbers, `bool` as boolean,
  * `const char *` and `const char16_t *` as string (without NUL characters) or null, pointers as buffers, arrays, objects
- * or pointers of the library, as their types say. 64-bit integers may be bigints. Wrong arguments throw a `TuttiError`
+ * or pointers from the library, according to their types. 64-bit integers may be bigints. Wrong arguments throw a `TuttiError`
  * `NATIVE_SIGNATURE`, or reject the promise of an asynchronous function.
  *
- * @param prototype - the C prototype, e.g. `int32_t get_sum(int32_t a, int32_t b)`; `_Out_` and `_Inout_` stand before
+ * @param prototype - the C prototype, e.g. `int32_t get_sum(int32_t a, int32_t b)`; `_Out_` and `_Inout_` mark
  *   pointers through which the function writes
  */
 export function native(prototype: string, options: NativeFunctionOptions = {}) {

@@ -17,16 +17,16 @@ import type { PayloadLimits } from './model/payload-limits.js';
 import type { HttpTargets } from './engine/system/http-task.js';
 
 export interface EmbeddedServerOptions<C extends Clock = Clock> {
-  /** TCP port; 0 takes a free one. @defaultValue 0 */
+  /** TCP port; 0 picks a free one. @defaultValue 0 */
   readonly port?: number;
   /** Address to listen on. @defaultValue '127.0.0.1' */
   readonly host?: string;
   /**
-   * Names by which clients may call the server besides `localhost`, IP addresses and `host`, such as the name of a
-   * container. Pages in browsers may send requests from these hosts too. @defaultValue none
+   * More host names under which clients may call the server, in addition to `localhost`, IP addresses and `host`: the name
+   * of a container, for example. Pages from these hosts may send requests too. @defaultValue none
    */
   readonly allowedHosts?: readonly string[];
-  /** Largest body of a request, in bytes; a larger one is answered 413. @defaultValue 16777216 */
+  /** Largest request body in bytes; larger ones are answered with 413. @defaultValue 16777216 */
   readonly maxBodyBytes?: number;
   /**
    * Largest inputs and outputs of workflows and tasks, in bytes. An input is part of a request: above 16 MB, raise
@@ -34,44 +34,44 @@ export interface EmbeddedServerOptions<C extends Clock = Clock> {
    */
   readonly maxPayloadBytes?: Partial<PayloadLimits>;
   /**
-   * Variables that expressions of workflows may read, by name; whoever can reach the server can read them.
-   * `process.env`: all of them, as on the real server. @defaultValue those of the process that begin with `CONDUCTOR_ENV_`
+   * Variables that workflow expressions may read, by name. Everyone who can reach the server can read them. Pass
+   * `process.env` to allow all, as a real server does. @defaultValue the process's variables that begin with `CONDUCTOR_ENV_`
    */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /**
-   * Where HTTP tasks may send requests to: this machine only, anywhere, or the hosts named here (and this machine).
+   * Hosts that HTTP tasks may call: this machine only, any host, or this machine and the listed hosts.
    * @defaultValue 'loopback'
    */
   readonly httpTargets?: HttpTargets;
   /**
-   * Has the server ask for a token, as servers with access control do. `POST /token` gives one for the key; the key
-   * itself is taken as a token too. @defaultValue everybody who can reach the server is let in
+   * Requires a token, as servers with access control do. `POST /token` issues one for the key; the key itself is accepted
+   * as a token too. @defaultValue everyone who can reach the server has access
    */
   readonly auth?: ServerAuth;
-  /** What tells the time. A {@link virtualClock} makes hours pass at once. @defaultValue the clock of the machine */
+  /** The clock for workflows. A {@link virtualClock} lets hours pass at once. @defaultValue the system clock */
   readonly clock?: C;
-  /** How many finished workflows are kept, and for how many milliseconds. @defaultValue 10000, a week */
+  /** How many finished workflows are kept, and for how many milliseconds. @defaultValue 10000, one week */
   readonly retention?: Partial<Retention>;
   /**
-   * Keeps everything in this file of SQLite, which is made when it does not exist: workflows go on after a restart, also after a
-   * crash. Needs Node.js 22.13 or later, or the package `libsql`. One server at a time uses a file.
-   * @defaultValue everything is in memory, and gone with the process
+   * An SQLite file that stores everything, so that workflows continue after a restart or a crash. It is created if it
+   * doesn't exist. Needs Node.js 22.13 or later, or the package `libsql`. Only one server at a time can use a file.
+   * @defaultValue everything is kept in memory, and lost when the process ends
    */
   readonly file?: string;
 }
 
-/** Who is let in. */
+/** Access control of an embedded server. */
 export interface ServerAuth {
   /**
-   * What clients have as their secret, with any key id: `CONDUCTOR_AUTH_SECRET`, `keySecret`. Taken as
-   * `X-Authorization` and as `Authorization: Bearer` too.
+   * The secret that clients use, with any key id: `CONDUCTOR_AUTH_SECRET`, `keySecret`. Also accepted as
+   * `X-Authorization` and as `Authorization: Bearer`.
    */
   readonly key: string;
   /** How long a token is valid, in real time. @defaultValue '1 hour' */
   readonly tokenLifetime?: Duration;
 }
 
-/** Options with their defaults; `environment`, `auth` and `file` have none that could be shown. */
+/** Options with their defaults, except for `environment`, `auth` and `file`. */
 export type ResolvedServerOptions<C extends Clock = Clock> = Required<
   Omit<EmbeddedServerOptions<C>, 'environment' | 'retention' | 'auth' | 'file'>
 > &
@@ -82,30 +82,30 @@ export type ResolvedServerOptions<C extends Clock = Clock> = Required<
 
 const DEFAULT_RETENTION: Retention = { finished: 10_000, age: 7 * 24 * 3_600_000 };
 
-/** A workflow's largest input is 10 MB on the real server: that, and what is around it. */
+/** The largest workflow input of a real server is 10 MB: this leaves room for the rest of the request. */
 const DEFAULT_MAX_BODY_BYTES = 16 * 1024 * 1024;
 
-/** A server that has been started. */
+/** A running server. */
 export interface RunningServer<C extends Clock = Clock> {
-  /** What clients use as server address, such as `http://127.0.0.1:38117/api`. */
+  /** The server address for clients, such as `http://127.0.0.1:38117/api`. */
   readonly url: string;
   readonly port: number;
-  /** What its workflows go by: the clock that it was given, or that of the machine. */
+  /** The clock for its workflows: the one from the options, or the system clock. */
   readonly clock: C;
-  /** What goes wrong on it, for tests. */
+  /** Fault injection, for tests. */
   readonly faults: Faults;
-  /** Answers waiting polls with nothing, closes all connections, and resolves when that is done. May be called again. */
+  /** Answers waiting polls without tasks, closes all connections, and resolves when done. Calling it again has no effect. */
   close(): Promise<void>;
 }
 
-/** A server that is wanted. Making one has no effect; nothing is loaded or opened before {@link start}. */
+/** The description of a server. Creating one has no effect: nothing is loaded or opened before {@link start}. */
 export interface EmbeddedServerDescription<C extends Clock = Clock> {
   readonly options: Readonly<ResolvedServerOptions<C>>;
   /**
-   * Starts a server: a new, empty one, or with what is in its `file`.
+   * Starts a server: a new, empty one, or one with the contents of its `file`.
    *
-   * @param logger - told once that this server is not for production; standard error when absent
-   * @throws ConfigurationError when the port is taken or may not be used, or the `file` cannot be used
+   * @param logger - receives a warning that this server is not for production; default: standard error
+   * @throws ConfigurationError if the port is in use or not allowed, or the `file` cannot be used
    */
   start(logger?: Logger): Promise<RunningServer<C>>;
 }
@@ -150,7 +150,7 @@ const RETENTION: Record<keyof Retention, OptionRule> = { finished: integer(0), a
  * ```ts
  * const orchestrator = await bootstrap({ workers: [GreetWorker], server: embeddedServer() });
  * ```
- * @throws ConfigurationError for unknown options and wrong values
+ * @throws ConfigurationError for unknown options and invalid values
  */
 export function embeddedServer<C extends Clock = Clock>(
   options: EmbeddedServerOptions<C> = {},
@@ -159,7 +159,7 @@ export function embeddedServer<C extends Clock = Clock>(
     ...findProblems('embeddedServer()', { ...options }, KNOWN),
     ...findProblems('embeddedServer({ maxPayloadBytes })', { ...options.maxPayloadBytes }, PAYLOADS),
     ...findProblems('embeddedServer({ retention })', { ...options.retention }, RETENTION),
-    // A key that was forgotten must not open the server to everybody.
+    // A forgotten key must not open the server to everybody.
     ...(options.auth === undefined
       ? []
       : findProblems('embeddedServer({ auth })', { ...options.auth, key: options.auth.key ?? null }, AUTH)),
@@ -173,7 +173,7 @@ export function embeddedServer<C extends Clock = Clock>(
     httpTargets: options.httpTargets ?? 'loopback',
     auth: options.auth === undefined ? undefined : { tokenLifetime: '1 hour', ...options.auth },
     retention: { ...DEFAULT_RETENTION, ...options.retention },
-    // Without a clock there is nothing that could have made `C` another type.
+    // Without a clock, `C` can only be its default.
     clock: options.clock ?? (new SystemClock() as unknown as C),
     ...(options.file === undefined ? {} : { file: options.file }),
     ...(options.environment === undefined ? {} : { environment: options.environment }),
@@ -181,7 +181,7 @@ export function embeddedServer<C extends Clock = Clock>(
   return {
     options: resolved,
     start: async (logger = new ConsoleLogger()) => {
-      // Worker processes hold this description too, and must not pay for a server that they never start.
+      // Worker processes have this description too, and must not load a server that they never start.
       const { runServer } = await import('./server-runtime.js');
       return runServer(resolved, logger);
     },

@@ -4,21 +4,21 @@ import type { JsonObject, Task } from '../conductor/wire/types.js';
 import { TaskContext } from '../worker/execution/task-context.js';
 import { fakeTask, type TaskFields } from './fake-task.js';
 
-/** What a {@link FakeTaskContext} is made of; everything may be left out. */
+/** Options of a {@link FakeTaskContext}, all optional. */
 export interface FakeTaskContextOptions<I = JsonObject> {
   /** `task.inputData`. @defaultValue `{}` */
   readonly input?: I;
   /** @defaultValue 'test' */
   readonly taskType?: string;
-  /** Further fields of the task, such as `correlationId`; `retryCount` and `pollCount` decide `attempt` and `pollCount`. */
+  /** More fields of the task, such as `correlationId`; `retryCount` and `pollCount` decide `attempt` and `pollCount`. */
   readonly task?: TaskFields;
   /** @defaultValue 'test-worker' */
   readonly workerId?: string;
-  /** @defaultValue one that writes nothing */
+  /** @defaultValue discards everything */
   readonly logger?: Logger;
 }
 
-/** A task context that remembers what is done with it. */
+/** A task context that records how it is used. */
 export class FakeTaskContext<I = JsonObject> extends TaskContext {
   declare readonly task: Task<I> & Task;
   readonly #lines: string[] = [];
@@ -36,17 +36,17 @@ export class FakeTaskContext<I = JsonObject> extends TaskContext {
     this.#reports = reports;
   }
 
-  /** All lines that were given to `log()`. */
+  /** All lines passed to `log()`. */
   get logged(): readonly string[] {
     return this.#lines;
   }
 
-  /** All values that were given to `progress()`. */
+  /** All values passed to `progress()`. */
   get reportedProgress(): readonly (string | number)[] {
     return this.#reports;
   }
 
-  /** Seconds that were given to `callbackAfter()`; `undefined`: it was not called. */
+  /** Seconds passed to `callbackAfter()`; `undefined` if it wasn't called. */
   override get callbackAfterSeconds(): number | undefined {
     return super.callbackAfterSeconds;
   }
@@ -63,7 +63,8 @@ export class FakeTaskContext<I = JsonObject> extends TaskContext {
 }
 
 /**
- * A task context for code that takes one, or that calls `taskContext()`: run that by `withTaskContext(context, fn)`.
+ * Creates a task context for code that takes one. For code that calls `taskContext()`, run it in
+ * `withTaskContext(context, fn)`.
  *
  * @example
  * ```ts

@@ -15,7 +15,7 @@ import { fakeTask, type TaskFields } from './fake-task.js';
 import { providedModule, type Provided, type Services } from './provided.module.js';
 import type { AnyWorker, InputOf, OutputOf } from './worker-types.js';
 
-/** How a worker is built for a test. */
+/** Options for building a worker in a test. */
 export interface TestWorkerOptions<S extends Services = Services> {
   /** The modules of your program, as for `bootstrap({ modules })`. */
   readonly modules?: NonNullable<BootstrapOptions['modules']>;
@@ -23,38 +23,38 @@ export interface TestWorkerOptions<S extends Services = Services> {
   readonly interceptors?: NonNullable<BootstrapOptions['interceptors']>;
   /** As for `bootstrap({ autobind })`. @defaultValue true */
   readonly autobind?: boolean;
-  /** Services that stand in for those of the modules: `[[Clock, { now: () => 0 }], …]`. */
+  /** Replacements for services of the modules: `[[Clock, { now: () => 0 }], …]`. */
   readonly provide?: Provided<S>;
-  /** Takes what worker and services log. @defaultValue one that writes nothing */
+  /** Receives the log lines of the worker and its services. @defaultValue discards everything */
   readonly logger?: Logger;
 }
 
-/** How one task is run. */
+/** Options for running one task. */
 export interface TestTaskOptions {
-  /** Fields of the task beside its input: `retryCount`, `correlationId`, `taskDefinition` … */
+  /** Fields of the task other than its input: `retryCount`, `correlationId`, `taskDefinition` … */
   readonly task?: TaskFields;
   /** Milliseconds, in place of the worker's `executionTimeout`. */
   readonly executionTimeout?: number;
-  /** Aborts `context.signal` when it aborts, as a stop does. */
+  /** When it aborts, `context.signal` aborts, as in a stop. */
   readonly signal?: AbortSignal;
 }
 
-/** What became of a task, as a server would see it. */
+/** The result of a task, as a server would see it. */
 export interface TaskRun<O> {
   readonly status: TaskResultStatus;
-  /** As JSON carries it. Empty when the task failed, unless the worker reported a `TaskResult` with output. */
+  /** After conversion to JSON and back. Empty if the task failed, unless the worker returned a `TaskResult` with output. */
   readonly output: O;
-  /** Why the task did not complete. */
+  /** Why the task didn't complete. */
   readonly reason: string | undefined;
-  /** With IN_PROGRESS: after how many seconds the task would come again. */
+  /** With IN_PROGRESS: after how many seconds the task would be handed out again. */
   readonly callbackAfterSeconds: number | undefined;
-  /** Lines of the task's log; the stack of what was thrown is among them. */
+  /** Lines of the task's log, including the stack of a thrown error. */
   readonly logs: readonly string[];
-  /** All values that were given to `context.progress()`. */
+  /** All values passed to `context.progress()`. */
   readonly progress: readonly (string | number)[];
 }
 
-/** A worker with its services, without a server and without a process of its own. Made by {@link testWorker}. */
+/** A worker with its services, without a server or a separate process. Created by {@link testWorker}. */
 export class TestWorker<I, O> implements AsyncDisposable {
   readonly #taskType: string;
   readonly #run: TestWorker<I, O>['run'];
@@ -67,16 +67,15 @@ export class TestWorker<I, O> implements AsyncDisposable {
     this.#close = close;
   }
 
-  /** The type of the tasks that the worker executes. */
+  /** The worker's task type. */
   get taskType(): string {
     return this.#taskType;
   }
 
   /**
-   * Executes one task by the rules of a worker process. Never rejects because of what the worker does: that is what the
-   * result says.
+   * Executes one task as a worker process would. Never rejects because of what the worker does: the result reports it.
    *
-   * @throws TuttiError `CONFIG_INVALID` when the input cannot be written as JSON, or an option is wrong
+   * @throws TuttiError `CONFIG_INVALID` if the input isn't valid JSON, or an option is invalid
    */
   async run(input: I, options: TestTaskOptions = {}): Promise<TaskRun<O>> {
     return await this.#run(input, options);
@@ -94,9 +93,9 @@ export class TestWorker<I, O> implements AsyncDisposable {
 
 /**
  * Builds a worker as a worker process does: container, modules, `@postConstruct`, scope, idempotency keys. Environment
- * variables are not looked at.
+ * variables are ignored.
  *
- * @throws ConfigurationError when the worker, its options or its bindings are wrong, as at the start of a program
+ * @throws ConfigurationError if the worker, its options or its bindings are invalid, as at the start of a program
  *
  * @example
  * ```ts
@@ -142,7 +141,7 @@ export async function testWorker<W extends AnyWorker, const S extends Services =
  * Builds a worker, executes one task with it, and closes its services.
  *
  * @returns what a server would see: status, output, reason, log
- * @throws ConfigurationError when the worker, its options or its bindings are wrong
+ * @throws ConfigurationError if the worker, its options or its bindings are invalid
  *
  * @example
  * ```ts

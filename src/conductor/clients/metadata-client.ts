@@ -12,7 +12,7 @@ interface BulkAnswer {
   readonly bulkErrorResults?: Readonly<Record<string, unknown>> | null;
 }
 
-/** The endpoints for task and workflow definitions. Every method can throw an {@link HttpError}. */
+/** Client for task and workflow definitions. Every method can throw an {@link HttpError}. */
 export class MetadataClient {
   readonly #api: ApiClient;
   readonly #closing: AbortSignal | undefined;
@@ -23,13 +23,13 @@ export class MetadataClient {
     this.#closing = closing;
   }
 
-  /** Creates task definitions; those that exist are overwritten. */
+  /** Creates task definitions, overwriting existing ones. */
   async registerTaskDefs(definitions: readonly TaskDef[]): Promise<void> {
     if (definitions.length === 0) return; // the server refuses an empty list
     await this.#api.send({ method: 'POST', path: '/metadata/taskdefs', json: definitions });
   }
 
-  /** Overwrites a task definition that exists. */
+  /** Overwrites an existing task definition. */
   async updateTaskDef(definition: TaskDef): Promise<void> {
     await this.#api.send({ method: 'PUT', path: '/metadata/taskdefs', json: definition });
   }
@@ -45,7 +45,7 @@ export class MetadataClient {
     return definition;
   }
 
-  /** @param options - `maxAnswerBytes`: a longer list is an HttpError; absent: 384 MB */
+  /** @param options - `maxAnswerBytes`: maximum size of the response, 384 MB by default; a larger one is an HttpError */
   async getTaskDefs(options: { maxAnswerBytes?: number } = {}): Promise<TaskDef[]> {
     const { maxAnswerBytes = ANSWER_LIMITS.other } = options;
     const request: ApiRequest = { method: 'GET', path: '/metadata/taskdefs', maxAnswerBytes };
@@ -61,7 +61,7 @@ export class MetadataClient {
   /**
    * Creates a workflow definition.
    *
-   * @param options - `overwrite`: replace the same version when it exists; otherwise that is a 409
+   * @param options - `overwrite`: replace an existing version; without it, the server answers with 409
    */
   async registerWorkflowDef(definition: WorkflowDef, options: { overwrite?: boolean } = {}): Promise<void> {
     const { overwrite = false } = options;
@@ -75,7 +75,7 @@ export class MetadataClient {
     }
   }
 
-  /** Creates or overwrites workflow definitions. @throws HttpError that names those which the server refused */
+  /** Creates or overwrites workflow definitions. @throws HttpError that names those that the server refused */
   async updateWorkflowDefs(definitions: readonly WorkflowDef[]): Promise<void> {
     if (definitions.length === 0) return;
     const request: ApiRequest = { method: 'PUT', path: '/metadata/workflow', json: definitions };
@@ -94,7 +94,7 @@ export class MetadataClient {
     throw new HttpError('HTTP_STATUS', message, { ...request, status: 400 }, { details: { errors } });
   }
 
-  /** @param version - absent: the newest */
+  /** @param version - default: the newest */
   async getWorkflowDef(name: string, version?: number): Promise<WorkflowDef> {
     const query = version === undefined ? '' : `?version=${version}`;
     const request: ApiRequest = {
@@ -107,11 +107,11 @@ export class MetadataClient {
   }
 
   /**
-   * Waits until a workflow definition is on the server, which another program registers. A server that does not answer in
-   * between is asked again.
+   * Waits until a workflow definition, which another program registers, is on the server. If the server doesn't respond in
+   * the meantime, the request is repeated.
    *
-   * @param options - `version`: absent: any
-   * @throws HttpError HTTP_TIMEOUT when it is not there in time; the signal's reason after an abort
+   * @param options - `version`: default: any
+   * @throws HttpError HTTP_TIMEOUT if it isn't registered in time; the signal's reason after an abort
    */
   async waitForWorkflowDef(
     name: string,

@@ -5,40 +5,40 @@ export interface PollRequest {
   readonly taskType: string;
   readonly workerId: string;
   readonly domain?: string | undefined;
-  /** How many tasks at most. */
+  /** Maximum number of tasks. */
   readonly count: number;
-  /** How long the server may wait, in milliseconds; 0 to 5000. */
+  /** How long the server waits for tasks, in milliseconds; 0 to 5000. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** Ends a poll that waits for a token, which can bring nothing; without effect once it is on its way. */
+  /** Aborts a poll that is still waiting for a token; has no effect once the request was sent. */
   readonly unsentSignal?: AbortSignal;
 }
 
-/** What a poll brought. */
+/** The result of a poll. */
 export interface PollAnswer {
   readonly tasks: Task[];
-  /** The server notices when a long poll is dropped and gives its tasks to nobody else: it may be aborted. */
+  /** Whether polls can be aborted: the server detects a dropped poll, and doesn't lose its tasks. */
   readonly isAbortable: boolean;
 }
 
-/** The port to the task endpoints of a Conductor server: everything that a worker process needs. */
+/** The task endpoints that a worker process needs. */
 export abstract class TaskClient {
-  /** `GET /tasks/poll/batch/{type}`. An entry without ids is left out of the answer and logged. */
+  /** `GET /tasks/poll/batch/{type}`. An entry without ids is skipped and logged. */
   abstract poll(request: PollRequest): Promise<PollAnswer>;
   /** `POST /tasks`. */
   abstract update(result: TaskResultBody): Promise<void>;
   /**
    * `POST /tasks/update-v2`: reports the result and returns the next task of the same type, already in progress,
-   * or `undefined`. On a server without this endpoint it falls back to {@link TaskClient.update}, and
-   * {@link TaskClient.canChain} turns false.
+   * or `undefined`. If the server doesn't have this endpoint, it falls back to {@link TaskClient.update}, and
+   * {@link TaskClient.canChain} becomes false.
    */
   abstract updateAndPoll(result: TaskResultBody): Promise<Task | undefined>;
-  /** Whether the server is known or hoped to have update-v2. */
+  /** True unless the server is known to lack update-v2. */
   abstract readonly canChain: boolean;
   /**
-   * Tells the server that the task is still being worked on: its lease starts anew.
+   * Extends the lease of a task: its `responseTimeoutSeconds` start again.
    *
-   * @param timeoutMs - how long to wait for the answer; as for other requests when absent
+   * @param timeoutMs - how long to wait for the response; default: as for other requests
    */
   abstract extendLease(task: Pick<Task, 'taskId' | 'workflowInstanceId'>, timeoutMs?: number): Promise<void>;
   abstract addLog(taskId: string, line: string): Promise<void>;
@@ -48,9 +48,9 @@ export abstract class TaskClient {
   abstract search(query: string, options?: { start?: number; size?: number }): Promise<SearchResult<Task>>;
   abstract queueSizes(taskTypes: readonly string[]): Promise<Record<string, number>>;
   /**
-   * Asks whether the server takes the access key, where there is one.
+   * Checks that the server accepts the access key, if there is one.
    *
-   * @throws HttpError HTTP_AUTH when it does not; another one when it cannot be asked
+   * @throws HttpError HTTP_AUTH if it doesn't; a different HttpError if the server is unreachable
    */
   checkAccess(): Promise<void> {
     return Promise.resolve();

@@ -1,11 +1,11 @@
 import { HttpError } from '../../core/errors.js';
 import { sleep } from '../../core/sleep.js';
 
-/** How long something is waited for. */
+/** Options of a wait. */
 export interface WaitOptions {
   /** @defaultValue 60000 */
   readonly timeoutMs?: number;
-  /** Time between two looks, in milliseconds. @defaultValue 200 */
+  /** Interval between requests, in milliseconds. @defaultValue 200 */
   readonly pollIntervalMs?: number;
   readonly signal?: AbortSignal;
 }

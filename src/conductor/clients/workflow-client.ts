@@ -11,10 +11,10 @@ import type {
 } from '../wire/types.js';
 import { waitUntil, type WaitOptions } from './wait.js';
 
-/** The states that a workflow does not leave by itself. */
+/** The final states of a workflow. */
 const TERMINAL: readonly WorkflowStatus[] = ['COMPLETED', 'FAILED', 'TIMED_OUT', 'TERMINATED'];
 
-/** The workflow endpoints of a Conductor server. Every method can throw an {@link HttpError}. */
+/** Client for workflows. Every method can throw an {@link HttpError}. */
 export class WorkflowClient {
   readonly #api: ApiClient;
   readonly #closing: AbortSignal | undefined;
@@ -40,7 +40,7 @@ export class WorkflowClient {
     return this.#idFrom({ method: 'POST', path, json: input });
   }
 
-  /** @param options - `includeTasks`: whether the tasks come with it, true by default */
+  /** @param options - `includeTasks`: whether to include the tasks, true by default */
   async get(
     workflowId: string,
     options: { includeTasks?: boolean; signal?: AbortSignal } = {},
@@ -63,12 +63,12 @@ export class WorkflowClient {
     return answer.status;
   }
 
-  /** Ends a running workflow: it becomes TERMINATED, its open tasks CANCELED. */
+  /** Ends a running workflow: it becomes TERMINATED, and its unfinished tasks become CANCELED. */
   async terminate(workflowId: string, reason?: string): Promise<void> {
     await this.#api.send({ method: 'DELETE', path: `${at(workflowId)}${queryString({ reason })}` });
   }
 
-  /** Stops scheduling; tasks under way go on. */
+  /** Stops scheduling tasks. Tasks that are running continue. */
   async pause(workflowId: string): Promise<void> {
     await this.#api.send({ method: 'PUT', path: `${at(workflowId)}/pause` });
   }
@@ -82,12 +82,12 @@ export class WorkflowClient {
     await this.#api.send({ method: 'POST', path: `${at(workflowId)}/retry${queryString({ ...options })}` });
   }
 
-  /** Runs an ended workflow again from its first task. */
+  /** Runs a workflow that has ended again, from its first task. */
   async restart(workflowId: string, options: { useLatestDefinitions?: boolean } = {}): Promise<void> {
     await this.#api.send({ method: 'POST', path: `${at(workflowId)}/restart${queryString({ ...options })}` });
   }
 
-  /** Workflows without their tasks. @param condition - e.g. `workflowType='order' AND status='RUNNING'` */
+  /** Finds workflows, returned without their tasks. @param condition - e.g. `workflowType='order' AND status='RUNNING'` */
   async search(
     condition: string,
     options: { start?: number; size?: number; sort?: string; freeText?: string } = {},
@@ -101,12 +101,12 @@ export class WorkflowClient {
   }
 
   /**
-   * Waits until the workflow has ended, and returns it with its tasks. A server that does not answer in between
-   * is asked again.
+   * Waits until the workflow has ended, and returns it with its tasks. If the server doesn't respond in the meantime, the
+   * request is repeated.
    *
-   * @throws HttpError HTTP_TIMEOUT when it has not ended in time, with the last failure as cause; TuttiError
-   * `CLIENT_CLOSED` when the clients are closed meanwhile, by a signal that stops the application, say; the signal's
-   * reason after an abort
+   * @throws HttpError HTTP_TIMEOUT if it hasn't ended in time, with the last failure as cause; TuttiError
+   * `CLIENT_CLOSED` if the clients are closed in the meantime, for example by a signal that stops the application; the
+   * signal's reason after an abort
    */
   async waitFor(workflowId: string, options: WaitOptions = {}): Promise<Workflow> {
     let last = 'not known';

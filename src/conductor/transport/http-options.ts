@@ -7,8 +7,8 @@ import { readTlsFiles, type TlsFiles, type TlsSettings } from './tls-files.js';
 /** How to reach a Conductor server. */
 export interface ConductorConnection {
   /**
-   * Address of the API, e.g. `http://localhost:8080/api`. An address without a path gets `/api`; any other is used as it
-   * stands.
+   * Address of the API, e.g. `http://localhost:8080/api`. `/api` is added to an address without a path; any other is used
+   * as it is.
    */
   readonly serverUrl: string;
   /** Access key; together with `keySecret`. Without both, requests carry no token. */
@@ -17,16 +17,16 @@ export interface ConductorConnection {
   /** Sent with each request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /**
-   * HTTP proxy, credentials included where it wants some. Absent: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` of
-   * the environment decide. Empty string: no proxy, whatever the environment says.
+   * HTTP proxy, including credentials if it needs any. An empty string disables the proxy.
+   * @defaultValue from the environment variables `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`
    */
   readonly proxyUrl?: string | undefined;
   readonly tls?: TlsFiles | undefined;
-  /** Limit for a whole request in milliseconds; a long poll adds its waiting time. @defaultValue 30000 */
+  /** Time-out of a whole request in milliseconds; a long poll adds its waiting time. @defaultValue 30000 */
   readonly requestTimeoutMs?: number | undefined;
-  /** Limit for the connection, TLS handshake included, in milliseconds. @defaultValue 10000 */
+  /** Time-out for connecting, including the TLS handshake, in milliseconds. @defaultValue 10000 */
   readonly connectTimeoutMs?: number | undefined;
-  /** Most connections for everything but polls; opened only as they are needed. @defaultValue 100 */
+  /** Maximum number of connections for everything except polls; opened only when needed. @defaultValue 100 */
   readonly updateConnections?: number | undefined;
 }
 

@@ -8,12 +8,12 @@ export const TaskResultStatus = {
   FAILED: 'FAILED',
   /** Failed for good: no retry. */
   FAILED_WITH_TERMINAL_ERROR: 'FAILED_WITH_TERMINAL_ERROR',
-  /** Not done yet: the server hands the same task out again after `callbackAfterSeconds`. */
+  /** Not done yet: the server hands out the same task again after `callbackAfterSeconds`. */
   IN_PROGRESS: 'IN_PROGRESS',
 } as const;
 export type TaskResultStatus = (typeof TaskResultStatus)[keyof typeof TaskResultStatus];
 
-/** A task result as it goes over the wire (`POST /api/tasks`). */
+/** A task result as sent to the server (`POST /api/tasks`). */
 export interface TaskResultBody {
   taskId: string;
   workflowInstanceId: string;
@@ -23,14 +23,14 @@ export interface TaskResultBody {
   /** The server keeps 500 characters. */
   reasonForIncompletion?: string;
   callbackAfterSeconds?: number;
-  /** The server keeps 10 lines an update. */
+  /** The server keeps 10 lines per update. */
   logs?: TaskExecLog[];
-  /** `true`: only the lease is extended, everything else in the body is ignored. */
+  /** `true`: only extends the lease; everything else in the body is ignored. */
   extendLease?: boolean;
 }
 
 /**
- * What a worker reports of a task.
+ * The result of a task, as reported by a worker.
  *
  * @example
  * ```ts
@@ -46,8 +46,8 @@ export class TaskResult {
   taskId: string;
   workflowInstanceId: string;
   /**
-   * As in the official SDK, where it is the worker's id. Here the id of the worker process is reported in any case, since the
-   * tasks of a dead process are found by it; what is set here is ignored.
+   * Exists for compatibility with the official SDK, and is ignored. Tutti always reports the id of the worker process, to
+   * find the tasks of a process that died.
    */
   workerId: string | undefined;
   /** @defaultValue COMPLETED */
@@ -70,7 +70,7 @@ export class TaskResult {
     if (fields.status !== undefined) this.status = fields.status;
   }
 
-  /** A result with the ids of `task` filled in, COMPLETED until told otherwise. */
+  /** Creates a result with the ids of `task` and the status COMPLETED. */
   static from(task: Pick<Task<unknown, unknown>, 'taskId' | 'workflowInstanceId' | 'workerId'>): TaskResult {
     return new TaskResult({
       taskId: task.taskId,
@@ -79,7 +79,7 @@ export class TaskResult {
     });
   }
 
-  /** Adds one output value; the same key again overwrites. */
+  /** Adds an output value, replacing any value with the same key. */
   addOutputData(key: string, value: unknown): this {
     this.outputData[key] = value;
     return this;

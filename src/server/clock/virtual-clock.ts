@@ -4,11 +4,11 @@ import { show } from '../../core/options.js';
 import { Clock } from './clock.js';
 
 export interface VirtualClockOptions {
-  /** The time at which it begins. @defaultValue now */
+  /** Initial time. @defaultValue now */
   readonly now?: Date | number;
   /**
-   * `true`: whenever nothing is under way (no task runs, none waits for a worker, no script and no HTTP task), the clock
-   * jumps to the next moment at which something happens by itself. @defaultValue false
+   * `true`: whenever nothing is going on (no task is running or waiting for a worker, no script or HTTP task is running), the
+   * clock jumps to the next scheduled event. @defaultValue false
    */
   readonly autoSkip?: boolean;
 }
@@ -28,7 +28,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until a test turns it: time-outs, WAIT tasks, retry delays and leases follow it. */
+/** A clock that stands still until a test advances it. Time-outs, WAIT tasks, retry delays and leases follow it. */
 export class VirtualClock extends Clock {
   readonly #timers = new Set<Timer>();
   #now: number;
@@ -55,11 +55,11 @@ export class VirtualClock extends Clock {
   }
 
   /**
-   * Lets time pass. Everything that is due on the way happens in its order and at its time; resolves when the server
-   * has done all of it.
+   * Lets time pass. Everything that becomes due happens in order and at its time. Resolves when the server has handled
+   * all of it.
    *
-   * @param duration - milliseconds, or a text such as `'2 days'`
-   * @throws ConfigurationError when it is not a duration
+   * @param duration - milliseconds, or a string such as `'2 days'`
+   * @throws ConfigurationError if it is not a duration
    */
   advance(duration: Duration): Promise<void> {
     const ms = millisecondsOf(duration);
@@ -80,7 +80,7 @@ export class VirtualClock extends Clock {
     return done;
   }
 
-  /** Switches the jumping on or off. */
+  /** Turns automatic jumps on or off. */
   set autoSkip(isOn: boolean) {
     this.#autoSkip = isOn;
     this.#planSkip();
@@ -142,7 +142,7 @@ export class VirtualClock extends Clock {
 }
 
 /**
- * A clock for tests, to be given to `embeddedServer({ clock })`.
+ * Creates a clock for tests, to pass to `embeddedServer({ clock })`.
  *
  * @example
  * ```ts

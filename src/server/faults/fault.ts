@@ -1,78 +1,78 @@
 import type { Duration } from '../../core/duration.js';
 
-/** What the requests of workers are for. A heartbeat is an update that only extends the lease of its task. */
+/** The purpose of a worker's request. A heartbeat is an update that only extends the lease of its task. */
 export type FaultEndpoint = 'poll' | 'update' | 'heartbeat' | 'token';
 
-/** Which requests a fault is for: those that fit everything that is given here. */
+/** The requests that a fault applies to: those that match all of these properties. */
 export interface FaultMatch {
-  /** What the request is for, whichever of several addresses it goes to. */
+  /** The purpose of the request, regardless of its address. */
   readonly endpoint?: FaultEndpoint;
-  /** Such as `'POST'`. */
+  /** For example `'POST'`. */
   readonly method?: string;
-  /** Below `/api`, without the query, such as `/metadata/taskdefs`; or a pattern for it. */
+  /** The path after `/api`, without the query, such as `/metadata/taskdefs`, or a regular expression. */
   readonly path?: string | RegExp;
   /** The type of the task that the request is about. */
   readonly taskType?: string;
 }
 
-/** How often a fault happens. Without any of these: each time. */
+/** How often a fault happens. By default, every time. */
 export interface FaultFrequency {
-  /** At most so many times. */
+  /** Maximum number of times. */
   readonly times?: number;
   /** Share of the matching requests, above 0 and up to 1. */
   readonly probability?: number;
-  /** The same seed picks the same requests again, counted in the order in which they come. @defaultValue 1 */
+  /** The same seed selects the same requests again, in order of arrival. @defaultValue 1 */
   readonly seed?: number;
 }
 
 export interface FaultAnswer {
   /** HTTP status, 200 to 599. */
   readonly status: number;
-  /** Seconds, or a date as HTTP writes it: the header `Retry-After`. */
+  /** The `Retry-After` header: seconds, or an HTTP date. */
   readonly retryAfter?: number | string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Text as it is, anything else as JSON. @defaultValue an error of Conductor with this status */
+  /** A string is sent as it is, anything else as JSON. @defaultValue a Conductor error with this status */
   readonly body?: unknown;
 }
 
-/** What happens instead of, or beside, what was asked for. */
+/** What happens instead of, or in addition to, carrying out the request. */
 export type FaultEffect =
-  /** This is answered. With `takesEffect` the server does what was asked for first. */
+  /** The server sends this response. With `takesEffect`, it carries out the request first. */
   | { readonly answer: FaultAnswer; readonly takesEffect?: boolean }
-  /** The request waits for so long, in real time, and is then carried out. */
+  /** The request waits this long, in real time, before it is carried out. */
   | { readonly delay: Duration }
-  /** The connection is cut, before or after the server has done what was asked for. */
+  /** The connection is cut, before or after the request was carried out. */
   | { readonly drop: 'before' | 'after' }
-  /** It is answered as if all went well, and nothing is done: a lost heartbeat, a lost result, a poll that finds nothing. */
+  /** The server responds as if all went well, but does nothing: a lost heartbeat, a lost result, an empty poll. */
   | { readonly ignore: true }
-  /** Each task that is handed out comes once more with the next poll, whatever has become of it. */
+  /** Each task handed out is handed out again with the next poll, whatever has become of it. */
   | { readonly twice: true }
-  /** The token that the request carries is over: this request is answered 401, and so are later ones with that token. */
+  /** The token of the request expires: this request, and later ones with the same token, are answered with 401. */
   | { readonly expireToken: true };
 
 export type FaultOptions = { readonly on?: FaultMatch } & FaultFrequency & FaultEffect;
 
-/** A fault that was added. */
+/** An active fault. */
 export interface Fault {
   /** How often it has happened. */
   readonly count: number;
-  /** It happens no more. May be called again. */
+  /** Removes the fault. Calling it again has no effect. */
   remove(): void;
 }
 
-/** A queue that hands nothing out. */
+/** A paused queue. */
 export interface PausedQueue {
-  /** Hands out what waits, and what comes. May be called again. */
+  /** Resumes handing out tasks. Calling it again has no effect. */
   resume(): void;
 }
 
-/** What a test can have go wrong on an embedded server. */
+/** Fault injection for an embedded server. */
 export interface Faults {
   /**
-   * From now on this happens to the requests that match. Of several faults that match a request, the one that was added
-   * first happens.
+   * Adds a fault for all matching requests from now on. If several faults match a request, the one that was added first
+   * applies.
    *
-   * @throws ConfigurationError for unknown options, wrong values, and none or several of `answer`, `delay`, `drop`,
+   * @throws ConfigurationError for unknown options, invalid values, and none or several of `answer`, `delay`, `drop`,
    *   `ignore`, `twice` and `expireToken`
    * @example
    * ```ts

@@ -11,12 +11,12 @@ const LOG_ENTRIES_PER_UPDATE = 10;
 const MAX_LOG_LINES = 10_000;
 
 /**
- * What a worker knows and can do while it executes one task: second argument of `execute`, and
- * {@link taskContext} anywhere below.
+ * The context of a running task: the second argument of `execute`, and the result of {@link taskContext} anywhere in the
+ * calls below.
  */
 export class TaskContext {
   readonly task: Task;
-  /** The id that the server sees of this process. */
+  /** The id of this process on the server. */
   readonly workerId: string;
   /** @internal What log lines of the task carry. */
   readonly logFields: LogFields;
@@ -48,11 +48,11 @@ export class TaskContext {
   }
 
   /**
-   * Aborts when the task should end: execution time-out, or the stop's grace period is nearly over. The reason is a
-   * `TuttiError` with code `TASK_ABORTED`.
+   * Aborts when the task should end: at its execution time-out, near the end of a stop, or when its workflow has ended. The
+   * reason is a `TuttiError` with code `TASK_ABORTED`.
    */
   get signal(): AbortSignal {
-    // Made on demand: most tasks never look at it, and it is the dearest part of a context.
+    // Created on demand: most tasks never use it, and it is the most expensive part of a context.
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason);
@@ -60,17 +60,17 @@ export class TaskContext {
     return this.#controller.signal;
   }
 
-  /** Which attempt this is; 1 for the first. */
+  /** Number of this attempt; 1 for the first. */
   get attempt(): number {
     return attemptOf(this.task);
   }
 
-  /** How often this attempt was handed out, this time included: above 1 after an `inProgress` result. */
+  /** How often this attempt was handed out, including this time: greater than 1 after an `inProgress` result. */
   get pollCount(): number {
     return this.task.pollCount ?? 1;
   }
 
-  /** Logger of this process; its lines carry worker, task type, task id, workflow id and attempt. */
+  /** The application's logger, which adds worker, task type, task id, workflow id and attempt to each line. */
   get logger(): Logger {
     this.#logger ??= this.#baseLogger.child(this.logFields);
     return this.#logger;
@@ -83,16 +83,16 @@ export class TaskContext {
   }
 
   /**
-   * Shows in `status()` how far the task has got: a share from 0 to 1, or a few words. Call it as often as you like: the newest
-   * value is sent a few times a second, and text is cut off after 500 characters.
+   * Shows the progress of the task in `status()`: a share from 0 to 1, or a few words. Call it as often as you like: the
+   * latest value is sent a few times a second, and text is truncated to 500 characters.
    */
   progress(progress: string | number): void {
     this.#onProgress(progress);
   }
 
   /**
-   * What `execute` returns is then reported as IN_PROGRESS instead of COMPLETED: the task comes again after so many
-   * seconds. A `TaskResult` that says FAILED stays so.
+   * Reports whatever `execute` returns as IN_PROGRESS instead of COMPLETED, so that the task is handed out again after
+   * this many seconds. A `TaskResult` with the status FAILED stays FAILED.
    */
   callbackAfter(seconds: number): void {
     this.#callbackAfterSeconds = seconds;
@@ -141,16 +141,16 @@ export function withTaskContext<T>(context: TaskContext, fn: () => T): T {
   return storage.run(context, fn);
 }
 
-/** The context of the task that is being executed by the caller; `undefined` outside of a task. */
+/** The context of the task that the caller is executing; `undefined` outside a task. */
 export function currentTaskContext(): TaskContext | undefined {
   return storage.getStore();
 }
 
 /**
- * The context of the task that is being executed by the caller, however deep below `execute`. All copies of this package
+ * Returns the context of the task that the caller is executing, at any depth below `execute`. All copies of this package
  * in a process share it.
  *
- * @throws TuttiError `ILLEGAL_STATE` when the caller does not run as part of a task
+ * @throws TuttiError `ILLEGAL_STATE` if the caller isn't running as part of a task
  */
 export function taskContext(): TaskContext {
   const context = currentTaskContext();
