@@ -93,9 +93,9 @@ describe('the packed package', () => {
     );
     const files = filesBelow(installed);
     expect(files.filter((file) => /\.(?:test|spec)\.|(?:^|\/)(?:test|fixtures)\//.test(file))).toEqual([]);
-    expect(files.filter((file) => file.startsWith('dist/') && !/\.(?:js|js\.map|d\.ts)$/.test(file))).toEqual(
-      [],
-    );
+    expect(
+      files.filter((file) => file.startsWith('dist/') && !/\.(?:js|d\.ts)(?:\.map)?$/.test(file)),
+    ).toEqual([]);
   });
 
   test('has a type declaration and a source for every module', () => {
@@ -108,9 +108,26 @@ describe('the packed package', () => {
     }
   });
 
+  test('has maps that lead from code and types to sources that are there', () => {
+    const maps = filesBelow(installed).filter((file) => /^dist\/.*\.map$/.test(file));
+    expect(maps.filter((file) => file.endsWith('.d.ts.map')).length).toBeGreaterThan(10);
+    const lost = maps.flatMap((file) => {
+      const { sources, sourceRoot = '' } = readJson(join(installed, file)) as {
+        sources: string[];
+        sourceRoot?: string;
+      };
+      return sources
+        .filter((source) => !existsSync(join(installed, dirname(file), sourceRoot, source)))
+        .map((source) => `${file} → ${source}`);
+    });
+    expect(lost).toEqual([]);
+  });
+
   test('leads every entry of exports to a file, types first', () => {
     const entries = Object.entries(readJson(join(installed, 'package.json'))['exports'] as object);
-    expect(entries.map(([name]) => name)).toEqual(expect.arrayContaining(['.', './server', './testing']));
+    expect(entries.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['.', './client', './native', './server', './testing']),
+    );
     for (const [name, target] of entries as [string, string | Record<string, string>][]) {
       const targets = typeof target === 'string' ? [target] : Object.values(target);
       for (const file of targets) expect(existsSync(join(installed, file)), `${name} → ${file}`).toBe(true);
