@@ -1,22 +1,28 @@
 /** The sources of the small projects: one worker, its service, and a program that runs one task on the embedded server. */
 
-/** A service and a worker into which it is injected: by its type, or by `@inject` where the tool writes no types. */
-export function workerFile(injection: 'by type' | '@inject', options = ''): string {
-  const inject = injection === '@inject';
-  return `
-import { ${inject ? 'inject, ' : ''}injectable } from 'inversify';
-import { Worker, type Task, type TaskWorker } from 'tutti';
-
+const GREETER = `
 @injectable()
 export class Greeter {
   greet(name: string): string {
     return \`Hello, \${name}!\`;
   }
 }
+`;
 
+/**
+ * A service and a worker into which it is injected: by its type, or by `@inject` where the tool writes no types.
+ *
+ * @param services - the package that has the service, when it is not in this file
+ */
+export function workerFile(injection: 'by type' | '@inject', options = '', services?: string): string {
+  const inject = injection === '@inject' ? 'inject, ' : '';
+  return `
+${services === undefined ? `import { ${inject}injectable } from 'inversify';` : `import { Greeter } from '${services}';`}
+import { Worker, type Task, type TaskWorker } from 'tutti';
+${services === undefined ? GREETER : ''}
 @Worker('greet'${options === '' ? '' : `, ${options}`})
 export class GreetWorker implements TaskWorker<{ name: string }> {
-  constructor(${inject ? '@inject(Greeter) ' : ''}private readonly greeter: Greeter) {}
+  constructor(${inject === '' ? '' : '@inject(Greeter) '}private readonly greeter: Greeter) {}
 
   execute(task: Task<{ name: string }>) {
     return { greeting: this.greeter.greet(task.inputData.name), pid: process.pid };
@@ -24,6 +30,13 @@ export class GreetWorker implements TaskWorker<{ name: string }> {
 }
 `;
 }
+
+/** The service, and a module with it, for a package of its own. */
+export const SERVICES = `
+import { ContainerModule, injectable } from 'inversify';
+${GREETER}
+export const services = new ContainerModule(({ bind }) => void bind(Greeter).toSelf());
+`;
 
 const STEPS = `
   const { metadata, workflows } = await orchestrator.clients();
@@ -48,8 +61,21 @@ import { bootstrap } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 `;
 
-/** A main file whose top level awaits, as in the README. */
-export function mainFile(workers = './greet.worker.js'): string {
+/**
+ * A main file whose top level awaits, as in the README.
+ *
+ * @param services - the package that has {@link SERVICES}, when they are not in the file of the worker
+ */
+export function mainFile(workers = './greet.worker.js', services?: string): string {
+  if (services !== undefined) {
+    const options = OPTIONS.replace(/modules: .*/, 'modules: [services],');
+    const imports = IMPORTS.replace(
+      /import { ContainerModule } .*/,
+      `import { services } from '${services}';`,
+    );
+    return `${imports}import { GreetWorker } from '${workers}';
+  const orchestrator = await bootstrap(${options});${STEPS}`;
+  }
   return `${IMPORTS}import { Greeter, GreetWorker } from '${workers}';
   const orchestrator = await bootstrap(${OPTIONS});${STEPS}`;
 }
@@ -141,10 +167,10 @@ test('a task is executed', async () => {
     logLevel: 'error',
     ...${OPTIONS},
   });
-  let line;
-  const console = { log: (text) => (line = text) };
+  const lines = Array();
+  const console = { log: lines.push.bind(lines) };
 ${STEPS}
-  if (line !== 'COMPLETED: Hello, Ada! by greet:GreetWorker#1 in a process of its own') throw new Error(line);
+  if (String(lines) !== 'COMPLETED: Hello, Ada! by greet:GreetWorker#1 in a process of its own') throw new Error(String(lines));
 });
 `;
 }

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, test } from 'vitest';
-import { workerFile, mainFile } from './sources.js';
+import { mainFile, SERVICES, workerFile } from './sources.js';
 import {
   INSTALLATIONS,
+  JAVASCRIPT,
   manifest,
   PACKAGE_MANAGERS,
   TOOLCHAINS,
@@ -59,6 +60,85 @@ describe.concurrent('a project of a user', () => {
     await run(project, 'tsc -p .');
     expect((await run(project, 'node dist/main.js')).output).toContain('COMPLETED: Hello, Ada!');
   });
+
+  test.each([
+    ['yarn 1', 'yarn/bin', 'install --non-interactive --no-progress', '', 'node'],
+    ['yarn 4', '@yarnpkg/cli-dist/bin', 'install --no-immutable', 'nodeLinker: node-modules', 'node'],
+    [
+      "yarn 4, Plug'n'Play",
+      '@yarnpkg/cli-dist/bin',
+      'install --no-immutable',
+      'nodeLinker: pnp',
+      'yarn node',
+    ],
+  ] satisfies (readonly [(typeof PACKAGE_MANAGERS)[number], ...string[]])[])(
+    '%s',
+    { timeout: 300_000 },
+    async (title, bin, installs, settings, node) => {
+      const yarn = `node ${join((await installed.get('yarn'))!, 'node_modules', bin, 'yarn.js')}`;
+      const project = makeProject(join(folder(), 'projects', title.replaceAll(/\W+/g, '-')), {
+        ...JAVASCRIPT,
+        'package.json': manifest(`file:${inject('tarball')}`),
+        '.yarnrc.yml': `${settings}\n`,
+      });
+      // The registry that npm uses, and no cache of the developer's.
+      const registry = (await run(project, 'npm config get registry --loglevel=error')).output
+        .trim()
+        .replace(/\/$/, '');
+      const own = {
+        CI: 'true',
+        YARN_REGISTRY: registry,
+        YARN_CACHE_FOLDER: join(project, '.cache'),
+        YARN_NPM_REGISTRY_SERVER: registry,
+        YARN_GLOBAL_FOLDER: join(project, '.yarn-global'),
+        YARN_ENABLE_TELEMETRY: '0',
+      };
+      await oneOfTwo(() => run(project, `${yarn} ${installs}`, own));
+      const { output } = await run(project, `${node.replace('yarn', yarn)} main.js`, own);
+      expect(output).toContain('COMPLETED: Hello, Ada! by greet:GreetWorker#1 in a process of its own');
+      expect(existsSync(join(project, 'node_modules'))).toBe(!title.includes('Play'));
+    },
+  );
+
+  test(
+    'npm workspaces with two copies of Inversify: runs, but the compiler tells them apart',
+    { timeout: 300_000 },
+    async () => {
+      const { dependencies, ...rest } = JSON.parse(manifest(`file:${inject('tarball')}`)) as {
+        dependencies: object;
+      };
+      const project = makeProject(join(folder(), 'projects', 'two-copies'), {
+        'package.json': JSON.stringify({ private: true, workspaces: ['packages/*'] }),
+        'packages/services/package.json': JSON.stringify({
+          name: '@example/services',
+          version: '1.0.0',
+          type: 'module',
+          exports: { types: './dist/services.d.ts', default: './dist/services.js' },
+          dependencies: { inversify: '8.2.2', 'reflect-metadata': '^0.2' },
+        }),
+        'packages/services/services.ts': SERVICES,
+        'packages/services/tsconfig.json': tsconfig({ declaration: true }),
+        'packages/app/package.json': JSON.stringify({
+          ...rest,
+          dependencies: { ...dependencies, inversify: '8.2.3', '@example/services': '*' },
+        }),
+        'packages/app/greet.worker.ts': workerFile('by type', '', '@example/services'),
+        'packages/app/main.ts': mainFile('./greet.worker.js', '@example/services'),
+        'packages/app/tsconfig.json': tsconfig(),
+      });
+      await oneOfTwo(() => run(project, `npm install ${NPM_FLAGS}`));
+      expect(existsSync(join(project, 'packages/services/node_modules/inversify'))).toBe(true);
+      await run(project, 'tsc -p packages/services');
+      const compiled = await tryToRun(project, 'tsc -p packages/app');
+      expect(compiled.code).not.toBe(0);
+      expect(compiled.output).toMatch(
+        /main\.ts.*error TS2322[^]*'#private' in type 'ContainerModule' refers to a different member/,
+      );
+      expect((await run(project, 'node packages/app/dist/main.js')).output).toContain(
+        'COMPLETED: Hello, Ada!',
+      );
+    },
+  );
 
   test('npm workspaces', { timeout: 300_000 }, async () => {
     const project = makeProject(join(folder(), 'projects', 'workspaces'), {

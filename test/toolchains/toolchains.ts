@@ -21,7 +21,15 @@ const TYPES = '@types/node@20';
  * that a new one of somebody else's cannot break a build of today.
  */
 export const INSTALLATIONS = {
-  compilers: [...PEERS, TYPES, 'ts59@npm:typescript@5.9', 'ts6@npm:typescript@6', 'ts7@npm:typescript@7'],
+  compilers: [
+    ...PEERS,
+    TYPES,
+    'ts50@npm:typescript@5.0',
+    'ts57@npm:typescript@5.7',
+    'ts59@npm:typescript@5.9',
+    'ts6@npm:typescript@6',
+    'ts7@npm:typescript@7',
+  ],
   tools: [
     ...PEERS,
     TYPES,
@@ -33,6 +41,8 @@ export const INSTALLATIONS = {
     '@oxc-node/core@0.1',
     'tsx@4',
     'esbuild@0.28',
+    'tsup@8',
+    'tsdown@0.21',
     'rollup@4',
     '@rollup/plugin-typescript@12',
     '@rollup/plugin-node-resolve@16',
@@ -40,7 +50,7 @@ export const INSTALLATIONS = {
     '@rollup/plugin-json@6',
     'vite@8',
   ],
-  runners: [...PEERS, 'vitest@4', 'jest@30'],
+  runners: [...PEERS, TYPES, 'vitest@4', 'jest@30', 'ts-jest@29', 'typescript@5.9'],
   // The binaries of other versions of Node, without the script that would put one into place.
   nodes: [
     ...PEERS,
@@ -50,6 +60,7 @@ export const INSTALLATIONS = {
     }),
   ],
   pnpm: ['pnpm@12'],
+  yarn: ['yarn@1', '@yarnpkg/cli-dist@4'],
 } as const satisfies Record<string, readonly string[]>;
 
 export interface Toolchain {
@@ -71,6 +82,12 @@ export interface Toolchain {
 
 const WORKS = /^COMPLETED: Hello, Ada! by greet:GreetWorker#1 in a process of its own$/m;
 const MODULE = JSON.stringify({ private: true, type: 'module' });
+/** Some bundlers leave out what is listed as a dependency. */
+const WITH_DEPENDENCIES = JSON.stringify({
+  private: true,
+  type: 'module',
+  dependencies: { tutti: '*', inversify: '*', 'reflect-metadata': '*' },
+});
 const COMMONJS = JSON.stringify({ private: true });
 
 export const TYPESCRIPT = {
@@ -80,14 +97,14 @@ export const TYPESCRIPT = {
 };
 const WITH_INJECT = { ...TYPESCRIPT, 'greet.worker.ts': workerFile('@inject') };
 const TYPESCRIPT_COMMONJS = { ...TYPESCRIPT, 'main.ts': MAIN_FUNCTION, 'package.json': COMMONJS };
-const JAVASCRIPT = {
+export const JAVASCRIPT = {
   'greet.worker.js': JAVASCRIPT_WORKER,
   'main.js': JAVASCRIPT_MAIN,
   'package.json': MODULE,
 };
 
 /** Strict, and with the declarations of the package checked. */
-export function tsconfig(options: object = {}): string {
+export function tsconfig(options: object = {}, include: readonly string[] = ['*.ts']): string {
   return JSON.stringify({
     compilerOptions: {
       target: 'ES2022',
@@ -104,7 +121,7 @@ export function tsconfig(options: object = {}): string {
       outDir: 'dist',
       ...options,
     },
-    include: ['*.ts'],
+    include,
   });
 }
 
@@ -128,6 +145,26 @@ function compiler(tool: string, alias: string): Toolchain[] {
     run: 'node dist/main.js',
     prints: WORKS,
   }));
+}
+
+/** Worker processes run what the compiler has made of the entry. */
+const TS_JEST = {
+  'greet.worker.ts': workerFile('by type'),
+  'greet.test.ts': testFile("import { test } from '@jest/globals';\n").replace(
+    './entry.js',
+    './dist/entry.js',
+  ),
+  'tsconfig.json': tsconfig({ isolatedModules: true, skipLibCheck: true }, ['entry.ts']),
+};
+
+function tsJest(useESM: boolean): string {
+  const config = {
+    testMatch: ['<rootDir>/*.test.ts'],
+    transform: { '\\.ts$': ['ts-jest', { useESM }] },
+    moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+    ...(useESM ? { extensionsToTreatAsEsm: ['.ts'] } : {}),
+  };
+  return `module.exports = ${JSON.stringify(config)};`;
 }
 
 const SWCRC = JSON.stringify({
@@ -165,7 +202,27 @@ const ALL_IN_ONE =
   "nodeResolve({ exportConditions: ['node'] }), commonjs({ ignore: ['node:sqlite'] }), json(),";
 const ROLLUP_TSCONFIG = tsconfig({ module: 'ESNext', moduleResolution: 'bundler' });
 
+const OLDER_TSC = 'tsc 5.0 to 5.8';
+
 export const TOOLCHAINS: readonly Toolchain[] = [
+  ...['ts50', 'ts57'].map((alias): Toolchain => ({
+    tool: OLDER_TSC,
+    variant: alias,
+    installation: 'compilers',
+    files: { ...TYPESCRIPT, 'tsconfig.json': tsconfig({ lib: ['ES2022'], skipLibCheck: true }) },
+    build: [`node node_modules/${alias}/bin/tsc -p .`],
+    run: 'node dist/main.js',
+    prints: WORKS,
+  })),
+  {
+    // The declarations of Inversify are not for these.
+    tool: OLDER_TSC,
+    variant: 'ts57, skipLibCheck: false',
+    installation: 'compilers',
+    files: { ...TYPESCRIPT, 'tsconfig.json': tsconfig() },
+    run: 'node node_modules/ts57/bin/tsc -p .',
+    refuses: /^\S+@inversifyjs\S+\.d\.ts\(.*error TS1166/m,
+  },
   ...compiler('tsc 5.9', 'ts59'),
   ...compiler('tsc 6', 'ts6'),
   ...compiler('tsc 7', 'ts7'),
@@ -317,6 +374,22 @@ export const TOOLCHAINS: readonly Toolchain[] = [
     refuses: /DISCOVERY_FAILED[^]*part of a bundle[^]*list them in `workers`/,
   },
   {
+    tool: 'tsup',
+    installation: 'tools',
+    files: { ...TYPESCRIPT, 'tsconfig.json': tsconfig(), 'package.json': WITH_DEPENDENCIES },
+    build: ['tsup main.ts --format esm'],
+    run: 'node dist/main.js',
+    prints: WORKS,
+  },
+  {
+    tool: 'tsdown',
+    installation: 'tools',
+    files: { ...TYPESCRIPT, 'tsconfig.json': tsconfig(), 'package.json': WITH_DEPENDENCIES },
+    build: ['tsdown main.ts'],
+    run: 'node dist/main.mjs',
+    prints: WORKS,
+  },
+  {
     tool: 'rollup, external packages',
     installation: 'tools',
     files: {
@@ -384,16 +457,39 @@ export const TOOLCHAINS: readonly Toolchain[] = [
       'entry.js': ENTRY,
       'greet.test.js': testFile("import { test } from 'vitest';\n"),
     },
-    run: 'vitest run',
+    run: 'vitest run --testTimeout 60000',
     prints: /Tests .*1 passed/,
   },
   {
     tool: 'Jest',
     installation: 'runners',
     files: { ...JAVASCRIPT, 'entry.js': ENTRY, 'greet.test.js': testFile('') },
-    run: 'jest --ci',
+    run: 'jest --ci --testTimeout 60000',
     env: { NODE_OPTIONS: '--experimental-vm-modules' },
     prints: /Tests: .*1 passed/,
+  },
+  {
+    tool: 'ts-jest',
+    installation: 'runners',
+    files: { ...TS_JEST, 'entry.ts': ENTRY, 'package.json': MODULE, 'jest.config.cjs': tsJest(true) },
+    build: ['tsc -p .'],
+    run: 'jest --ci --testTimeout 60000',
+    env: { NODE_OPTIONS: '--experimental-vm-modules' },
+    prints: /Tests: .*1 passed/,
+  },
+  {
+    tool: 'ts-jest',
+    variant: 'CommonJS',
+    installation: 'runners',
+    files: {
+      ...TS_JEST,
+      // It does not get as far as an entry.
+      'greet.test.ts': TS_JEST['greet.test.ts'].replace(/^ +entry: .*$/m, ''),
+      'package.json': COMMONJS,
+      'jest.config.cjs': tsJest(false),
+    },
+    run: 'jest --ci --testTimeout 60000',
+    refuses: /Must use import to load ES Module: \S+inversify/,
   },
   {
     tool: 'node:test',
@@ -417,13 +513,21 @@ export const TOOLCHAINS: readonly Toolchain[] = [
     run: 'node --test greet.test.js',
     refuses: /test runner node:test[^]*pass `entry[^]*ROLE_UNCLEAR/,
   },
-  ...['20', '22', '24', '26'].map((major): Toolchain => ({
-    tool: `Node ${major}`,
-    installation: 'nodes',
-    files: JAVASCRIPT,
-    run: `node_modules/node${major}/bin/node main.js`,
-    prints: WORKS,
-  })),
+  ...['20', '22', '24', '26'].flatMap((major): Toolchain[] => {
+    const installation = 'nodes';
+    const run = `node_modules/node${major}/bin/node main.js`;
+    return [
+      { tool: `Node ${major}`, installation, files: JAVASCRIPT, run, prints: WORKS },
+      {
+        tool: `Node ${major}`,
+        variant: 'CommonJS',
+        installation,
+        files: { 'main.js': COMMONJS_MAIN, 'package.json': COMMONJS },
+        run,
+        prints: WORKS,
+      },
+    ];
+  }),
   {
     tool: 'Node without a compiler',
     variant: 'a function worker',
@@ -449,4 +553,10 @@ export function manifest(tutti: string, dependencies: object = {}): string {
 }
 
 /** These install the package by themselves. */
-export const PACKAGE_MANAGERS = ['pnpm', 'npm workspaces'] as const;
+export const PACKAGE_MANAGERS = [
+  'pnpm',
+  'npm workspaces',
+  'yarn 1',
+  'yarn 4',
+  "yarn 4, Plug'n'Play",
+] as const;
