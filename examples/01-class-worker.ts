@@ -1,4 +1,4 @@
-/** A worker as a class, the tasks and results of Conductor as they are. */
+/** A worker class that returns a Conductor task result. */
 import {
   bootstrap,
   TaskResult,
@@ -16,9 +16,9 @@ interface Measurement {
   celsius: number;
 }
 
-@Worker('tutti_example_fahrenheit', 500) // asks for work each 500 ms while there is none
+@Worker('tutti_example_fahrenheit', 500) // polls every 500 ms while there are no tasks
 class FahrenheitWorker implements TaskWorker<Measurement> {
-  /** Optional: begins the id under which the server knows this worker. */
+  /** Optional: prefix of this worker's id on the server. */
   readonly workerId = 'weather-station';
 
   execute(task: Task<Measurement>, context: TaskContext): TaskResult {

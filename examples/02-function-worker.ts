@@ -1,4 +1,4 @@
-/** Workers as functions, with services that are injected, and with a chain of tasks. */
+/** Workers as functions with injected services, in a chain of tasks. */
 import { bootstrap, functionWorker, taskContext, type Task, type TaskContext } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule, injectable } from 'inversify';
@@ -12,12 +12,12 @@ class Dictionary {
   ]);
 
   translate(word: string): string {
-    taskContext().log(`looking up "${word}"`); // the task at work, however deep below
+    taskContext().log(`looking up "${word}"`); // the context of the running task, at any call depth
     return this.#words.get(word) ?? word;
   }
 }
 
-/** The services come after the task and its context, in the order of `inject`. */
+/** Services are passed after the task and its context, in the order of `inject`. */
 function translate(task: Task<{ text: string }>, _context: TaskContext, dictionary: Dictionary) {
   const words = task.inputData.text.split(' ');
   return { text: words.map((word) => dictionary.translate(word)).join(' ') };
@@ -25,7 +25,7 @@ function translate(task: Task<{ text: string }>, _context: TaskContext, dictiona
 
 const workers = [
   functionWorker('tutti_example_translate', translate, { inject: [Dictionary], pollInterval: 250 }),
-  // What is neither an object nor nothing comes out as `result`.
+  // Values other than objects become `{ result: value }`.
   functionWorker('tutti_example_shout', (task: Task<{ text: string }>) => task.inputData.text.toUpperCase()),
 ];
 

@@ -1,10 +1,10 @@
-/** How long services live: as long as the process, or as long as one task; and how they begin and end. */
+/** Lifetime of services: per process or per task, and how they are initialized and closed. */
 import { bootstrap, Worker, type Task } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule, inject, injectable, postConstruct, preDestroy } from 'inversify';
 import { runWorkflow } from './support/run-workflow.js';
 
-/** Bound as a singleton: one for the process. Stands for a pool of database connections. */
+/** Bound as a singleton: one per process. Stands for a pool of database connections. */
 @injectable()
 class Database {
   static instances = 0;
@@ -22,8 +22,8 @@ class Database {
 }
 
 /**
- * Bound without a scope: with `scope: 'task'` one for each task, shared by all that takes part in it. (The first ones
- * are built at start, to see that everything is there.)
+ * Bound without a scope: with `scope: 'task'`, one per task, shared by everything built for that task. (A few are built
+ * at startup, to verify the dependencies.)
  */
 @injectable()
 class Transaction {
@@ -49,7 +49,7 @@ class Accounts {
   }
 }
 
-/** Anything that has no class is injected by a token. */
+/** Values without a class are injected by a token. */
 const CURRENCY = Symbol.for('currency');
 
 @Worker('tutti_example_transfer', { scope: 'task', pollInterval: 250 })

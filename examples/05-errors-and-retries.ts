@@ -1,4 +1,4 @@
-/** What becomes of a task that fails, that must not be tried again, that takes its time, or that takes too long. */
+/** Tasks that fail, that must not be retried, that run elsewhere, or that take too long. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   bootstrap,
@@ -12,26 +12,26 @@ import {
 import { embeddedServer } from 'tutti/server';
 import { runWorkflow } from './support/run-workflow.js';
 
-/** An error fails this attempt; the server tries again as the task definition says. */
+/** An error fails this attempt; the server retries as the task definition says. */
 function chargeCard(_task: Task, context: TaskContext) {
   context.log(`attempt ${context.attempt}`);
   if (context.attempt === 1) throw new Error('the bank did not answer');
   return { paid: true };
 }
 
-/** Trying again cannot help: no retries, whatever the definition allows. */
+/** Retrying can't help: no retries, whatever the definition says. */
 function checkCard(task: Task<{ number: string }>) {
   if (!/^\d{16}$/.test(task.inputData.number)) throw new NonRetryableError('a card has 16 digits');
 }
 
-/** A job that runs elsewhere: the worker looks after it now and then, and holds no replica in between. */
+/** A job that runs elsewhere: the worker checks on it from time to time, and takes up no slot in between. */
 function watchExport(task: Task, context: TaskContext) {
   const looks = Number(task.outputData['looks'] ?? 0) + 1;
   if (looks < 3) return inProgress({ callbackAfterSeconds: 1, output: { looks } });
   return { looks, pollCount: context.pollCount };
 }
 
-/** Ends at its execution time-out, because it passes `context.signal` on to whatever waits. */
+/** Ends at its execution time-out, because it passes `context.signal` to whatever waits. */
 async function renderVideo(_task: Task, context: TaskContext) {
   context.progress('rendering');
   await sleep(60_000, undefined, { signal: context.signal });

@@ -1,6 +1,6 @@
 /**
- * Workers that are found by a glob. This file imports none of them: a throwaway process looks what the files export,
- * and each worker process then loads only the files of its own workers.
+ * Workers discovered by a glob. This file doesn't import them: a short-lived process checks what the files export, and
+ * each worker process then loads only the files of its own workers.
  */
 import { bootstrap } from 'tutti';
 import { embeddedServer } from 'tutti/server';
@@ -8,7 +8,7 @@ import { parcelModule } from './07-discovery/shipping/parcel.module.js';
 import { runWorkflow } from './support/run-workflow.js';
 
 await using orchestrator = await bootstrap({
-  // Relative to the folder of this file, and to what runs: the compiled files.
+  // Relative to this file's folder; matches the files that run: the compiled ones.
   discover: '07-discovery/**/*.worker.js',
   modules: [parcelModule],
   server: embeddedServer(),

@@ -1,4 +1,4 @@
-/** A saga: a trip is booked step by step, and when a step fails for good, what was booked before is cancelled again. */
+/** A saga: a trip is booked step by step. If a step fails for good, the earlier bookings are cancelled. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { bootstrap, functionWorker, NonRetryableError, type Task, type Workflow } from 'tutti';
 import { embeddedServer } from 'tutti/server';
@@ -25,7 +25,7 @@ function chargeCard({ inputData: { amounts, limit } }: Task<{ amounts: number[];
   return { total };
 }
 
-/** Cancels what a step of the failed workflow has booked. The step may never have been reached. */
+/** Cancels the booking made by a step of the failed workflow. The step may never have been reached. */
 function cancel({ inputData: { failedWorkflow, step } }: Task<{ failedWorkflow: Workflow; step: string }>) {
   const done = failedWorkflow.tasks.find(
     ({ referenceTaskName, status }) => referenceTaskName === step && status === 'COMPLETED',
@@ -54,7 +54,7 @@ await define(
   [
     {
       name: 'tutti_example_cancel_trip',
-      // Backwards: what was booked last is cancelled first.
+      // In reverse order: the last booking is cancelled first.
       tasks: ['hotel', 'flight'].map((step) => ({
         name: 'tutti_example_cancel',
         taskReferenceName: `cancel_${step}`,

@@ -1,4 +1,4 @@
-/** A person approves an expense; after a day they are reminded, after three it is over. A test turns the clock. */
+/** A person approves an expense. They are reminded after one day; after three days, it expires. Tests advance the clock. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bootstrap, functionWorker, type Task } from 'tutti';
 import { embeddedServer, virtualClock } from 'tutti/server';
@@ -22,7 +22,7 @@ await using orchestrator = await bootstrap({
   server: embeddedServer({ clock }),
 });
 
-// On a real server nobody can turn the clock: there the days last seconds.
+// Nobody can advance the clock of a real server: there, days last seconds.
 const isReal = process.env['CONDUCTOR_SERVER_URL'] !== undefined;
 const [firstWait, secondWait] = isReal ? ['3 seconds', '5 seconds'] : ['1 day', '2 days'];
 const pass = (duration: string): Promise<void> => (isReal ? Promise.resolve() : clock.advance(duration));
@@ -67,14 +67,14 @@ await define(
             ],
           ],
         },
-        // Continues once the decision is made, even if the reminder still waits.
+        // Continues once the decision is made, even if the reminder is still waiting.
         { name: 'join', taskReferenceName: 'join', type: 'JOIN', joinOn: ['decision'] },
         {
           name: 'tutti_example_pay_expense',
           taskReferenceName: 'pay',
           inputParameters: { amount: '${workflow.input.amount}', by: '${decision.output.by}' },
         },
-        // Ends the workflow with everything that still waits.
+        // Ends the workflow, along with everything that is still waiting.
         {
           name: 'done',
           taskReferenceName: 'done',
@@ -94,7 +94,7 @@ const start = (amount: number): Promise<string> =>
     taskToDomain: { '*': domain },
   });
 
-/** Waits until the reminder is sent. @returns the id of the task that waits for the person */
+/** Waits until the reminder has been sent. @returns the id of the task that waits for the person */
 async function reminded(workflowId: string): Promise<string> {
   for (;;) {
     const found = await workflows.get(workflowId);

@@ -1,4 +1,4 @@
-/** An order in two sub-workflows. Shipping fails on a wrong address; it goes on from there, and nothing is paid twice. */
+/** An order with two sub-workflows. Shipping fails on a wrong address, then continues from there; nothing is paid twice. */
 import { bootstrap, functionWorker, NonRetryableError, type Task } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { define } from './support/define.js';
@@ -80,7 +80,7 @@ const shipping = await workflows.get(shippingId);
 const wrong = shipping.tasks.find((task) => task.status === 'FAILED_WITH_TERMINAL_ERROR')!;
 console.log(`Failed task: ${wrong.referenceTaskName}, ${wrong.reasonForIncompletion}`);
 
-// Runs shipping again from the failed task, with another input; the order then continues.
+// Reruns shipping from the failed task with a different input; the order then continues.
 const answer = await fetch(`${orchestrator.status().serverUrl}/workflow/${shippingId}/rerun`, {
   method: 'POST',
   headers: { 'content-type': 'application/json' },

@@ -1,7 +1,7 @@
 /**
- * The main job, `npm start`: starts the workers of the folder `main`, each in a process of its own, sends some orders
- * through them, and shows who did what. It needs nothing but Node.js: the server runs inside. With
- * `CONDUCTOR_SERVER_URL` it uses that Conductor server instead.
+ * The main program, `npm start`: starts the workers in the folder `main`, each in its own process, runs some orders
+ * through them, and shows which process did what. It needs only Node.js, because it includes a server. With
+ * `CONDUCTOR_SERVER_URL`, it uses that Conductor server instead.
  */
 import { bootstrap, TuttiError, type Workflow } from 'tutti';
 import { closeNativeLibrary, openNativeLibrary } from 'tutti/native';
@@ -22,7 +22,7 @@ const MAX_ROUNDS = 5;
 
 const withCpp = await isSumLibraryBuilt();
 
-// Worker processes run this file too, up to here: there, bootstrap() never returns.
+// Worker processes run this file too, up to here: bootstrap() never returns there.
 await using orchestrator = await bootstrap({
   workers: [
     SimpleWorker,
@@ -60,7 +60,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Two workers share a task type, and the server hands a task to whoever asks first: go on until both have had one. */
+/** Two workers share a task type, and the server hands a task to whichever polls first: repeat until both have had one. */
 async function runUntilAllHaveWorked(): Promise<Workflow[]> {
   const clients = await orchestrator.clients();
   const definition = orderWorkflow({ withCpp });

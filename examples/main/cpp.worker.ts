@@ -1,7 +1,7 @@
 import { Worker, type Task, type TaskWorker } from 'tutti';
 import { SumLibrary } from './sum-library.js';
 
-/** Puts the sum of two numbers, computed in C++, into its output. */
+/** Returns the sum of two numbers, computed in C++. */
 @Worker('tutti_cpp_sum', 250)
 export class CppWorker implements TaskWorker<{ a: number; b: number }, { sum: number }> {
   constructor(private readonly library: SumLibrary) {}

@@ -1,6 +1,6 @@
 import type { TaskDef, WorkflowDef, WorkflowTask } from 'tutti';
 
-/** What the server has to know of each task type: how often and when it tries again, how long it waits. */
+/** What the server needs to know about each task type: retries and time-outs. */
 export function taskDefinitions(workflow: WorkflowDef): TaskDef[] {
   return workflow.tasks.map(({ name }) => ({
     name,
@@ -13,7 +13,7 @@ export function taskDefinitions(workflow: WorkflowDef): TaskDef[] {
   }));
 }
 
-/** An order on its way: four tasks one after the other, each with input from the ones before. */
+/** An order: four tasks in a row, each with input from the previous ones. */
 export function orderWorkflow({ withCpp }: { withCpp: boolean }): WorkflowDef {
   const sum: WorkflowTask = {
     name: 'tutti_cpp_sum',

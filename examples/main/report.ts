@@ -3,7 +3,7 @@ import { table } from '../support/table.js';
 
 const RESULT_LENGTH = 50;
 
-/** One row for each task: what it was, which worker process executed it, and what came of it. */
+/** One row per task: its type, the worker process that executed it, and the result. */
 export function taskTable(workflows: readonly Workflow[], status: OrchestratorStatus): string {
   const rows = workflows.flatMap((workflow) =>
     workflow.tasks.map((task) => {
@@ -23,7 +23,7 @@ export function taskTable(workflows: readonly Workflow[], status: OrchestratorSt
   return table(['order', 'task', 'reference', 'worker', 'pid', 'status', 'ms', 'result'], rows);
 }
 
-/** Names of the workers that have executed none of these tasks. */
+/** Names of the workers that haven't executed any of these tasks. */
 export function idleWorkers(workflows: readonly Workflow[], status: OrchestratorStatus): string[] {
   const busy = new Set(workflows.flatMap((workflow) => workflow.tasks.map((task) => task.workerId)));
   return status.replicas
@@ -32,7 +32,7 @@ export function idleWorkers(workflows: readonly Workflow[], status: Orchestrator
     .map((worker) => worker.key);
 }
 
-/** The server knows who executed a task by an id that is unique to each worker process. */
+/** The server stores who executed a task, as an id that is unique to each worker process. */
 function findWorker(task: Task, status: OrchestratorStatus): { name: string; pid: number } | undefined {
   for (const { pid, workers } of status.replicas) {
     const worker = workers.find(({ workerId }) => workerId !== undefined && workerId === task.workerId);

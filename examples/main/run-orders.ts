@@ -14,7 +14,7 @@ const ORDERS: readonly JsonObject[] = [
   },
 ];
 
-/** Starts one workflow for each order, all at once, and returns them when they have ended. */
+/** Starts a workflow for each order, all at once, and returns them when they have ended. */
 export async function runOrders(
   { workflows }: ConductorClients,
   definition: WorkflowDef,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TaskResult, TaskResultStatus, Worker, type Task, type TaskContext, type TaskWorker } from 'tutti';
 
-/** A worker as a class. It asks for work every 500 ms, and builds its result step by step. */
+/** A worker class. It polls every 500 ms, and builds its result step by step. */
 @Worker('tutti_simple', 500)
 export class SimpleWorker implements TaskWorker<{ order: string }> {
   async execute(task: Task<{ order: string }>, context: TaskContext): Promise<TaskResult> {

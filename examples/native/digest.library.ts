@@ -1,6 +1,6 @@
 import { native, NativeLibrary, type NativePointer } from 'tutti/native';
 
-/** The digests of OpenSSL. A context is closed with the library, when it was not closed before. */
+/** OpenSSL's digests. A context that is still open is closed together with the library. */
 @NativeLibrary(process.platform === 'darwin' ? 'libcrypto.3.dylib' : 'libcrypto.so.3', {
   types: 'typedef struct EVP_MD EVP_MD; typedef struct ENGINE ENGINE;',
   handles: { EVP_MD_CTX: 'EVP_MD_CTX_free' },
@@ -18,7 +18,7 @@ export class Digests {
   @native('int EVP_DigestFinal_ex(EVP_MD_CTX *context, uint8_t *digest, _Out_ unsigned int *length)')
   private readonly final!: (context: NativePointer, digest: Uint8Array, length: number[]) => number;
 
-  /** The digest of all chunks, in hexadecimal. Chunks are read where they are, beside the event loop. */
+  /** The digest of all chunks, in hexadecimal. Chunks are read in place, off the event loop. */
   async hex(name: string, chunks: Iterable<Uint8Array>): Promise<string> {
     const type = this.byName(name);
     if (type === null) throw new RangeError(`OpenSSL has no digest "${name}"`);

@@ -1,4 +1,4 @@
-/** OpenSSL's digests: handles that are made, used by asynchronous calls and freed. */
+/** OpenSSL's digests: handles that are created, used by asynchronous calls, and freed. */
 import { createHash } from 'node:crypto';
 import { closeNativeLibrary, openNativeLibrary } from 'tutti/native';
 import { Digests } from './digest.library.js';

@@ -1,13 +1,13 @@
 import { NativeLibrary } from 'tutti/native';
 
-/** The C library's mathematics, from a table as `ffi-napi` has it. */
+/** The C library's maths functions, declared in a table like those of `ffi-napi`. */
 @NativeLibrary(process.platform === 'darwin' ? 'libm.dylib' : 'libm.so.6', {
   functions: {
     cos: ['double', ['double']],
     pow: ['double', ['double', 'double']],
     hypotf: ['float', ['float', 'float']],
     lround: ['long', ['double']],
-    // Where a table is not enough, names of parameters and directions stand in it as in a prototype.
+    // Where types are not enough, the table may contain parameter names and directions, as in a prototype.
     frexp: ['double', ['double', '_Out_ int *exponent']],
   },
 })

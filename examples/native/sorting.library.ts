@@ -9,7 +9,7 @@ export class Sorting {
   )
   private readonly qsort!: (items: Int32Array, count: number, size: number, compare: Compare) => void;
 
-  /** Sorts where the numbers are: C moves them, JavaScript compares them. */
+  /** Sorts in place: C moves the numbers, JavaScript compares them. */
   sort(items: Int32Array, compare: (a: number, b: number) => number): void {
     const read = (pointer: NativePointer) => pointer.read() as number;
     this.qsort(items, items.length, items.BYTES_PER_ELEMENT, (a, b) => compare(read(a), read(b)));

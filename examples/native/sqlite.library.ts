@@ -7,7 +7,7 @@ const OPEN_FLAGS = 0x2 | 0x4; // SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
 const TRANSIENT = -1n; // SQLITE_TRANSIENT: sqlite copies the text
 
 /**
- * SQLite with its own prepared statements. An instance is for one task: what it has opened is closed at the task's end,
+ * SQLite with prepared statements. Each task has its own instance. Whatever it has opened is closed when the task ends,
  * statements before their database.
  */
 @NativeLibrary(process.platform === 'darwin' ? 'libsqlite3.dylib' : 'libsqlite3.so.0', {
@@ -28,7 +28,7 @@ export class Sqlite {
   readonly close!: (database: NativePointer) => string;
   @native('const char *sqlite3_errmsg(sqlite3 *database)')
   private readonly errorMessage!: (database: NativePointer) => string;
-  // The message is ours: it is freed once it is copied.
+  // We own the message: it is copied, then freed.
   @native(
     'Code sqlite3_exec(sqlite3 *db, const char *sql, row_fn onRow, void *context, _Out_ char **message)',
     {
@@ -92,7 +92,7 @@ export class Sqlite {
     return database[0]!;
   }
 
-  /** Runs statements without parameters; rows come one by one, through a callback. */
+  /** Runs statements without parameters; a callback receives the rows one by one. */
   run(database: NativePointer, sql: string, onRow?: (row: Record<string, string | null>) => void): void {
     const message: string[] = [];
     const forEach = (_: null, columns: number, values: NativePointer, names: NativePointer): number => {

@@ -1,4 +1,4 @@
-/** SQLite in a worker: each task has an instance of its own, and leaves no database or statement open. */
+/** SQLite in a worker: each task has its own instance, and leaves no database or statement open. */
 import { bootstrap, Worker, type Task, type TaskWorker } from 'tutti';
 import { embeddedServer } from 'tutti/server';
 import { ContainerModule } from 'inversify';
@@ -15,7 +15,7 @@ class LibraryWorker implements TaskWorker<{ books: { title: string; year: number
     for (const { title, year } of task.inputData.books) {
       this.sqlite.query(database, 'INSERT INTO book VALUES (?, ?)', title, year);
     }
-    // Nothing is closed here: that happens when the task has ended, however it ends.
+    // No need to close anything here: that happens when the task ends, however it ends.
     return { oldest: this.sqlite.query(database, 'SELECT * FROM book ORDER BY year LIMIT 1')[0] ?? null };
   }
 }

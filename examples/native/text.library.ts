@@ -12,9 +12,9 @@ export interface TextStats {
   handles: { text_counter: 'text_counter_close' },
 })
 export class TextLibrary {
-  // `const char *` stays the library's: it is copied.
+  // `const char *` belongs to the library: it is copied.
   @native('const char *text_version(void)') readonly version!: () => string;
-  // `char *` is ours: it is copied, then freed by the function that the library has for it.
+  // `char *` belongs to us: it is copied, then freed with the library's own function.
   @native('char *text_upper(const char *text)', { freedBy: 'text_free' })
   readonly upper!: (text: string) => string;
   @native('int text_split(const char *text, char separator, _Out_ char **before, _Out_ char **after)', {

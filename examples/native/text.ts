@@ -1,4 +1,4 @@
-/** A library of our own with texts, structs, a handle and callbacks. `npm run build:native` compiles it. */
+/** Our own library, with strings, structs, a handle and callbacks. `npm run build:native` compiles it. */
 import 'reflect-metadata';
 import { Container } from 'inversify';
 import { TextLibrary } from './text.library.js';
@@ -16,4 +16,4 @@ text.eachWord('stop at the third word', (word, index) => {
 const counter = text.openCounter();
 text.addToCounter(counter, 'a rose is a rose is a rose');
 console.log(`rose: ${text.countOf(counter, 'rose')}, open counters: ${text.openCounters()}`);
-await container.unbindAllAsync(); // closes the counter, too
+await container.unbindAllAsync(); // closes the counter too

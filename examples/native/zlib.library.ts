@@ -1,6 +1,6 @@
 import { native, NativeLibrary } from 'tutti/native';
 
-/** zlib, as it is on every Linux and macOS. `unsigned long` is as wide as the platform says. */
+/** zlib, which every Linux and macOS has. The width of `unsigned long` depends on the platform. */
 @NativeLibrary(process.platform === 'darwin' ? 'libz.dylib' : 'libz.so.1')
 export class Zlib {
   @native('const char *zlibVersion(void)') readonly version!: () => string;
@@ -11,7 +11,7 @@ export class Zlib {
   @native('unsigned long compressBound(unsigned long length)')
   readonly compressBound!: (length: number) => number;
 
-  // The buffers are used where they are: nothing is copied. The length comes back through the pointer.
+  // The buffers are used in place, without a copy. The length is returned through the pointer.
   @native(
     'int compress2(uint8_t *target, _Inout_ unsigned long *targetLength, const uint8_t *source, unsigned long length, int level)',
     { async: true },
@@ -35,7 +35,7 @@ export class Zlib {
     length: number,
   ) => Promise<number>;
 
-  /** The bytes, compressed beside the event loop. */
+  /** Compresses the bytes off the event loop. */
   async compress(source: Uint8Array, level = 6): Promise<Buffer> {
     const target = Buffer.alloc(this.compressBound(source.length));
     const length: [number] = [target.length];
@@ -44,7 +44,7 @@ export class Zlib {
     return target.subarray(0, length[0]);
   }
 
-  /** @param size - of the bytes before they were compressed */
+  /** @param size - of the uncompressed bytes */
   async decompress(source: Uint8Array, size: number): Promise<Buffer> {
     const target = Buffer.alloc(size);
     const length: [number] = [size];

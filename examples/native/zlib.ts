@@ -1,4 +1,4 @@
-/** A library of the system that fills buffers, called beside the event loop. */
+/** A system library that fills buffers, called off the event loop. */
 import 'reflect-metadata';
 import { Container } from 'inversify';
 import { Zlib } from './zlib.library.js';

@@ -2,7 +2,7 @@ import type { Orchestrator, TaskDef, WorkflowDef } from 'tutti';
 
 const OWNER = { ownerEmail: 'examples@tutti.invalid' };
 
-/** Registers tasks and workflows; what is there already is replaced. */
+/** Registers tasks and workflows, replacing existing ones. */
 export async function define(
   orchestrator: Orchestrator,
   taskDefs: readonly TaskDef[],

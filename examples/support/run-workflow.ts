@@ -4,16 +4,16 @@ import { domain as privateDomain } from './private-domain.js';
 interface WorkflowRun {
   readonly name: string;
   readonly tasks: readonly WorkflowTask[];
-  /** What the task definitions should say beside their names. @defaultValue no retries */
+  /** Properties of the task definitions other than their names. @defaultValue no retries */
   readonly taskDef?: Partial<TaskDef>;
   readonly input?: JsonObject;
-  /** The domain whose workers get the tasks. @defaultValue that of this run */
+  /** The domain whose workers receive the tasks. @defaultValue the domain of this run */
   readonly domain?: string;
 }
 
 const OWNER = { ownerEmail: 'examples@tutti.invalid' };
 
-/** Registers the tasks and a workflow of them, runs it once, and returns it when it has ended. */
+/** Registers the tasks and a workflow with them, runs it once, and returns it when it has ended. */
 export async function runWorkflow(orchestrator: Orchestrator, run: WorkflowRun): Promise<Workflow> {
   const { name, tasks, taskDef, input = {}, domain = privateDomain } = run;
   const { metadata, workflows } = await orchestrator.clients();

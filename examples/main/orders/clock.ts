@@ -1,6 +1,6 @@
 import { injectable } from 'inversify';
 
-/** What time it is. A service of its own, so that tests can bind another one. */
+/** The current time. A separate service, so that tests can replace it. */
 @injectable()
 export class Clock {
   hour(): number {

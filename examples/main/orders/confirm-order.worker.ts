@@ -12,7 +12,7 @@ function confirmOrder(task: Task<Confirmation>, _context: TaskContext, greeter: 
   return { text: `${greeter.greet(customer)}! That is ${(total / 100).toFixed(2)} euros.` };
 }
 
-/** Functions get services too: they come after the task and its context. */
+/** Services can be injected into functions too: they are passed after the task and its context. */
 export const confirmOrderWorker = functionWorker('tutti_confirm_order', confirmOrder, {
   inject: [Greeter],
   pollInterval: 250,

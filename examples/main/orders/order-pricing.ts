@@ -9,7 +9,7 @@ export interface OrderLine {
   quantity: number;
 }
 
-/** What an order costs, in cents. */
+/** Calculates the price of an order, in cents. */
 @injectable()
 export class OrderPricing {
   constructor(

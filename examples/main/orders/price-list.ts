@@ -12,7 +12,7 @@ export class PriceList {
 
   priceOf(article: string): number {
     const price = this.#prices.get(article);
-    // Trying again would not put it on the list.
+    // Retrying would not put it on the list.
     if (price === undefined) throw new NonRetryableError(`There is no "${article}" on the price list`);
     return price;
   }
