@@ -80,6 +80,10 @@ const projects = [
   project('toolchains', { group: ALONE, on: 'build', setup: 'test/toolchains/pack.ts', maxConcurrency: 2 }),
   // Needs a real Conductor server: `npm run test:conductor`.
   ...(isOnRealServer ? [project('conductor', { group: ALONE, on: 'build' })] : []),
+  // Needs one with PostgreSQL: `npm run test:conductor -- --postgres`.
+  ...(process.env['TEST_TUTTI_POSTGRES_BIN'] === undefined
+    ? []
+    : [project('postgres', { group: ALONE, on: 'build' })]),
 ];
 const names = projects.map((one) => one.test.name);
 

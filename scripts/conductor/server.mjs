@@ -2,12 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from './free-port.mjs';
 
-const HEALTHY_WITHIN_MS = 120_000;
+const HEALTHY_WITHIN_MS = 300_000;
 const STOP_WITHIN_MS = 10_000;
 
 /**
@@ -15,7 +15,8 @@ const STOP_WITHIN_MS = 10_000;
  * rejects with the end of its log; `stop` may be called at any time. `halt` leaves the data, for another start with
  * `again`: the same port and the same database.
  *
- * @typedef {{ port: number, folder: string }} Place
+ * @typedef {{ url: string, user: string, password: string }} Database of PostgreSQL
+ * @typedef {{ port: number, folder: string, postgres?: Database }} Place
  * @typedef {object} ConductorServer
  * @property {string} url
  * @property {number | undefined} pid
@@ -23,17 +24,22 @@ const STOP_WITHIN_MS = 10_000;
  * @property {() => Promise<void>} stop
  * @property {() => Promise<Place>} halt
  *
- * @param {{ java: string, jar: string, again?: Place }} options
+ * @param {object} options
+ * @param {string} options.java
+ * @param {string} options.jar
+ * @param {Place} [options.again]
+ * @param {Database} [options.postgres] where everything is kept, instead of in a SQLite file of its own
  * @returns {Promise<ConductorServer>}
  */
-export async function startConductor({ java, jar, again }) {
-  const { port, folder } = again ?? {
+export async function startConductor({ java, jar, again, postgres: database }) {
+  const place = again ?? {
     port: await freePort(),
     folder: mkdtempSync(join(tmpdir(), 'tutti-conductor-')),
+    postgres: database,
   };
+  const { port, folder, postgres } = place;
   const logFile = join(folder, 'server.log');
   const log = openSync(logFile, 'w');
-  const database = `jdbc:sqlite:${join(folder, 'conductor.db')}?busy_timeout=15000&journal_mode=WAL`;
   const child = spawn(
     java,
     [
@@ -42,11 +48,16 @@ export async function startConductor({ java, jar, again }) {
       jar,
       '--server.address=127.0.0.1',
       `--server.port=${port}`,
-      `--spring.datasource.url=${database}`,
+      ...(postgres === undefined ? sqliteIn(folder) : onPostgres(postgres)),
       '--conductor.integrations.ai.enabled=false',
       '--conductor.scheduler.enabled=false',
     ],
-    { cwd: folder, stdio: ['ignore', log, log] },
+    {
+      cwd: folder,
+      stdio: ['ignore', log, log],
+      // Arguments are there for every user of the machine to read.
+      env: { ...process.env, ...(postgres && { SPRING_DATASOURCE_PASSWORD: postgres.password }) },
+    },
   );
   closeSync(log);
   const ended = once(child, 'close').then(
@@ -68,7 +79,7 @@ export async function startConductor({ java, jar, again }) {
     ]);
     if (!isStopped) child.kill('SIGKILL');
     await ended;
-    return { port, folder };
+    return place;
   };
 
   const stop = async () => {
@@ -77,6 +88,24 @@ export async function startConductor({ java, jar, again }) {
   };
 
   return { url: `http://127.0.0.1:${port}/api`, pid: child.pid, ready, stop, halt };
+}
+
+/** @param {string} folder */
+function sqliteIn(folder) {
+  const file = join(folder, 'conductor.db');
+  return [`--spring.datasource.url=jdbc:sqlite:${file}?busy_timeout=15000&journal_mode=WAL`];
+}
+
+/** @param {Database} postgres */
+function onPostgres({ url, user }) {
+  return [
+    `--spring.datasource.url=${url}`,
+    `--spring.datasource.username=${user}`,
+    '--conductor.db.type=postgres',
+    '--conductor.queue.type=postgres',
+    '--conductor.indexing.type=postgres',
+    '--conductor.indexing.enabled=true',
+  ];
 }
 
 /** @param {string} healthUrl */
@@ -93,14 +122,4 @@ async function untilHealthy(healthUrl) {
     await sleep(250);
   }
   return `is not healthy after ${HEALTHY_WITHIN_MS / 1_000} s`;
-}
-
-async function freePort() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -4,7 +4,9 @@ import { appProcesses, type AppProcess } from '../support/app-process.js';
 import {
   conductorParts,
   startConductor,
+  startPostgres,
   type ConductorServer,
+  type Postgres,
   type ServerPlace,
 } from '../support/conductor-scripts.js';
 import { ConformanceClient, SLOW_MS } from '../support/conformance-server.js';
@@ -17,16 +19,21 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
   const folder = folderOfEachTest();
   const start = appProcesses();
   const client = new ConformanceClient('');
-  let server: ConductorServer;
+  let postgres: Postgres | undefined;
+  let server: ConductorServer | undefined;
 
   beforeAll(async () => {
-    server = await startConductor(parts!);
+    postgres = await startPostgres();
+    server = await startConductor({ ...parts!, postgres });
     client.url = server.url;
   }, SLOW_MS);
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    await server?.stop();
+    await postgres?.stop();
+  });
 
   const startApp = (type: string): AppProcess =>
-    start('../conductor/app', { serverUrl: server.url, env: stateIn(folder(), { TEST_TUTTI_TYPE: type }) });
+    start('../conductor/app', { serverUrl: client.url, env: stateIn(folder(), { TEST_TUTTI_TYPE: type }) });
 
   /** The tasks are running when it resolves. */
   async function runTwo(app: AppProcess, type: string): Promise<string[]> {
@@ -43,7 +50,7 @@ describe.skipIf(parts === undefined)('a Conductor server that goes away', { time
 
   /** Ends the server, and waits until the results of both tasks are on disk. */
   async function haltUntilStored(app: AppProcess): Promise<ServerPlace> {
-    const place = await server.halt();
+    const place = await server!.halt();
     await app.replica('act', ({ tasks }) => tasks.filter(({ state }) => state === 'stored').length === 2);
     return place;
   }

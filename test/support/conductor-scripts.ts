@@ -8,10 +8,27 @@ export interface ConductorServer {
   halt(): Promise<ServerPlace>;
 }
 
-/** A port and the folder of a database. */
+/** A port and a database. */
 export interface ServerPlace {
   readonly port: number;
   readonly folder: string;
+  readonly postgres?: Database;
+}
+
+interface Database {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A PostgreSQL server with data of its own. */
+export interface Postgres extends Database {
+  /** Ends it as a power failure does. */
+  crash(): Promise<void>;
+  /** Starts it again after a crash: the same port and the same data. */
+  start(): Promise<void>;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
 }
 
 interface ConductorParts {
@@ -30,13 +47,26 @@ export async function conductorParts(): Promise<ConductorParts | undefined> {
   return 'reason' in parts ? undefined : parts;
 }
 
-export async function startConductor(
-  parts: ConductorParts & { again?: ServerPlace },
-): Promise<ConductorServer> {
+interface StartOptions extends ConductorParts {
+  readonly again?: ServerPlace;
+  readonly postgres?: Database | undefined;
+}
+
+export async function startConductor(options: StartOptions): Promise<ConductorServer> {
   const { startConductor: startServer } = (await import(new URL('server.mjs', scripts).href)) as {
-    startConductor(options: ConductorParts & { again?: ServerPlace }): Promise<ConductorServer>;
+    startConductor(options: StartOptions): Promise<ConductorServer>;
   };
-  const server = await startServer(parts);
+  const server = await startServer(options);
   await server.ready;
   return server;
+}
+
+/** A PostgreSQL server where the run is one with PostgreSQL; `undefined` where it is not. */
+export async function startPostgres(): Promise<Postgres | undefined> {
+  const bin = process.env['TEST_TUTTI_POSTGRES_BIN'];
+  if (bin === undefined) return undefined;
+  const { startPostgres: start } = (await import(new URL('postgres.mjs', scripts).href)) as {
+    startPostgres(programs: { bin: string }): Promise<Postgres>;
+  };
+  return await start({ bin });
 }
