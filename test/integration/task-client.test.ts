@@ -184,4 +184,28 @@ describe.each(TRANSPORTS)('HttpTaskClient on $name', ({ Kind }) => {
     expect(await tasks.queueSizes([])).toEqual({});
     expect(use.server.requests).toHaveLength(before);
   });
+
+  // Conductor 3.32.1 with PostgreSQL answers so to every search for whole tasks.
+  it('finds tasks by their summaries where the server cannot search whole tasks', async () => {
+    const failure = { status: 500, body: { message: 'because "result" is null' } };
+    const task = { taskId: 't-1', workflowInstanceId: 'w-1', status: 'IN_PROGRESS', inputData: {} };
+    use.server
+      .on('GET /tasks/search-v2', failure, failure, failure)
+      .on(
+        'GET /tasks/search',
+        { body: { totalHits: 3, results: [{ taskId: 't-1', input: '{}' }, null, { taskId: 'gone' }] } },
+        { status: 404, body: { message: 'no such page' } },
+      )
+      .on('GET /tasks/t-1', { body: task })
+      .on('GET /tasks/gone', { status: 404, body: { message: 'no such task' } });
+    const { tasks } = await use.open();
+    const query = "taskType='greet' AND status='IN_PROGRESS'";
+    expect(await tasks.search(query, { start: 20, size: 3 })).toMatchObject({
+      totalHits: 3,
+      results: [task],
+    });
+    const asked = new URL(`http://h${use.server.of('GET /tasks/search')[0]?.path}`).searchParams;
+    expect(Object.fromEntries(asked)).toEqual({ start: '20', size: '3', freeText: '*', query });
+    expect((await use.failure(tasks.search(query))).status).toBe(404);
+  });
 });

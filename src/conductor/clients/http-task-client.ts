@@ -148,14 +148,39 @@ export class HttpTaskClient extends TaskClient {
   ): Promise<SearchResult<Task>> {
     const { start = 0, size = 100 } = options;
     const path = `/tasks/search-v2${queryString({ start, size, freeText: '*', query })}`;
+    try {
+      const { results, totalHits } = await this.#searchPage(path);
+      return { totalHits, results: this.#shapeAll(results) };
+    } catch (error) {
+      if (!(error instanceof HttpError && error.status === 500)) throw error;
+      return await this.#searchSummaries(query, start, size);
+    }
+  }
+
+  /** For Conductor with PostgreSQL, whose index holds only summaries: 3.32.1 answers 500 to a search for whole tasks. */
+  async #searchSummaries(query: string, start: number, size: number): Promise<SearchResult<Task>> {
+    const path = `/tasks/search${queryString({ start, size, freeText: '*', query })}`;
+    const { results, totalHits } = await this.#searchPage(path);
+    const tasks: Task[] = [];
+    for (const summary of results) {
+      const { taskId } = (summary ?? {}) as { taskId?: unknown };
+      if (typeof taskId !== 'string') continue;
+      try {
+        tasks.push(await this.getTask(taskId));
+      } catch (error) {
+        // Removed meanwhile.
+        if (!(error instanceof HttpError && error.status === 404)) throw error;
+      }
+    }
+    return { totalHits, results: tasks };
+  }
+
+  async #searchPage(path: string): Promise<SearchResult<unknown>> {
     const request: ApiRequest = { method: 'GET', path, maxAnswerBytes: ANSWER_LIMITS.search };
     const found = await this.#api.json<Partial<SearchResult<unknown>>>(request);
     if (!Array.isArray(found?.results)) throw this.#api.shapeError(request, 'a search result');
     const { results, totalHits } = found;
-    return {
-      totalHits: typeof totalHits === 'number' ? totalHits : results.length,
-      results: this.#shapeAll(results),
-    };
+    return { totalHits: typeof totalHits === 'number' ? totalHits : results.length, results };
   }
 
   override async queueSizes(taskTypes: readonly string[]): Promise<Record<string, number>> {
